@@ -1,0 +1,133 @@
+import type { z } from "zod";
+
+/** What opens a target: a string, or the version of a vault object whose private part never leaves the vault. */
+export type Material = string | { readonly vaultVersion: string };
+
+/** Public facts about a credential, safe in durable history. `id` is the account's name in the target. */
+export interface CredentialRef {
+  readonly id: string;
+  readonly slot?: string;
+  /** ISO 8601. */
+  readonly expiresAt?: string;
+}
+
+/** A credential with its material. Lives in memory inside one activity only. */
+export interface Credential extends CredentialRef {
+  readonly material: Material;
+}
+
+/** A checked statement with its outcome. `detail` is for people and holds no secret. */
+export interface Proof {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail?: string;
+}
+
+/** What a rotator may reach besides its target. */
+export interface Ports {
+  /** The value of a secret by its full URL (an administrator's password, say), read through the vault. */
+  secret(url: string): Promise<string>;
+  /** An Entra access token for a scope, by the app's managed identity. */
+  token(scope: string): Promise<string>;
+}
+
+/** What every call of a rotator gets. `signal` aborts when the step's lease or deadline is over: pass it to every outside call. */
+export interface Step<T> {
+  readonly target: T;
+  readonly rotationId: string;
+  readonly ports: Ports;
+  readonly signal: AbortSignal;
+}
+
+/** What the target looks like now, found without changing it. */
+export interface Observed {
+  /** The account that the current value names, proven by a login. */
+  readonly current: CredentialRef;
+  /** The account a rotation would change: the idle one, or the current one itself for `in-place`. */
+  readonly idle: CredentialRef;
+  readonly proofs: readonly Proof[];
+  /** Facts for evidence and the log; no secret. */
+  readonly facts?: Readonly<Record<string, string>>;
+}
+
+/** Who still uses a credential. `active` counts live sessions or calls seen while sampling. */
+export interface Usage {
+  readonly active: number;
+  /** Names for people: application, client address. */
+  readonly users: readonly string[];
+  /** ISO 8601 of the last use seen, when the target tells. */
+  readonly lastUsedAt?: string;
+}
+
+/** An Azure role action the rotator needs, and at which scope. */
+export interface AzureRole {
+  readonly actions: readonly string[];
+  readonly scope: string;
+}
+
+interface Common<T> {
+  readonly kind: string;
+  readonly target: z.ZodType<T>;
+  /** Seconds over which a new credential may take to work everywhere in the target; 0 or absent: at once. */
+  readonly settleSeconds?: number;
+  readonly roles: readonly AzureRole[];
+  /** Whether `usage` can see that the old credential is idle; evidence says which. */
+  readonly idle: "observable" | "unobservable";
+  /** The lease key: equal for everything that one change touches (both roles of a pair). */
+  account(target: T): string;
+  /**
+   * Read only. Logs in as `current`, shows that a wrong password is refused (`negativeControl`: once per account and rotation),
+   * that the rotator may change what it must, and finds the idle slot.
+   */
+  observe(step: Step<T>, current: Credential, options: { readonly negativeControl: boolean }): Promise<Observed>;
+  /** Makes a candidate for the idle slot. Client-made values change nothing in the target yet. */
+  create(step: Step<T>, seen: Pick<Observed, "current" | "idle">): Promise<Credential>;
+  /** Positive, negative, identity, privileges equal to the old one's, and the policy's own probe. Throws only when the check could not be made. */
+  validate(step: Step<T>, next: Credential, old: Credential): Promise<readonly Proof[]>;
+  /** Whether a login with this credential works now. Used to prove the new one alive and the old one dead. */
+  works(step: Step<T>, credential: Credential): Promise<boolean>;
+  /** Required where idle is observable. */
+  usage?(step: Step<T>, old: CredentialRef): Promise<Usage>;
+}
+
+interface Setting<T> {
+  /** Puts the candidate into the target. Asks first whether it already logs in; a second call is harmless. */
+  set(step: Step<T>, next: Credential, current: Credential): Promise<readonly Proof[]>;
+}
+
+interface Retiring<T> {
+  /** The reversible kill of a credential, and its undoing. Both harmless when already done. */
+  readonly suspension?: {
+    suspend(step: Step<T>, old: CredentialRef): Promise<readonly Proof[]>;
+    resume(step: Step<T>, old: CredentialRef): Promise<readonly Proof[]>;
+  };
+  /** Final. Already dead is success. Serves to retire the old credential, and a candidate that was rolled back. */
+  revoke(step: Step<T>, old: Credential): Promise<readonly Proof[]>;
+}
+
+/** Makes a new credential beside the old, later removes the old. */
+export interface Dual<T> extends Common<T>, Setting<T>, Retiring<T> {
+  readonly strategy: "dual";
+}
+
+/** Two slots or users: changes the idle one. */
+export interface Alternating<T> extends Common<T>, Setting<T>, Retiring<T> {
+  readonly strategy: "alternating";
+}
+
+/** One slot, no overlap: there is a gap, and it is measured. */
+export interface InPlace<T> extends Common<T>, Setting<T> {
+  readonly strategy: "in-place";
+  /** Whether the former value can be put back. Where not, failure rolls forward. */
+  readonly restorable: boolean;
+  /** Puts the former credential back. Present exactly where `restorable`. */
+  restore?(step: Step<T>, previous: Credential): Promise<readonly Proof[]>;
+}
+
+/** A plug-in that knows one kind of target and one strategy. One kind may have several strategies: one rotator each. */
+export type Rotator<T> = Dual<T> | Alternating<T> | InPlace<T>;
+
+/** Declares a rotator; the type checker refuses a shape that mixes strategies or leaves out what its facts promise. */
+export function defineRotator<T, R extends Rotator<T>>(rotator: R & Rotator<T>): R {
+  return rotator;
+}
