@@ -7,7 +7,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores: the suites start real servers, so more workers only make them wait for each other.
     maxWorkers: 2,
-    forbidOnly: true,
     reporters: ["default"],
   },
 });

@@ -1,1 +1,2 @@
-export {};
+// The composition root.
+console.log("pinion");
