@@ -1,0 +1,267 @@
+import { z } from "zod";
+import { durationSchema, positiveDurationSchema } from "./duration.ts";
+
+// The schema of rotations.json, one field at a time. Where a schema has an `error`, it is what a fault reports as *expected*.
+// Rules between fields and between objects are in policy-rules.ts; reading a file is in policy-file.ts.
+// Orchestrators import these types, so nothing here may need Node.
+
+const text = (expected: string, pattern: RegExp) => z.string({ error: expected }).regex(pattern, { error: expected });
+
+/** https, or http to this very machine; no user name or password inside. */
+export function isSafeUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname, username, password } = new URL(value);
+  const loopback = hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
+  return username === "" && password === "" && (protocol === "https:" || (protocol === "http:" && loopback));
+}
+
+const vaultUri = "https://<vault host> without a path, query or user name";
+const vaultUriSchema = z
+  .string({ error: vaultUri })
+  .refine((value) => isSafeUrl(value) && /^https:\/\/[^/?#@\\]+\/?$/.test(value), { error: vaultUri })
+  .meta({ format: "uri" })
+  .transform((value) => new URL(value).origin);
+
+const arm = (provider: string, name: string, expected: string) =>
+  text(
+    `a resource id like /subscriptions/<guid>/resourceGroups/<group>/providers/${expected}`,
+    new RegExp(
+      `^/subscriptions/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}/resource[gG]roups/[^/?#%]{1,90}/providers/${provider}/${name}$`,
+    ),
+  );
+
+const label = text(
+  "1 to 63 lower-case letters, digits and hyphens, starting with a letter or digit",
+  /^[a-z0-9][a-z0-9-]{0,62}$/,
+);
+
+const vaultSchema = z.strictObject({
+  uri: vaultUriSchema.describe("The vault's address, https://<name>.vault.azure.net."),
+  resourceId: arm(
+    "[mM]icrosoft\\.[kK]ey[vV]ault",
+    "vaults/[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]",
+    "Microsoft.KeyVault/vaults/<name>",
+  ).describe("The vault's ARM id; events are checked against it."),
+  staging: label
+    .exactOptional()
+    .describe("The name, in this file, of the vault that holds staged candidates. Default: the vault itself."),
+});
+
+const mode = z.enum(["observe", "rotate"]);
+
+const count = z.int({ error: "a whole number" }).min(1, { error: "a whole number of at least 1" });
+
+const limitsSchema = z.strictObject({
+  concurrent: count.default(5).describe("Rotations that may run at the same time."),
+  perDay: count.default(50).describe("Rotations that may start in a day (UTC)."),
+  breaker: z
+    .strictObject({
+      failures: count
+        .default(3)
+        .describe("Failures in a row, per target and per vault, after which starts wait for a person."),
+    })
+    .prefault({}),
+});
+
+const rotatorSchema = z.strictObject({
+  kind: label.describe("The kind of target."),
+  strategy: z.enum(["dual", "alternating", "in-place"]),
+  target: z.unknown().describe("What the rotator needs to know of its target; each kind has its own fields."),
+});
+
+const windowSchema = z.strictObject({
+  cron: z
+    .string({ error: "a cron expression of five fields" })
+    .describe("When the window opens: minute, hour, day of month, month, day of week."),
+  duration: positiveDurationSchema.describe(
+    "How long it stays open, as elapsed time: a change of clocks does not stretch it.",
+  ),
+  timeZone: z
+    .string({ error: "an IANA time zone" })
+    .meta({ description: "IANA time zone of the cron expression.", examples: ["Europe/Berlin"] }),
+});
+
+const field = z.string().min(1, { error: "a name of at least 1 character" });
+const placeholders = "a template that has {password} once, {username} at most once, and text between the two";
+const isTemplate = (template: string): boolean =>
+  template.split("{password}").length === 2 &&
+  template.split("{username}").length <= 2 &&
+  !/\{username\}\{password\}|\{password\}\{username\}/.test(template);
+
+const formatSchema = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("plain") }).describe("The value is the password, and nothing else."),
+  z
+    .strictObject({ type: z.literal("json"), username: field.exactOptional(), password: field.default("password") })
+    .describe("A JSON object; `username` and `password` name its fields. Other fields are kept."),
+  z
+    .strictObject({ type: z.literal("url") })
+    .describe("scheme://user:password@host/..., percent-encoded. The rest is kept."),
+  z
+    .strictObject({
+      type: z.literal("connection-string"),
+      username: field.exactOptional(),
+      password: field.default("Password"),
+    })
+    .describe("key=value;... with ADO.NET's quoting; `username` and `password` name its keys. Other keys are kept."),
+  z
+    .strictObject({ type: z.literal("template"), template: z.string().refine(isTemplate, { error: placeholders }) })
+    .describe("The whole value, with {username} and {password} in their places."),
+]);
+
+const healthSchema = z.strictObject({
+  url: z
+    .string({ error: "an https URL" })
+    .refine(isSafeUrl, { error: "an https URL without user name (http only to this machine)" })
+    .meta({ description: "Answers well only while the consumer can use its credential.", format: "uri" }),
+  expect: z.int().min(100).max(599).default(200).describe("The HTTP status that means healthy."),
+  timeout: positiveDurationSchema.prefault("PT10S"),
+  versionField: field
+    .exactOptional()
+    .describe("Field of the JSON reply that holds the version in use; then it must be the new one."),
+});
+
+const consumerSchema = z.strictObject({
+  kind: z.literal("app-service"),
+  id: label,
+  resourceId: arm(
+    "[mM]icrosoft\\.[wW]eb",
+    "sites/[A-Za-z0-9][A-Za-z0-9-]{0,58}[A-Za-z0-9]",
+    "Microsoft.Web/sites/<name>",
+  ),
+  slot: text("the name of a deployment slot", /^[A-Za-z0-9][A-Za-z0-9-]{0,58}$/).exactOptional(),
+  setting: text("the name of an app setting", /^[A-Za-z0-9_.:-]{1,128}$/).describe(
+    "The app setting that holds the Key Vault reference.",
+  ),
+  reads: z.enum(["pinned", "latest"]).describe("Whether the reference names a version (pinned) or none (latest)."),
+  lag: durationSchema.describe("The longest time for which it may go on using the old value after it was moved."),
+  health: healthSchema.exactOptional(),
+  owner: z
+    .enum(["pinion", "iac", "person"])
+    .default("pinion")
+    .describe("Who moves its pin: Pinion, the pipeline that owns the site's code (Pinion waits for it), or a person."),
+});
+
+const tagText = (what: string, longest: number) =>
+  z.string().max(longest, { error: `${what} of at most ${longest} characters` });
+const tagsSchema = z.record(
+  tagText("a tag name", 256).refine((name) => name !== "" && !name.toLowerCase().startsWith("pinion-"), {
+    error: "a tag name that does not start with pinion-",
+  }),
+  tagText("a tag value", 256),
+);
+
+/** The fields of one managed object as the file has them. */
+export const objectShape = {
+  id: label.describe("The object's name in commands, events and evidence. Never change it."),
+  vault: label.describe("The name of its vault in `vaults`."),
+  kind: z.literal("secret"),
+  name: text("a secret name: 1 to 127 letters, digits and hyphens", /^[A-Za-z0-9-]{1,127}$/)
+    .refine((name) => !name.toLowerCase().startsWith("pinion-stage-"), {
+      error: "a name that does not start with pinion-stage-",
+    })
+    .describe("The secret's name in the vault."),
+  mode: mode.exactOptional().describe("Overrides the file's mode for this object."),
+  rotator: rotatorSchema,
+  validity: positiveDurationSchema.describe("How long a new version lives; more than 31 days."),
+  rotateBefore: positiveDurationSchema.prefault("P30D").describe("How long before expiry the rotation is due."),
+  grace: durationSchema
+    .prefault("P1D")
+    .describe("How long the old credential stays untouched after the last consumer moved."),
+  window: windowSchema.exactOptional().describe("When changes may be made. It never lets an expiry pass."),
+  format: formatSchema.prefault({ type: "plain" }),
+  consumers: z
+    .array(consumerSchema)
+    .describe("Everything that reads the object. An empty list says that nothing does."),
+  validate: z
+    .strictObject({
+      successes: count.default(1).describe("Logins in a row that must succeed."),
+      over: durationSchema.prefault("PT0S").describe("The time they are spread over, for targets that replicate."),
+    })
+    .prefault({}),
+  suspend: z
+    .strictObject({
+      watch: durationSchema
+        .prefault("PT10M")
+        .describe("How long consumers are watched after the old credential was suspended."),
+      idleFor: durationSchema.prefault("PT5M").describe("How long the old credential must have been idle before."),
+    })
+    .prefault({}),
+  revoke: z
+    .strictObject({
+      maxHold: positiveDurationSchema
+        .prefault("P7D")
+        .describe("How long a credential still in use may hold its revocation before an alert."),
+    })
+    .prefault({}),
+  retry: z
+    .strictObject({
+      backoff: positiveDurationSchema.prefault("PT1H").describe("The wait after a first failed rotation; it doubles."),
+      maxBackoff: positiveDurationSchema.prefault("P1D"),
+      attempts: count.default(5).describe("Failures in a row after which the object is quarantined."),
+    })
+    .prefault({}),
+  pairedWith: z.array(label).default([]).describe("Other objects on the same account; each must name the other."),
+  acceptGap: z.boolean().default(false).describe("Accepts that logins fail for a moment; in-place needs it."),
+  acceptIrreversible: z
+    .boolean()
+    .default(false)
+    .describe("Accepts a target that cannot take its former credential back."),
+  keepVersions: z
+    .int()
+    .min(2, { error: "a whole number of at least 2: the newest version and the one before it" })
+    .default(2)
+    .describe("The newest versions that tidying leaves alone; older ones are disabled."),
+  tags: tagsSchema
+    .refine((tags) => Object.keys(tags).length <= 10, { error: "at most 10 tags" })
+    .default({})
+    .describe("Tags, such as the owner, that each new version gets."),
+} as const;
+
+/** The fields of the file but `objects`, which are read one by one. */
+export const fileShape = {
+  $schema: z.string().exactOptional(),
+  version: z.literal(1),
+  mode: mode
+    .default("observe")
+    .describe("`observe` checks and reports; nothing is rotated until a person writes `rotate`."),
+  vaults: z.record(label, vaultSchema).describe("The vaults, each by a short name."),
+  limits: limitsSchema.prefault({}),
+} as const;
+
+const objectSchema = z.strictObject(objectShape);
+const fileSchema = z.strictObject(fileShape);
+
+/** `observe`: preflight and report only. `rotate`: act. */
+export type Mode = z.output<typeof mode>;
+/** How a rotator makes room for the new credential. */
+export type Strategy = ManagedObject["rotator"]["strategy"];
+/** A vault of the policy. `uri` has no slash at its end. */
+export type PolicyVault = z.output<typeof vaultSchema>;
+/** Something that reads a managed object. `lag` and `health.timeout` are milliseconds. */
+export type PolicyConsumer = z.output<typeof consumerSchema>;
+/** When changes may be made; `duration` in milliseconds. */
+export type Window = z.output<typeof windowSchema>;
+/** How the value of a managed object is written. */
+export type Format = z.output<typeof formatSchema>;
+/** The rules of the whole fleet. */
+export type Limits = z.output<typeof limitsSchema>;
+/** One managed object, its defaults filled in and `mode` settled. All durations are milliseconds. Plain JSON, safe in history. */
+export type ManagedObject = Omit<z.output<typeof objectSchema>, "mode"> & { mode: Mode };
+/** A policy: its sound objects only. */
+export type Policy = Omit<z.output<typeof fileSchema>, "$schema"> & { objects: ManagedObject[] };
+
+/** A rotator's declaration, as far as the file's schema needs it. */
+export interface RotatorShape {
+  readonly kind: string;
+  readonly strategy: Strategy;
+  readonly target: z.ZodType;
+}
+
+/** The schema of the whole file, for editors: with the target's own fields for each rotator given. */
+export function policySchema(rotators: readonly RotatorShape[]): z.ZodType {
+  const [first, ...others] = rotators.map(({ kind, strategy, target }) =>
+    rotatorSchema.extend({ kind: z.literal(kind), strategy: z.literal(strategy), target }),
+  );
+  const rotator = first === undefined ? rotatorSchema : z.union([first, ...others]);
+  return fileSchema.extend({ objects: z.array(objectSchema.extend({ rotator })).describe("The managed objects.") });
+}
