@@ -1,0 +1,142 @@
+import type { Collection } from "./collection.ts";
+
+/** A vault to serve. */
+export interface VaultOptions {
+  /** As in `https://<name>.vault.azure.net`. */
+  readonly name: string;
+  /** On 127.0.0.1; absent: the port of the last run, else a free one. */
+  readonly port?: number;
+  /** ARM id, which becomes `topic` or `source` of its events. */
+  readonly resourceId: string;
+  /** Days that deleted objects stay recoverable, 7-90 (90). */
+  readonly retentionDays?: number;
+  /** With it nobody can purge before the retention is over (false). */
+  readonly purgeProtection?: boolean;
+}
+
+/** A vault as its operations see it. */
+export interface Vault {
+  readonly name: string;
+  /** `https://127.0.0.1:<port>`, without a slash at the end: the base of all ids. */
+  readonly url: string;
+  readonly resourceId: string;
+  readonly retentionDays: number;
+  readonly purgeProtection: boolean;
+  readonly secrets: Collection<SecretVersion>;
+  /** Seals backups, which any vault of the same state folder can restore. */
+  readonly key: Buffer;
+  readonly settings: VaultSettings;
+  /** To be called after a new version is written. */
+  readonly created: (object: VaultObject<VersionRecord>, version: VersionRecord) => void;
+}
+
+/** What a test may turn while the vaults run. */
+export interface VaultSettings {
+  /** How long a deletion or recovery takes, in milliseconds of the cloud's clock (0). */
+  deleteDelayMs: number;
+  /** Whether the documented rate limits are kept (false). */
+  throttling: boolean;
+}
+
+/** The three moments of a version that make an event. */
+export type Moment = "NewVersionCreated" | "NearExpiry" | "Expired";
+
+/** What every version of a secret, key or certificate has. */
+export interface VersionRecord {
+  /** 32 hex characters. */
+  readonly id: string;
+  /** Grows with each version of a vault: versions made in the same millisecond keep their order. */
+  readonly order: number;
+  /** Milliseconds; the wire has whole seconds. */
+  readonly created: number;
+  readonly updated: number;
+  readonly enabled: boolean;
+  /** Seconds since 1970. */
+  readonly nbf?: number | undefined;
+  readonly exp?: number | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** Moments whose event has been handed over. */
+  readonly announced: readonly Moment[];
+}
+
+export interface SecretVersion extends VersionRecord {
+  readonly value: string;
+  readonly contentType?: string | undefined;
+}
+
+/** A named object with all its versions, oldest first, at least one. Never changed in place. */
+export interface VaultObject<V> {
+  /** In the spelling of its first write. */
+  readonly name: string;
+  readonly versions: readonly V[];
+  /** Milliseconds, in the soft-deleted state. */
+  readonly deleted?: { readonly at: number; readonly purgeAt: number } | undefined;
+  /** The instant at which the last deletion or recovery is, or was, complete. */
+  readonly settledAt?: number | undefined;
+}
+
+/** Something that happened to a version, before an Event Grid schema is put around it. */
+export interface VaultEvent {
+  /** For instance `Microsoft.KeyVault.SecretNearExpiry`. */
+  readonly type: `Microsoft.KeyVault.${ObjectType}${Moment}`;
+  readonly vaultName: string;
+  readonly resourceId: string;
+  readonly objectType: ObjectType;
+  readonly objectName: string;
+  readonly version: string;
+  /** The versioned URL. */
+  readonly id: string;
+  /** Seconds since 1970. */
+  readonly nbf?: number;
+  readonly exp?: number;
+  /** ISO 8601, by the cloud's clock. */
+  readonly time: string;
+}
+
+export type ObjectType = "Secret" | "Key" | "Certificate";
+
+/** Who calls, or why not. */
+export type Authorization =
+  | { readonly ok: true; readonly caller: string }
+  | { readonly ok: false; readonly status: number; readonly code: string; readonly message: string };
+
+/** Judges the bearer token (undefined: none was sent) before anything else of a request is looked at. */
+export type Authorize = (
+  token: string | undefined,
+  vault: Pick<Vault, "name" | "resourceId" | "url">,
+  request: { readonly operation?: string; readonly name?: string },
+) => Authorization | Promise<Authorization>;
+
+export type Json = string | number | boolean | null | undefined | readonly Json[] | { readonly [key: string]: Json };
+
+/** One authorised request, parsed. */
+export interface Call {
+  readonly vault: Vault;
+  /** The cloud's instant at which the call is served, in milliseconds. */
+  readonly now: number;
+  /** Empty where the path has none. */
+  readonly name: string;
+  /** Lower case; empty where the path has none. */
+  readonly version: string;
+  /** Names in lower case. */
+  readonly query: ReadonlyMap<string, string>;
+  readonly apiVersion: string;
+  /** The body as a JSON object; refuses with 400 otherwise. */
+  readonly body: () => Readonly<Record<string, unknown>>;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly body?: Json;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One operation of the data plane: its route, and the work, which is done whole or refused whole, in one tick. */
+export interface Operation {
+  /** As faults and the log name it, e.g. `secret.get`. */
+  readonly operation: string;
+  readonly method: string;
+  /** Segments without the leading slash; `:name` and `:version` are variables. */
+  readonly path: string;
+  readonly run: (call: Call) => Reply;
+}

@@ -1,0 +1,100 @@
+import type { IncomingMessage } from "node:http";
+import { isObject } from "./attributes.ts";
+import type { Operation } from "./model.ts";
+import { Refusal, badParameter } from "./refusal.ts";
+
+/** A request line, taken apart. */
+export interface Target {
+  /** Decoded, without empty ones: `//` counts as `/`, and a slash at the end for nothing. */
+  readonly segments: readonly string[];
+  /** Names in lower case; of several values the first. */
+  readonly query: ReadonlyMap<string, string>;
+}
+
+const latestApiVersion = "2026-04-01";
+const apiVersions = /^(7\.[0-6](-preview(\.\d)?)?|2025-06-01-preview|2025-07-01|2026-\d\d-01-preview|2026-04-01)$/;
+const maxBody = 1024 * 1024;
+
+/** Takes a request target apart; refuses escapes that are not UTF-8. */
+export function parseTarget(target: string): Target {
+  const [path = "", ...rest] = target.replace(/^https?:\/\/[^/?]*/i, "").split("?");
+  const query = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(rest.join("?"))) {
+    const key = name.toLowerCase();
+    if (!query.has(key)) query.set(key, value);
+  }
+  try {
+    return { segments: path.split("/").filter(Boolean).map(decodeURIComponent), query };
+  } catch {
+    throw badParameter("The request URI is not well encoded.");
+  }
+}
+
+/** The api-version, which every request must name. */
+export function readApiVersion({ query }: Target): string {
+  const version = query.get("api-version");
+  if (!version) throw badParameter("The query parameter api-version is missing.");
+  if (apiVersions.test(version)) return version;
+  throw badParameter(
+    `The specified version (${version}) is not recognized. Consider using the latest supported version (${latestApiVersion}).`,
+  );
+}
+
+/** An operation with the variables of its path. */
+export interface Match {
+  readonly operation: Operation;
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Finds the operation of a request; literal segments are compared without case, as everything in an id. */
+export function match(operations: readonly Operation[], method: string, { segments }: Target): Match | undefined {
+  for (const operation of operations) {
+    if (operation.method !== method) continue;
+    const found = { operation, name: "", version: "" };
+    const parts = operation.path.split("/");
+    const fits = parts.every((part, index) => {
+      const segment = segments[index];
+      if (part === ":name") found.name = segment ?? "";
+      else if (part === ":version") found.version = segment?.toLowerCase() ?? "";
+      else return part === segment?.toLowerCase();
+      return segment !== undefined;
+    });
+    if (fits && parts.length === segments.length) return found;
+  }
+  return undefined;
+}
+
+/** Refuses names and versions that no object can have. */
+export function checkMatch({ name, version }: Match): void {
+  if (name && !/^[0-9a-zA-Z-]{1,127}$/.test(name)) {
+    throw badParameter(`The request URI contains an invalid name: ${name}`);
+  }
+  if (version && !/^[0-9a-f]{32}$/.test(version)) {
+    throw badParameter(`The request URI contains an invalid version: ${version}`);
+  }
+}
+
+/** Reads the body up to 1 MiB; refuses more with 413 (the rest is not waited for). Rejects when the client goes away. */
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBody) throw new Refusal(413, "RequestEntityTooLarge", "The request body is larger than 1 MiB.");
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+}
+
+/** The body as a JSON object; refuses anything else with 400. */
+export function parseBody(body: Buffer): Readonly<Record<string, unknown>> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw badParameter("The request body is not valid JSON.");
+  }
+  if (!isObject(parsed)) throw badParameter("The request body is not a JSON object.");
+  return parsed;
+}

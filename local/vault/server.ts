@@ -1,0 +1,169 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "../clock.ts";
+import { serveControl } from "./controls.ts";
+import type { VaultControl } from "./controls.ts";
+import { faultReply } from "./faults.ts";
+import type { Fault, Faults } from "./faults.ts";
+import type { Log, LogEntry } from "./log.ts";
+import type { Authorize, Operation, Reply, Vault } from "./model.ts";
+import { Refusal, badParameter, errorReply } from "./refusal.ts";
+import { checkMatch, match, parseBody, parseTarget, readApiVersion, readBody } from "./request.ts";
+import type { Match, Target } from "./request.ts";
+import { createThrottle } from "./throttle.ts";
+
+/** What one vault's server is made of. */
+export interface ServerParts {
+  readonly clock: Clock;
+  readonly operations: readonly Operation[];
+  readonly authorize: Authorize;
+  /** `https://login.windows.net/<tenant id>`, named in the challenge. */
+  readonly authority: string;
+  readonly faults: Faults;
+  readonly log: Log;
+  readonly control: VaultControl;
+}
+
+const vaultResource = "https://vault.azure.net";
+
+/** Facts of a request that the log wants, filled in as they become known. */
+type Trace = { operation?: string; name?: string; version?: string; caller?: string };
+
+/** Makes what answers the requests to `vault`. */
+export function serveVault(
+  vault: Vault,
+  parts: ServerParts,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const { clock, log } = parts;
+  const throttle = createThrottle();
+
+  /** A reply, or undefined when a fault cuts the connection. */
+  const answer = async (request: IncomingMessage, trace: Trace): Promise<Reply | undefined> => {
+    const challenge = `Bearer authorization="${parts.authority}", resource="${vaultResource}"`;
+    let target: Target | Refusal;
+    try {
+      target = parseTarget(request.url ?? "/");
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      target = error;
+    }
+    if (!(target instanceof Refusal) && target.segments[0] === "_emulator") {
+      return serveControl(parts.control, vault.name, request, target);
+    }
+    const found = target instanceof Refusal ? undefined : match(parts.operations, request.method ?? "", target);
+    if (found) {
+      trace.operation = found.operation.operation;
+      if (found.name) trace.name = found.name;
+      if (found.version) trace.version = found.version;
+    }
+    // Official clients send their first request without token and body, to be told where tokens come from.
+    const token = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? "")?.[1]?.trim();
+    const judged = await parts.authorize(token, vault, trace);
+    if (!judged.ok) {
+      const reply = errorReply(judged.status, judged.code, judged.message);
+      return judged.status === 401 ? { ...reply, headers: { "WWW-Authenticate": challenge } } : reply;
+    }
+    trace.caller = judged.caller;
+    if (target instanceof Refusal) throw target;
+    const apiVersion = readApiVersion(target);
+    if (!found) throw badParameter(`There is no operation ${request.method} on this URI.`);
+    checkMatch(found);
+    const raw = await readBody(request);
+    return work(found, { apiVersion, raw, query: target.query });
+  };
+
+  const work = async (
+    { operation, name, version }: Match,
+    { apiVersion, raw, query }: { apiVersion: string; raw: Buffer; query: Target["query"] },
+  ): Promise<Reply | undefined> => {
+    const fault = parts.faults.take(operation.operation, vault.name);
+    if (fault?.latencyMs) await sleep(fault.latencyMs);
+    if (fault?.when === "before" && fault.kind !== "delay") return faulty(fault);
+    const now = clock.now();
+    if (vault.settings.throttling && !throttle(operation.operation, now)) return faultReply({ status: 429 });
+    vault.secrets.purgeDue(now);
+    const reply = refusing(() =>
+      operation.run({ vault: vault, now, name, version, query, apiVersion, body: () => parseBody(raw) }),
+    );
+    return fault?.when === "after" && fault.kind !== "delay" ? faulty(fault) : reply;
+  };
+
+  const serve = async (request: IncomingMessage, response: ServerResponse) => {
+    const trace: Trace = {};
+    let reply: Reply | undefined;
+    try {
+      reply = await answer(request, trace);
+    } catch (error) {
+      if (request.destroyed && !request.complete) return;
+      reply = error instanceof Refusal ? refused(error) : internal(error);
+    }
+    const entry: LogEntry = {
+      time: new Date(clock.now()).toISOString(),
+      vault: vault.name,
+      method: request.method ?? "",
+      ...trace,
+      status: reply?.status ?? 0,
+    };
+    if (!request.url?.startsWith("/_emulator")) log.add(entry);
+    if (reply) send(request, response, reply, clock);
+    else request.socket.destroy();
+  };
+
+  return (request, response) => void serve(request, response);
+}
+
+/** Answers what is not even HTTP, or has too large a head, in the service's form. */
+export function answerGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const body = JSON.stringify({ error: { code: "BadParameter", message: "The request is malformed." } });
+  const head = ["HTTP/1.1 400 Bad Request", "Content-Type: application/json; charset=utf-8", "Connection: close"];
+  socket.end([...head, `Content-Length: ${body.length}`, "", body].join("\r\n"));
+}
+
+const faulty = (fault: Fault): Reply | undefined => (fault.kind === "drop" ? undefined : faultReply(fault));
+
+const refused = ({ status, code, message, inner }: Refusal): Reply => errorReply(status, code, message, inner);
+
+function refusing(run: () => Reply): Reply {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof Refusal) return refused(error);
+    throw error;
+  }
+}
+
+/** A fault of this program itself: said on stderr, by its stack only, never with what the caller sent. */
+function internal(error: unknown): Reply {
+  console.error(error instanceof Error ? error.stack : "The vault failed.");
+  return errorReply(500, "InternalServerError", "The service met an internal error.");
+}
+
+function send(request: IncomingMessage, response: ServerResponse, reply: Reply, clock: Clock): void {
+  const body = reply.body === undefined ? "" : JSON.stringify(reply.body);
+  const echo = request.headers["x-ms-client-request-id"];
+  const echoed = /^true$/i.test(String(request.headers["x-ms-return-client-request-id"])) && typeof echo === "string";
+  response.sendDate = false;
+  response.writeHead(reply.status, {
+    "Cache-Control": "no-cache",
+    Pragma: "no-cache",
+    Expires: "-1",
+    Date: new Date(clock.now()).toUTCString(),
+    ...(reply.body === undefined ? {} : { "Content-Type": "application/json; charset=utf-8" }),
+    ...(reply.status === 204 ? {} : { "Content-Length": Buffer.byteLength(body) }),
+    "x-ms-keyvault-region": "local",
+    "x-ms-keyvault-service-version": "1.9.2000.1",
+    "x-ms-keyvault-network-info": "conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;",
+    "x-ms-request-id": randomUUID(),
+    ...(echoed ? { "x-ms-client-request-id": echo } : {}),
+    "X-Content-Type-Options": "nosniff",
+    "Strict-Transport-Security": "max-age=31536000;includeSubDomains",
+    // A body that was not read to its end would be taken for the next request.
+    ...(request.complete ? {} : { Connection: "close" }),
+    ...reply.headers,
+  });
+  response.end(request.method === "HEAD" ? undefined : body);
+  if (!request.complete) request.resume();
+}
