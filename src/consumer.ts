@@ -1,0 +1,43 @@
+import type { Arm } from "./azure/arm.ts";
+import type { PolicyConsumer } from "./policy.ts";
+import type { AzureRole, Proof } from "./rotator.ts";
+
+/** What a consumer needs to know of the managed object: its address without a version. */
+export interface ObjectAddress {
+  /** `https://<vault>/secrets/<name>` */
+  readonly baseUrl: string;
+}
+
+/** What every call of a consumer gets. `signal` ends every outside call. */
+export interface ConsumerStep {
+  readonly consumer: PolicyConsumer;
+  readonly object: ObjectAddress;
+  readonly arm: Arm;
+  readonly signal: AbortSignal;
+}
+
+/** What a consumer points at now. */
+export interface Reference {
+  /** The reference's own text, which holds no secret; rollback writes exactly this back. */
+  readonly text: string;
+  /** The version in the text; absent when it follows the newest one. */
+  readonly pinned?: string;
+  /** The version the consumer's platform last resolved, when it tells. */
+  readonly active?: string;
+}
+
+/** One kind of reader of managed objects (design 3, cutover and verify). */
+export interface Consumer {
+  readonly kind: PolicyConsumer["kind"];
+  readonly roles: readonly AzureRole[];
+  /** The lease key: cutovers of one resource never overlap. */
+  resource(consumer: PolicyConsumer): string;
+  /** Read only. `CONSUMER_MISCONFIGURED` when the setting is not a reference to the object. */
+  read(step: ConsumerStep): Promise<Reference>;
+  /** The text that pins a version, or that follows the newest. */
+  reference(step: ConsumerStep, version: string): string;
+  /** Writes a reference, or refreshes one that follows the newest version. Compares first; a second call changes nothing. */
+  move(step: ConsumerStep, text: string): Promise<void>;
+  /** Whether the consumer serves with `version` now; `false` means not yet. Never throws for an unhealthy consumer. */
+  prove(step: ConsumerStep, version: string): Promise<readonly Proof[]>;
+}

@@ -1,0 +1,31 @@
+import type { PolicyConsumer } from "../policy.ts";
+import type { Proof } from "../rotator.ts";
+
+/** Asks a consumer's own health endpoint. An endpoint that cannot be reached is unhealthy, not an error: the caller asks again. */
+export async function probeHealth(
+  id: string,
+  health: NonNullable<PolicyConsumer["health"]>,
+  version: string,
+  signal: AbortSignal,
+): Promise<Proof> {
+  const name = `${id} is healthy`;
+  try {
+    const reply = await fetch(health.url, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(health.timeout)]),
+      redirect: "error",
+    });
+    const text = await reply.text();
+    if (reply.status !== health.expect)
+      return { name, ok: false, detail: `answered ${reply.status}, expected ${health.expect}` };
+    if (health.versionField === undefined) return { name, ok: true, detail: `answered ${reply.status}` };
+    const reported = (JSON.parse(text) as Record<string, unknown>)[health.versionField];
+    return {
+      name,
+      ok: reported === version,
+      detail: `answered ${reply.status}, reports version ${String(reported).slice(0, 40)}`,
+    };
+  } catch {
+    if (signal.aborted) throw signal.reason;
+    return { name, ok: false, detail: "did not answer in time, or not with JSON" };
+  }
+}

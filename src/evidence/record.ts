@@ -1,0 +1,62 @@
+import type { ContainerClient } from "@azure/storage-blob";
+import { PinionError } from "../errors.ts";
+import { statusOf, storageError } from "../store/storage.ts";
+import type { Command, Outcome } from "../store/types.ts";
+import type { Ending } from "../workflow/steps.ts";
+
+/** The evidence of one rotation: who asked, what was proven, when. References only; times come from the durable history. */
+export interface EvidenceRecord {
+  readonly schema: "pinion-evidence/1";
+  readonly rotationId: string;
+  readonly object: { readonly id: string; readonly vault: string; readonly kind: string; readonly name: string };
+  readonly rotator: { readonly kind: string; readonly strategy: string; readonly idle: "observable" | "unobservable" };
+  readonly outcome: Outcome;
+  readonly fault?: Ending["fault"];
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly commands: readonly Command[];
+  readonly versions: { readonly source?: string; readonly staged?: string; readonly published?: string };
+  readonly consumers: NonNullable<Ending["moved"]>;
+  readonly steps: Ending["timeline"];
+}
+
+/** Writes a record once. A second call finds the blob and is satisfied; nothing ever replaces it. */
+export async function writeEvidence(
+  container: ContainerClient,
+  record: EvidenceRecord,
+  signal: AbortSignal,
+): Promise<string> {
+  const name = blobName(record.rotationId);
+  const text = JSON.stringify(record, null, 2);
+  try {
+    await container.getBlockBlobClient(name).upload(text, Buffer.byteLength(text), {
+      conditions: { ifNoneMatch: "*" },
+      blobHTTPHeaders: { blobContentType: "application/json" },
+      abortSignal: signal,
+    });
+  } catch (error) {
+    const status = statusOf(error);
+    if (status !== 409 && status !== 412) throw storageError(error);
+  }
+  return name;
+}
+
+/** The record as it was written, or undefined. */
+export async function readEvidence(
+  container: ContainerClient,
+  rotationId: string,
+): Promise<EvidenceRecord | undefined> {
+  try {
+    return JSON.parse(
+      (await container.getBlockBlobClient(blobName(rotationId)).downloadToBuffer()).toString("utf8"),
+    ) as EvidenceRecord;
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw storageError(error);
+  }
+}
+
+function blobName(rotationId: string): string {
+  if (!/^[a-z0-9-]{1,80}$/.test(rotationId)) throw new PinionError("NOT_FOUND", "That is not a rotation id.");
+  return `${rotationId}.json`;
+}

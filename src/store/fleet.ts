@@ -1,0 +1,104 @@
+import type { TableClient } from "@azure/data-tables";
+import { statusOf, storageError } from "./storage.ts";
+
+/** Why a start was not let through. */
+export type FleetRefusal = "concurrent" | "daily" | "breaker";
+
+/** The fleet's one row. `active` maps an object to the rotation that holds a place; `failures` counts in a row by breaker. */
+interface FleetRow {
+  readonly active: Readonly<Record<string, string>>;
+  readonly day: string;
+  readonly started: number;
+  readonly failures: Readonly<Record<string, number>>;
+}
+
+export interface FleetLimits {
+  readonly concurrent: number;
+  readonly perDay: number;
+  readonly breakerFailures: number;
+}
+
+/** Caps and breakers over all objects (design 3.6). */
+export interface Fleet {
+  /** Takes a place for a start. Asking again for the same object and rotation takes none. A person's start passes an open breaker. */
+  claim(request: {
+    readonly object: string;
+    readonly rotationId: string;
+    readonly breakers: readonly string[];
+    readonly limits: FleetLimits;
+    readonly byPerson: boolean;
+    /** ISO 8601. */
+    readonly at: string;
+  }): Promise<FleetRefusal | undefined>;
+  /** Gives the place back; harmless when it is not held. */
+  release(object: string, rotationId: string): Promise<void>;
+  /** Counts a failure against the breakers, or closes them after a success. */
+  tell(breakers: readonly string[], failed: boolean): Promise<void>;
+  open(): Promise<FleetRow>;
+}
+
+const key = { partitionKey: "fleet", rowKey: "fleet" } as const;
+const empty: FleetRow = { active: {}, day: "", started: 0, failures: {} };
+
+export function openFleet(table: TableClient): Fleet {
+  const read = async (): Promise<{ row: FleetRow; etag: string }> => {
+    try {
+      const found = await table.getEntity<{ json: string }>(key.partitionKey, key.rowKey);
+      return { row: JSON.parse(found.json) as FleetRow, etag: found.etag };
+    } catch (error) {
+      if (statusOf(error) === 404) return { row: empty, etag: "" };
+      throw storageError(error);
+    }
+  };
+  /** Applies `change` until it is written on top of what was read; `undefined` from it means nothing to write. */
+  const update = async (change: (row: FleetRow) => FleetRow | undefined): Promise<void> => {
+    for (;;) {
+      const { row, etag } = await read();
+      const next = change(row);
+      if (next === undefined) return;
+      const entity = { ...key, json: JSON.stringify(next) };
+      try {
+        await (etag === "" ? table.createEntity(entity) : table.updateEntity(entity, "Replace", { etag }));
+        return;
+      } catch (error) {
+        if (statusOf(error) !== 409 && statusOf(error) !== 412) throw storageError(error);
+      }
+    }
+  };
+  return {
+    async claim({ object, rotationId, breakers, limits, byPerson, at }) {
+      let refusal: FleetRefusal | undefined;
+      await update((row) => {
+        refusal = undefined;
+        if (row.active[object] === rotationId) return undefined;
+        const day = at.slice(0, 10);
+        const started = row.day === day ? row.started : 0;
+        const others = Object.keys(row.active).filter((name) => name !== object).length;
+        if (others >= limits.concurrent) refusal = "concurrent";
+        else if (started >= limits.perDay) refusal = "daily";
+        else if (!byPerson && breakers.some((name) => (row.failures[name] ?? 0) >= limits.breakerFailures))
+          refusal = "breaker";
+        return refusal === undefined
+          ? { ...row, active: { ...row.active, [object]: rotationId }, day, started: started + 1 }
+          : undefined;
+      });
+      return refusal;
+    },
+    release: (object, rotationId) =>
+      update((row) => {
+        if (row.active[object] !== rotationId) return undefined;
+        const { [object]: _gone, ...active } = row.active;
+        return { ...row, active };
+      }),
+    tell: (breakers, failed) =>
+      update((row) => {
+        const failures = { ...row.failures };
+        for (const name of breakers) {
+          if (failed) failures[name] = (failures[name] ?? 0) + 1;
+          else delete failures[name];
+        }
+        return JSON.stringify(failures) === JSON.stringify(row.failures) ? undefined : { ...row, failures };
+      }),
+    open: async () => (await read()).row,
+  };
+}

@@ -1,0 +1,64 @@
+import type { ErrorCode } from "../errors.ts";
+
+/** Where a managed object stands. `running` until the consumers moved; `grace` while both credentials live; `held`: a gate is shut. */
+export type Phase = "idle" | "running" | "grace" | "held" | "retiring" | "rolling-back";
+
+/** How a rotation ended. `observed`: observe mode, nothing was changed. `kept`: done, but the old credential could not be retired. */
+export type Outcome = "rotated" | "rolled-back" | "failed" | "refused" | "observed" | "stale" | "kept";
+
+/** A managed object's row. References and times (ISO 8601, by the cloud) only. */
+export interface ObjectState {
+  readonly phase: Phase;
+  readonly rotationId?: string;
+  readonly step?: string;
+  readonly sourceVersion?: string;
+  readonly publishedVersion?: string;
+  readonly publishedAt?: string;
+  /** Since when the old credential was seen idle without a break. */
+  readonly idleSince?: string;
+  /** From here on a rollback is answered with 409. */
+  readonly pointOfNoReturn: boolean;
+  readonly attempts: number;
+  readonly retryNotBefore?: string;
+  readonly quarantined: boolean;
+  readonly outcome?: Outcome;
+  readonly code?: ErrorCode;
+  readonly message?: string;
+  readonly endedAt?: string;
+  /** Versions that were current before: a late event for one of them starts nothing. The last 20. */
+  readonly superseded: readonly string[];
+  /** A request that came when it could not be served; the sweep acts on it later. */
+  readonly remembered?: { readonly version: string; readonly at: string; readonly why: string };
+  readonly lastCommand?: string;
+  /** What the sweep saw: due date, drift of pins. */
+  readonly report?: {
+    readonly at: string;
+    readonly dueAt?: string;
+    readonly expiresAt?: string;
+    readonly notes: readonly string[];
+  };
+}
+
+export type Verb = "start" | "rollback" | "finish";
+
+/** Who asked. For an event or the sweep the actor is the vault or the timer, and such a record can only start. */
+export interface Actor {
+  readonly kind: "person" | "key" | "vault" | "timer";
+  /** Entra object id of a person or app; the vault's or timer's name otherwise. */
+  readonly id: string;
+  readonly roles: readonly string[];
+}
+
+/** A command record: written before anything is woken, the only authority there is (design 3.2). */
+export interface Command {
+  readonly id: string;
+  readonly verb: Verb;
+  readonly rotationId: string;
+  /** The version of the managed object that the command means. */
+  readonly version: string;
+  readonly actor: Actor;
+  /** ISO 8601. */
+  readonly at: string;
+  readonly reason?: string;
+  readonly change?: string;
+}

@@ -1,0 +1,92 @@
+import { PinionError } from "../errors.ts";
+
+interface RestFailure {
+  readonly name?: string;
+  readonly statusCode?: number;
+  readonly code?: string;
+  readonly message?: string;
+  readonly details?: unknown;
+  readonly response?: { readonly headers?: { get(name: string): string | undefined } };
+}
+
+/**
+ * Runs one vault request and turns its failure into a PinionError (facts: key-vault-rest section 3). The service's own text is
+ * dropped: it can quote names and callers, and the codes say enough.
+ */
+export async function toVaultError<T>(uri: string, name: string, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    if (error instanceof PinionError) throw error;
+    throw translate(uri, name, error as RestFailure);
+  }
+}
+
+function translate(uri: string, name: string, error: RestFailure): Error {
+  const where = `${new URL(uri).host}${name === "" ? "" : ` secret ${name}`}`;
+  if (error.name === "AbortError") return error as Error;
+  const text = `${error.message ?? ""} ${JSON.stringify(error.details ?? "")}`;
+  switch (error.statusCode) {
+    case 404:
+      return new PinionError(
+        "SECRET_NOT_FOUND",
+        `${where} was not found: check the policy's vault and name, and whether it was deleted.`,
+      );
+    case 401:
+      return new PinionError(
+        "VAULT_FORBIDDEN",
+        `${where} refused the app's token: check that the identity belongs to the vault's tenant.`,
+        {
+          class: "propagation",
+        },
+      );
+    case 403:
+      if (text.includes("SecretDisabled") || text.includes("disabled secret")) {
+        return new PinionError(
+          "SECRET_DISABLED",
+          `The newest version of ${where} is disabled: enable it or write a new version.`,
+        );
+      }
+      // A role assignment can take minutes to reach the data plane, and its absence looks the same.
+      return new PinionError(
+        "VAULT_FORBIDDEN",
+        `${where} refused access: give the app's identity the role that docs/permissions.md names.`,
+        {
+          class: "propagation",
+        },
+      );
+    case 409:
+      return new PinionError("CONFLICT", `${where} is deleted but recoverable, or being deleted: recover it or wait.`, {
+        class: "transient",
+      });
+    case 429:
+      return new PinionError(
+        "VAULT_THROTTLED",
+        `${where} answered 429 (too many requests); the step waits and goes on.`,
+        {
+          class: "throttled",
+          retryAfterSeconds: retryAfter(error),
+        },
+      );
+    case 400:
+      return new PinionError(
+        "BAD_REQUEST",
+        `${where} refused the request as malformed (400): check the object's name, tags and content type.`,
+      );
+    default:
+      return new PinionError(
+        "VAULT_UNAVAILABLE",
+        `${where} did not answer (${error.statusCode ?? error.code ?? "no connection"}); the step is tried again.`,
+        {
+          class: "transient",
+        },
+      );
+  }
+}
+
+function retryAfter(error: RestFailure): number | undefined {
+  const text = error.response?.headers?.get("retry-after");
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
+}

@@ -1,0 +1,31 @@
+/** Pinion's tags on versions of a managed object. They describe; they never aim a rotator (design section 5). */
+export const tags = {
+  /** The rotation that wrote this version. */
+  rotation: "pinion-rotation",
+  /** The version that was newest when this one was written. */
+  previous: "pinion-previous",
+  /** Set on a version that carries an earlier version's credential again. */
+  rollbackOf: "pinion-rollback-of",
+  /** On staging secrets: the object they stage for. */
+  stageFor: "pinion-stage-for",
+} as const;
+
+const limit = 15;
+const ours = Object.values(tags) as string[];
+
+/** Tags for a new version: the former version's own (the service does not carry them over) and ours, within the limit of 15. */
+export function nextTags(
+  former: Readonly<Record<string, string>>,
+  mine: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const kept = Object.entries(former).filter(([name]) => !ours.includes(name));
+  const room = limit - Object.keys(mine).length;
+  return { ...Object.fromEntries(kept.slice(0, room)), ...mine };
+}
+
+/** How many of an object's own tags fit beside ours; more must be refused before a rotation, never dropped during one. */
+export const ownTagLimit = limit - 3;
+
+export function ownTagCount(former: Readonly<Record<string, string>>): number {
+  return Object.keys(former).filter((name) => !ours.includes(name)).length;
+}

@@ -1,0 +1,21 @@
+import type { RetryPolicy } from "./retry.ts";
+import type { Candidate, Moved, Plan } from "./steps.ts";
+
+/** What is known of a rotation so far; grows as the steps go, and tells a rollback where to begin. */
+export interface Progress {
+  readonly plan: Plan;
+  candidate?: Candidate;
+  /** True from the moment the candidate may be in the target. */
+  setBegun: boolean;
+  /** True from the moment a version of ours may be in the vault. */
+  publishBegun: boolean;
+  publishedVersion?: string;
+  moved: readonly Moved[];
+  /** True from the moment the old credential may be suspended. */
+  suspended: boolean;
+}
+
+/** How long and how often a consumer is asked whether it has moved. */
+export function uptake(plan: Plan): RetryPolicy {
+  return { first: 2, factor: 1.5, most: 60, total: plan.uptakeSeconds };
+}

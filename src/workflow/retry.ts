@@ -1,0 +1,35 @@
+import type { ErrorClass, Fault } from "../errors.ts";
+
+/** Seconds between tries, and how long to go on. */
+export interface RetryPolicy {
+  readonly first: number;
+  readonly factor: number;
+  readonly most: number;
+  /** Seconds after the first failure at which trying ends. */
+  readonly total: number;
+}
+
+const minute = 60;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+/** One policy for each class of error; `undefined`: never again. */
+export const byClass: Readonly<Record<ErrorClass, RetryPolicy | undefined>> = {
+  permanent: undefined,
+  transient: { first: 2, factor: 2, most: 5 * minute, total: 30 * minute },
+  throttled: { first: 5, factor: 2, most: 10 * minute, total: 2 * hour },
+  propagation: { first: 10, factor: 1.5, most: 2 * minute, total: 30 * minute },
+};
+
+/** A gate that is shut: the old credential stays, and is looked at again, ever more seldom. 30 days are under 50 looks. */
+export const hold: RetryPolicy = { first: 5 * minute, factor: 2, most: 1 * day, total: Number.POSITIVE_INFINITY };
+
+/** What must not be left half done (taking a candidate away, writing the record): tried like a hold, and never given up early. */
+export const cleanup: RetryPolicy = { first: 10, factor: 2, most: 6 * hour, total: 7 * day };
+
+/** Seconds to wait before try number `attempt + 1`, or undefined when the policy is used up. Both in seconds since the first failure. */
+export function nextDelay(policy: RetryPolicy, attempt: number, elapsed: number, fault?: Fault): number | undefined {
+  const grown = Math.min(policy.first * policy.factor ** (attempt - 1), policy.most);
+  const delay = Math.max(grown, fault?.retryAfterSeconds ?? 0);
+  return elapsed + delay > policy.total ? undefined : delay;
+}

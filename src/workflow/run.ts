@@ -1,0 +1,144 @@
+import type { OrchestrationContext, Task } from "durable-functions";
+import type { Fault } from "../errors.ts";
+import type { Verb } from "../store/types.ts";
+import { byClass, nextDelay, type RetryPolicy } from "./retry.ts";
+import {
+  commandEvent,
+  type Reply,
+  type Start,
+  type Status,
+  type StepInput,
+  type StepName,
+  type Steps,
+  type TimelineEntry,
+} from "./steps.ts";
+
+/** A part of the orchestration: yields durable tasks, returns its result. */
+export type Flow<T> = Generator<Task, T, unknown>;
+
+/** A step that failed for good, after its retries. */
+export class StepFailed extends Error {
+  override readonly name = "StepFailed";
+  readonly step: StepName;
+  readonly fault: Fault;
+  constructor(step: StepName, fault: Fault) {
+    super(`${step}: ${fault.code}`);
+    this.step = step;
+    this.fault = fault;
+  }
+}
+
+/** Somebody with the right to it asked for the rotation to be turned back. */
+export class RollbackAsked extends Error {
+  override readonly name = "RollbackAsked";
+}
+
+/** One rotation's orchestration: its durable context, what started it, and the timeline that becomes evidence. */
+export interface Run {
+  readonly context: OrchestrationContext;
+  readonly start: Start;
+  readonly timeline: TimelineEntry[];
+  readonly startedAt: string;
+}
+
+export function beginRun(context: OrchestrationContext): Run {
+  return { context, start: context.df.getInput<Start>(), timeline: [], startedAt: nowIso(context) };
+}
+
+/** Seconds since 1970 by the history: the same on every replay. */
+function now(run: Run): number {
+  return run.context.df.currentUtcDateTime.getTime() / 1000;
+}
+
+function nowIso(context: OrchestrationContext): string {
+  return context.df.currentUtcDateTime.toISOString();
+}
+
+/** Shows where the rotation stands. Past steps are given as names: the whole timeline would outgrow the status. */
+export function say(run: Run, status: Omit<Status, "rotationId" | "since" | "timeline">): void {
+  const timeline = run.timeline.map(({ step, endedAt, fault }) => ({ step, endedAt, ok: fault === undefined }));
+  run.context.df.setCustomStatus({
+    rotationId: run.start.rotationId,
+    since: nowIso(run.context),
+    ...status,
+    timeline,
+  } satisfies Status);
+}
+
+/**
+ * Runs a step until it succeeds or its retry policy is used up; the class of the error chooses the policy unless one is given.
+ * Throws {@link StepFailed}, or {@link RollbackAsked} when the activity read such a command.
+ */
+export function* step<S extends StepName>(
+  run: Run,
+  name: S,
+  input: Steps[S]["input"],
+  policy?: RetryPolicy,
+): Flow<Steps[S]["result"]> {
+  const startedAt = nowIso(run.context);
+  const since = now(run);
+  for (let attempt = 1; ; attempt++) {
+    say(run, { step: name });
+    const full: StepInput<S> = { ...input, ...run.start };
+    const reply = (yield run.context.df.callActivity(name, full)) as Reply<S>;
+    if (reply.ok) {
+      run.timeline.push({
+        step: name,
+        startedAt,
+        endedAt: nowIso(run.context),
+        attempts: attempt,
+        proofs: reply.proofs,
+      });
+      return reply.result;
+    }
+    if ("interrupted" in reply) throw new RollbackAsked(`${name}: a rollback was asked for`);
+    const chosen = reply.fault.class === "permanent" ? undefined : (policy ?? byClass[reply.fault.class]);
+    const delay = chosen && nextDelay(chosen, attempt, now(run) - since, reply.fault);
+    if (delay === undefined) {
+      run.timeline.push({
+        step: name,
+        startedAt,
+        endedAt: nowIso(run.context),
+        attempts: attempt,
+        proofs: reply.proofs,
+        fault: reply.fault,
+      });
+      throw new StepFailed(name, reply.fault);
+    }
+    say(run, { step: "retry", fault: reply.fault, until: at(run, delay).toISOString() });
+    yield run.context.df.createTimer(at(run, delay));
+  }
+}
+
+/**
+ * Waits, and listens: an event only wakes; what was really asked is read from the command records. Forged events change nothing.
+ */
+export function* wait(
+  run: Run,
+  seconds: number,
+  status: Pick<Status, "step" | "fault">,
+): Flow<"elapsed" | Exclude<Verb, "start">> {
+  const until = at(run, seconds);
+  while (run.context.df.currentUtcDateTime.getTime() < until.getTime()) {
+    say(run, { ...status, until: until.toISOString() });
+    const timer = run.context.df.createTimer(until);
+    const woken = run.context.df.waitForExternalEvent(commandEvent);
+    const winner = (yield run.context.df.Task.any([timer, woken])) as Task;
+    if (winner === timer) return "elapsed";
+    timer.cancel();
+    const { heard } = yield* step(run, "hear", {});
+    run.timeline.pop();
+    if (heard !== undefined) return heard;
+  }
+  return "elapsed";
+}
+
+function at(run: Run, seconds: number): Date {
+  // oxlint-disable-next-line no-restricted-globals -- a given instant, not the wall clock: the same on every replay
+  return new Date((now(run) + seconds) * 1000);
+}
+
+/** A fault as an optional member. */
+export function withFault(fault: Fault | undefined): { fault?: Fault } {
+  return fault === undefined ? {} : { fault };
+}

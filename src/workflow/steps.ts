@@ -1,0 +1,131 @@
+import type { Fault } from "../errors.ts";
+import type { CredentialRef, Proof } from "../rotator.ts";
+import type { Outcome, Verb } from "../store/types.ts";
+
+/** What starts an orchestration: the object and the command record that asked. Without the record nothing happens. */
+export interface Start {
+  readonly objectId: string;
+  readonly rotationId: string;
+}
+
+/** What preflight found and the policy asks, fixed for this rotation. References, versions and seconds; no secret. */
+export interface Plan {
+  readonly objectId: string;
+  readonly rotationId: string;
+  readonly strategy: "dual" | "alternating" | "in-place";
+  readonly sourceVersion: string;
+  /** ISO 8601; when the current credential's version says it ends. */
+  readonly expiresAt?: string;
+  readonly current: CredentialRef;
+  readonly idle: CredentialRef;
+  /** Whether `suspend` exists between the grace and the final revoke. */
+  readonly suspends: boolean;
+  readonly graceSeconds: number;
+  /** The slowest consumer's lag: how long somebody may still hold a value after its reference moved. */
+  readonly lagSeconds: number;
+  /** How long a consumer may take to be proven on a version. */
+  readonly uptakeSeconds: number;
+  readonly watchSeconds: number;
+  readonly maxHoldSeconds: number;
+  readonly consumers: readonly string[];
+}
+
+/** A consumer's reference before a cutover, so that rollback puts back exactly that. */
+export interface Moved {
+  readonly id: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** The credential to retire, the one that stays, and the version every consumer must be proven on. */
+export interface Retirement {
+  readonly old: CredentialRef;
+  /** The version of the managed object that holds the old one's value. */
+  readonly oldVersion: string;
+  readonly keptVersion: string;
+}
+
+/** One line of the evidence: a step with its times from the history (ISO 8601), its proofs, or its fault. */
+export interface TimelineEntry {
+  readonly step: StepName;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly attempts: number;
+  readonly proofs: readonly Proof[];
+  readonly fault?: Fault;
+}
+
+/** Inputs (beside object and rotation id) and results of every activity. A result holds references only. */
+export interface Steps {
+  preflight: { input: object; result: { plan: Plan } | { end: Extract<Outcome, "observed" | "stale"> } };
+  stage: {
+    input: { sourceVersion: string; current: CredentialRef; idle: CredentialRef };
+    result: { stagedVersion: string; candidate: CredentialRef };
+  };
+  set: { input: Candidate; result: object };
+  validate: { input: Candidate; result: object };
+  publish: { input: Candidate; result: { publishedVersion: string; expiresAt: string } };
+  cutover: { input: { version: string; sourceVersion: string }; result: { moved: readonly Moved[] } };
+  /** Proves every consumer on `version`, or, when turning back, on the reference it had before. */
+  verify: { input: { version: string; back?: readonly Moved[] }; result: object };
+  hear: { input: object; result: { heard?: Exclude<Verb, "start"> } };
+  suspend: { input: Retirement; result: { waitSeconds?: number } };
+  revoke: { input: Retirement & { suspended: boolean }; result: object };
+  /** Lifts a suspension. */
+  resume: { input: { old: CredentialRef }; result: object };
+  /** Proves that the current credential works, after putting its value back where the strategy is in place. */
+  restore: { input: Candidate; result: object };
+  /** Removes a candidate that was never published. */
+  discard: { input: Candidate; result: object };
+  retreat: { input: { moved: readonly Moved[] }; result: object };
+  /** `candidateVersion` is absent when the candidate was never published. */
+  republish: { input: Candidate; result: { version: string; candidateVersion?: string } };
+  hold: { input: { fault: Fault; escalate: boolean }; result: object };
+  record: { input: Ending; result: { evidence?: string } };
+}
+
+/** Where the candidate's value is, and whom it and the current one belong to. */
+export interface Candidate {
+  readonly stagedVersion: string;
+  readonly candidate: CredentialRef;
+  readonly sourceVersion: string;
+  readonly current: CredentialRef;
+}
+
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly fault?: Fault;
+  readonly plan?: Plan;
+  readonly stagedVersion?: string;
+  readonly publishedVersion?: string;
+  readonly moved?: readonly Moved[];
+  readonly timeline: readonly TimelineEntry[];
+  /** ISO 8601, from the history. */
+  readonly startedAt: string;
+  readonly endedAt: string;
+}
+
+export type StepName = keyof Steps;
+export type StepInput<S extends StepName> = Start & Steps[S]["input"];
+
+/** What an activity returns. It never throws: a thrown error would carry its stack into the history. */
+export type Reply<S extends StepName> =
+  | { readonly ok: true; readonly result: Steps[S]["result"]; readonly proofs: readonly Proof[] }
+  | { readonly ok: false; readonly fault: Fault; readonly proofs: readonly Proof[] }
+  | { readonly ok: false; readonly interrupted: "rollback" };
+
+/** Names under which orchestration and event are registered. The SDK compares event names by case. */
+export const orchestration = "rotate";
+export const commandEvent = "command";
+
+/** What the durable status shows of a running rotation. */
+export interface Status {
+  readonly rotationId: string;
+  readonly step: StepName | "grace" | "watch" | "lag" | "retry" | "held" | "ended";
+  /** ISO 8601. */
+  readonly since: string;
+  readonly until?: string;
+  readonly fault?: Fault;
+  readonly outcome?: Outcome;
+  readonly timeline: readonly { readonly step: string; readonly endedAt: string; readonly ok: boolean }[];
+}

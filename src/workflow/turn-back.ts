@@ -1,0 +1,50 @@
+import type { Fault } from "../errors.ts";
+import { type Progress, uptake } from "./progress.ts";
+import { retire } from "./retire.ts";
+import { cleanup } from "./retry.ts";
+import { type Flow, type Run, step, StepFailed, wait, withFault } from "./run.ts";
+import type { Ending } from "./steps.ts";
+
+/**
+ * Undoes a rotation (design 3.1). Before publish the candidate is taken out of the target and nobody noticed. After it the current
+ * credential is made usable first, then the consumers go back to exactly the reference they had, then the newest version carries the
+ * former credential again; the candidate goes last, through the same gates as any credential, since somebody may hold it.
+ * `fault` is absent when a person asked.
+ */
+export function* turnBack(
+  run: Run,
+  progress: Progress,
+  fault: Fault | undefined,
+): Flow<Pick<Ending, "outcome" | "fault">> {
+  const { plan, candidate, moved } = progress;
+  const outcome = fault === undefined || progress.publishBegun ? "rolled-back" : "failed";
+  const done = { outcome, ...withFault(fault) } as const;
+  if (candidate === undefined) return done;
+
+  try {
+    if (progress.suspended) yield* step(run, "resume", { old: plan.current }, cleanup);
+    if (progress.setBegun) yield* step(run, "restore", candidate, cleanup);
+    if (!progress.publishBegun) {
+      yield* step(run, "discard", candidate, cleanup);
+      return done;
+    }
+    yield* step(run, "retreat", { moved }, cleanup);
+    yield* step(run, "verify", { version: plan.sourceVersion, back: moved }, { ...uptake(plan), total: cleanup.total });
+    const { version, candidateVersion } = yield* step(run, "republish", candidate, cleanup);
+    if (candidateVersion === undefined) {
+      yield* step(run, "discard", candidate, cleanup);
+      return done;
+    }
+    yield* wait(run, plan.lagSeconds, { step: "lag" });
+    const kept = yield* retire(run, plan, {
+      retirement: { old: candidate.candidate, oldVersion: candidateVersion, keptVersion: version },
+      onSuspend: () => undefined,
+      interruptible: false,
+    });
+    return { outcome, ...withFault(fault ?? kept) };
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
+    // The way back is blocked too: both credentials stay alive, and a person is told what stopped it.
+    return { outcome: "failed", fault: error.fault };
+  }
+}
