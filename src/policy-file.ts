@@ -8,8 +8,8 @@ import { windowFault, type WindowFault } from "./window.ts";
 export interface RotatorFacts {
   /** The schema of a rotator's target, or undefined when there is no such rotator. */
   targetSchema(kind: string, strategy: Strategy): z.ZodType | undefined;
-  /** The lease key of a target that the schema took. */
-  account(kind: string, strategy: Strategy, target: unknown): string;
+  /** What a change of this target touches: the lease key, or every account by itself where targets may overlap in part. */
+  account(kind: string, strategy: Strategy, target: unknown): string | readonly string[];
   /** Each rotator as `kind (strategy)`, to say what there is. */
   readonly known?: readonly string[];
 }
@@ -43,7 +43,7 @@ function faultAt(at: number, id: string | undefined, { path, message, expected }
 function readObject(json: unknown, at: number, rotators: RotatorFacts): Read {
   if (!isRecord(json)) {
     const fault = faultAt(at, undefined, { path: [], message: describeValue(json), expected: "an object" });
-    return { at, id: undefined, fields: {}, account: undefined, faults: [fault] };
+    return { at, id: undefined, fields: {}, accounts: [], faults: [fault] };
   }
   const base: Path = ["objects", at];
   const faults: PolicyFault[] = [];
@@ -60,7 +60,7 @@ function readObject(json: unknown, at: number, rotators: RotatorFacts): Read {
     faults.push(faultAt(at, id, { path: [name], message: "is not known here", expected }));
   }
   const fields = read as Partial<ManagedObject>;
-  if (fields.rotator === undefined) return { at, id, fields, account: undefined, faults };
+  if (fields.rotator === undefined) return { at, id, fields, accounts: [], faults };
 
   const { kind, strategy, target } = fields.rotator;
   const schema = rotators.targetSchema(kind, strategy);
@@ -69,15 +69,16 @@ function readObject(json: unknown, at: number, rotators: RotatorFacts): Read {
     const expected =
       rotators.known === undefined ? "a rotator that this version has" : `one of ${rotators.known.join(", ")}`;
     faults.push(faultAt(at, id, { path: ["rotator", "kind"], message, expected }));
-    return { at, id, fields, account: undefined, faults };
+    return { at, id, fields, accounts: [], faults };
   }
   const parsed = schema.safeParse(target, { error: expectation });
   if (!parsed.success) {
     faults.push(...faultsOf(parsed.error, target, [...base, "rotator", "target"], id));
-    return { at, id, fields, account: undefined, faults };
+    return { at, id, fields, accounts: [], faults };
   }
   const sound = { ...fields, rotator: { kind, strategy, target: parsed.data } };
-  return { at, id, fields: sound, account: rotators.account(kind, strategy, parsed.data), faults };
+  const accounts = [rotators.account(kind, strategy, parsed.data)].flat();
+  return { at, id, fields: sound, accounts, faults };
 }
 
 /** {@link windowFault}, each distinct window checked once: a fleet has many objects and few windows. */

@@ -1,4 +1,5 @@
 import { formatDuration, type Milliseconds } from "./duration.ts";
+import { declaresUser } from "./format.ts";
 import type { ManagedObject, PolicyVault, Window } from "./policy.ts";
 import type { Path } from "./policy-faults.ts";
 import type { WindowFault } from "./window.ts";
@@ -8,8 +9,8 @@ export interface Sketch {
   readonly at: number;
   readonly id: string | undefined;
   readonly fields: Partial<ManagedObject>;
-  /** What its rotator's change touches; undefined while its target is not sound. */
-  readonly account: string | undefined;
+  /** What its rotator's change touches; none while its target is not sound. */
+  readonly accounts: readonly string[];
 }
 
 /** What a broken rule reports; `path` starts at the object, or at the file for rules about vaults. */
@@ -25,15 +26,9 @@ const day = 86_400_000;
 const nearExpiry = 31 * day;
 const margin = day;
 
-const carriesUser = (format: ManagedObject["format"]): boolean => {
-  if (format.type === "url") return true;
-  if (format.type === "template") return format.template.includes("{username}");
-  return format.type !== "plain" && format.username !== undefined;
-};
-
 function rotatorRules({ rotator, format, acceptGap }: Partial<ManagedObject>): Broken[] {
   const broken: Broken[] = [];
-  if (rotator?.strategy === "alternating" && format !== undefined && !carriesUser(format)) {
+  if (rotator?.strategy === "alternating" && format !== undefined && !declaresUser(format)) {
     const path = format.type === "json" || format.type === "connection-string" ? ["format", "username"] : ["format"];
     const message = "carries no user name, but the alternating strategy changes it with the password";
     broken.push({
@@ -181,6 +176,8 @@ export function fleetRules(sketches: readonly Sketch[]): { sketch: Sketch; broke
   const byId = new Map(sketches.flatMap((sketch) => (sketch.id === undefined ? [] : [[sketch.id, sketch] as const])));
   const names = (one: Sketch, other: Sketch): boolean =>
     other.id !== undefined && one.fields.pairedWith?.includes(other.id) === true;
+  const shares = (one: Sketch, other: Sketch): boolean =>
+    one.accounts.some((account) => other.accounts.includes(account));
   for (const sketch of sketches) {
     for (const [at, id] of (sketch.fields.pairedWith ?? []).entries()) {
       const other = byId.get(id);
@@ -194,23 +191,25 @@ export function fleetRules(sketches: readonly Sketch[]): { sketch: Sketch; broke
           `is ${JSON.stringify(id)}, which does not name this object back`,
           "two objects that name each other",
         );
-      else if (sketch.account !== undefined && other.account !== undefined && sketch.account !== other.account) {
+      else if (sketch.accounts.length > 0 && other.accounts.length > 0 && !shares(sketch, other)) {
         add(sketch, path, `is ${JSON.stringify(id)}, which is on another account`, "an object on the same account");
       }
     }
   }
-  for (const [account, sharers] of Map.groupBy(sketches, (sketch) => sketch.account)) {
-    if (account === undefined) continue;
-    for (const sketch of sharers) {
-      const other = sharers.find((sharer) => sharer !== sketch && !(names(sketch, sharer) && names(sharer, sketch)));
-      if (other === undefined) continue;
-      add(
-        sketch,
-        ["rotator", "target"],
-        `is on the same account as ${nameOf(other)}: a rotation of one would break the other`,
-        "an account of its own, or the two objects naming each other in pairedWith",
-      );
-    }
+  const users = Map.groupBy(
+    sketches.flatMap((sketch) => sketch.accounts.map((account) => ({ sketch, account }))),
+    ({ account }) => account,
+  );
+  for (const sketch of sketches) {
+    const sharers = new Set(sketch.accounts.flatMap((account) => users.get(account) ?? []).map((user) => user.sketch));
+    const other = [...sharers].find((sharer) => sharer !== sketch && !(names(sketch, sharer) && names(sharer, sketch)));
+    if (other === undefined) continue;
+    add(
+      sketch,
+      ["rotator", "target"],
+      `is on the same account as ${nameOf(other)}: a rotation of one would break the other`,
+      "an account of its own, or the two objects naming each other in pairedWith",
+    );
   }
   return found;
 }

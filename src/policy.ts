@@ -88,10 +88,13 @@ const isTemplate = (template: string): boolean =>
   template.split("{username}").length <= 2 &&
   !/\{username\}\{password\}|\{password\}\{username\}/.test(template);
 
+const twoNames = { path: ["username"], error: "another name than that of the password" };
+
 const formatSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("plain") }).describe("The value is the password, and nothing else."),
   z
     .strictObject({ type: z.literal("json"), username: field.exactOptional(), password: field.default("password") })
+    .refine(({ username, password }) => username !== password, twoNames)
     .describe("A JSON object; `username` and `password` name its fields. Other fields are kept."),
   z
     .strictObject({ type: z.literal("url") })
@@ -102,6 +105,7 @@ const formatSchema = z.discriminatedUnion("type", [
       username: field.exactOptional(),
       password: field.default("Password"),
     })
+    .refine(({ username, password }) => username?.toLowerCase() !== password.toLowerCase(), twoNames)
     .describe("key=value;... with ADO.NET's quoting; `username` and `password` name its keys. Other keys are kept."),
   z
     .strictObject({ type: z.literal("template"), template: z.string().refine(isTemplate, { error: placeholders }) })
