@@ -1,0 +1,164 @@
+import { createHash, createPublicKey, generateKeyPairSync, randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { SignJWT, errors, exportJWK, importPKCS8, jwtVerify } from "jose";
+import type { Clock } from "../clock.ts";
+import type { Handler } from "./http.ts";
+import { readOrMake } from "./store.ts";
+
+/** Who a token is for and what it opens. */
+export interface TokenRequest {
+  /** The resource, as `https://vault.azure.net`; echoed as `aud`. */
+  readonly audience: string;
+  /** The service principal's or user's object id (`oid`, `sub`). */
+  readonly objectId: string;
+  /** The application's client id (`appid`). */
+  readonly appId: string;
+  readonly roles?: readonly string[];
+  /** Default: a day, as managed identities get. */
+  readonly lifetimeSeconds?: number;
+}
+
+/** What a valid token says. */
+export interface TokenClaims {
+  readonly audience: string;
+  readonly objectId: string;
+  readonly appId: string;
+  readonly roles: readonly string[];
+  /** Seconds since 1970. */
+  readonly expiresOn: number;
+}
+
+/** Why a token was refused. */
+export type TokenFault = "missing" | "malformed" | "expired" | "audience";
+
+/** Outcome of a check; `found` is the token's own audience where that is what is wrong. */
+export type Verified = TokenClaims | { readonly fault: TokenFault; readonly found?: string };
+
+/** The stand-in for Microsoft Entra's token issuer. */
+export interface Tokens {
+  readonly issuer: string;
+  readonly tenantId: string;
+  readonly issue: (request: TokenRequest) => Promise<{ token: string; expiresOn: number }>;
+  /** Checks signature, times (by the cloud's clock) and audience (any of those given; a trailing slash makes no difference). */
+  readonly verify: (token: string, audience: string | readonly string[]) => Promise<Verified>;
+  /** Like `verify`, for the value of an Authorization header. */
+  readonly verifyHeader: (header: string | undefined, audience: string | readonly string[]) => Promise<Verified>;
+  /** `/{tenant}/[v2.0/].well-known/openid-configuration` and `/{tenant}/discovery/keys`. */
+  readonly handler: Handler;
+}
+
+/** Options of `createTokens`. */
+export interface TokensOptions {
+  /** Where the signing key is kept: every process given the same folder verifies every other's tokens. */
+  readonly stateDir: string;
+  readonly clock: Clock;
+  readonly tenantId: string;
+  /** Default `https://sts.windows.net/{tenantId}/`, as in Azure's own v1.0 tokens. */
+  readonly issuer?: string;
+}
+
+const day = 86_400;
+
+/** Issues and checks RS256 tokens. The key is made on first use and stays. */
+export function createTokens(options: TokensOptions): Tokens {
+  const { clock, tenantId, issuer = `https://sts.windows.net/${tenantId}/` } = options;
+  const pem = readOrMake(join(options.stateDir, "token-key.pem"), makeKey);
+  const publicKey = createPublicKey(pem);
+  const kid = createHash("sha256")
+    .update(publicKey.export({ type: "spki", format: "der" }))
+    .digest("base64url");
+  const privateKey = importPKCS8(pem, "RS256");
+
+  const verify: Tokens["verify"] = async (token, audience) => {
+    try {
+      const { payload } = await jwtVerify(token, publicKey, {
+        issuer,
+        algorithms: ["RS256"],
+        currentDate: new Date(clock.now()),
+        clockTolerance: 300,
+      });
+      const found = String(payload.aud);
+      if (![audience].flat().some((expected) => sameResource(expected, found))) return { fault: "audience", found };
+      return {
+        audience: found,
+        objectId: String(payload["oid"]),
+        appId: String(payload["appid"]),
+        roles: (payload["roles"] ?? []) as string[],
+        expiresOn: payload.exp ?? 0,
+      };
+    } catch (error) {
+      return { fault: error instanceof errors.JWTExpired ? "expired" : "malformed" };
+    }
+  };
+
+  return {
+    issuer,
+    tenantId,
+    verify,
+    async issue({ audience, objectId, appId, roles, lifetimeSeconds = day }) {
+      const now = Math.floor(clock.now() / 1000);
+      const expiresOn = now + lifetimeSeconds;
+      const claims = {
+        oid: objectId,
+        appid: appId,
+        tid: tenantId,
+        idtyp: "app",
+        ver: "1.0",
+        ...(roles ? { roles } : {}),
+      };
+      const token = await new SignJWT(claims)
+        .setProtectedHeader({ typ: "JWT", alg: "RS256", kid })
+        .setAudience(audience)
+        .setIssuer(issuer)
+        .setSubject(objectId)
+        .setJti(randomUUID())
+        .setIssuedAt(now)
+        .setNotBefore(now)
+        .setExpirationTime(expiresOn)
+        .sign(await privateKey);
+      return { token, expiresOn };
+    },
+    async verifyHeader(header, audience) {
+      const token = /^Bearer (.+)$/i.exec(header ?? "")?.[1];
+      return token === undefined ? { fault: "missing" } : verify(token, audience);
+    },
+    handler({ method, url, headers }) {
+      const path = /^\/([^/]+)\/(?:v2\.0\/)?(\.well-known\/openid-configuration|discovery(?:\/v2\.0)?\/keys)$/.exec(
+        url.pathname,
+      );
+      if (method !== "GET" || path?.[1] !== tenantId) return undefined;
+      const base = `https://${headers.host ?? url.host}/${tenantId}`;
+      if (path[2] === ".well-known/openid-configuration") {
+        return { operation: "openid.metadata", run: () => ({ status: 200, body: metadata(base, issuer) }) };
+      }
+      return {
+        operation: "openid.keys",
+        run: async () => ({
+          status: 200,
+          body: { keys: [{ ...(await exportJWK(publicKey)), use: "sig", alg: "RS256", kid }] },
+        }),
+      };
+    },
+  };
+}
+
+function makeKey(): string {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  return privateKey.export({ type: "pkcs8", format: "pem" }) as string;
+}
+
+function sameResource(a: string, b: string): boolean {
+  return a.replace(/\/+$/, "").toLowerCase() === b.replace(/\/+$/, "").toLowerCase();
+}
+
+function metadata(base: string, issuer: string): Record<string, unknown> {
+  return {
+    issuer,
+    token_endpoint: `${base}/oauth2/token`,
+    authorization_endpoint: `${base}/oauth2/authorize`,
+    jwks_uri: `${base}/discovery/keys`,
+    response_types_supported: ["code", "id_token"],
+    subject_types_supported: ["pairwise"],
+    id_token_signing_alg_values_supported: ["RS256"],
+  };
+}

@@ -1,0 +1,315 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SecretClient } from "@azure/keyvault-secrets";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { SiteDeclaration } from "../../local/azure/app-service/site.ts";
+import type { Azure, AzureOptions } from "../../local/azure/server.ts";
+import { vaultAccess } from "../../local/azure/vault-access.ts";
+import { startVaults } from "../../local/vault/vaults.ts";
+import type { Vaults } from "../../local/vault/vaults.ts";
+import { app, call, credentialOf, openCloud } from "./cloud.ts";
+import type { CallOptions } from "./cloud.ts";
+
+const site: SiteDeclaration = {
+  subscriptionId: "22222222-2222-4222-8222-222222222222",
+  resourceGroup: "rg",
+  name: "orders",
+  identity: { clientId: "dddddddd-0000-4000-8000-000000000001", objectId: "dddddddd-0000-4000-8000-000000000002" },
+  appSettings: { PLAIN: "as it is" },
+};
+const path = `/subscriptions/${site.subscriptionId}/resourceGroups/rg/providers/Microsoft.Web/sites/orders`;
+const settingsPath = `${path}/config/appsettings`;
+const referencesPath = `${path}/config/configreferences/appsettings`;
+const lag = 5;
+const day = 86_400;
+
+let cloud: Awaited<ReturnType<typeof openCloud>>;
+let azure: Azure;
+let vaults: Vaults;
+let secrets: SecretClient;
+let starts: Record<string, string>[];
+
+beforeEach(async () => {
+  cloud = await openCloud();
+  starts = [];
+  await startAll();
+});
+afterEach(async () => {
+  await vaults.close();
+  await cloud.close();
+});
+
+async function startAll(options: Partial<AzureOptions> = {}): Promise<void> {
+  azure = await cloud.start({
+    sites: [site],
+    vaults: () => Object.fromEntries(vaults.vaults.map(({ name, url }) => [name, url])),
+    onStart: (_, settings) => void starts.push({ ...settings }),
+    restartLagSeconds: lag,
+    ...options,
+  });
+  vaults = await startVaults({
+    clock: cloud.clock,
+    stateDir: join(cloud.dir, "vault"),
+    tls: cloud.tls,
+    vaults: [{ name: "kv", resourceId: "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv" }],
+    authorize: vaultAccess(azure),
+  }).catch(async () => {
+    throw new Error("The vault stand-in did not start.");
+  });
+  secrets = new SecretClient(vaults.vaults[0]!.url, credentialOf(azure), {
+    disableChallengeResourceVerification: true,
+    tlsOptions: { ca: cloud.tls.ca },
+  });
+  azure.appService.start();
+}
+
+async function arm<T = { properties: Record<string, string> }>(
+  method: string,
+  where: string,
+  options: CallOptions = {},
+) {
+  const { token } = await azure.tokens.issue({
+    audience: "https://management.azure.com/",
+    objectId: app.objectId,
+    appId: app.clientId,
+  });
+  return call<T>(azure, cloud.tls.ca, method, `${where}?api-version=2024-11-01`, { token, ...options });
+}
+const put = (properties: Record<string, string>) => arm("PUT", settingsPath, { body: { properties } });
+const reference = async (name: string) => (await arm("GET", `${referencesPath}/${name}`)).json.properties;
+const pinTo = (version: string) => `@Microsoft.KeyVault(SecretUri=${vaults.vaults[0]!.url}/secrets/db/${version})`;
+const latest = "@Microsoft.KeyVault(VaultName=kv;SecretName=db)";
+const write = async (value: string) => (await secrets.setSecret("db", value)).properties.version!;
+const running = (name = "DB") => starts.at(-1)?.[name];
+
+test("a changed pin reaches the process after the lag, not before, and the reference tells the version", async () => {
+  const [one, two] = [await write("first"), await write("second")];
+  await put({ DB: pinTo(one) });
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe("first");
+
+  expect((await put({ DB: pinTo(two) })).json.properties).toEqual({ DB: pinTo(two) });
+  await expect
+    .poll(() => reference("DB"))
+    .toEqual({
+      reference: pinTo(two),
+      status: "Resolved",
+      vaultName: "kv",
+      secretName: "db",
+      secretVersion: two,
+      activeVersion: two,
+      identityType: "SystemAssigned",
+      source: "KeyVault",
+    });
+  expect(running()).toBe("first");
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe("second");
+});
+
+test("PUT replaces all settings; the same settings again restart nothing", async () => {
+  await expect.poll(() => starts.length).toBe(1);
+  await put({ A: "1", B: "2" });
+  expect((await arm("POST", `${settingsPath}/list`)).json).toMatchObject({
+    name: "appsettings",
+    properties: { A: "1", B: "2" },
+  });
+  await put({ B: "3" });
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => starts.at(-1)).toEqual({ B: "3" });
+  await put({ B: "3" });
+  cloud.clock.advance(lag * 1000);
+  await sleep(200);
+  expect(starts).toHaveLength(2);
+});
+
+test("latest: cached over a plain restart, fetched again by refresh, by a changed setting and after 24 hours", async () => {
+  await write("first");
+  await put({ DB: latest });
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe("first");
+
+  const second = await write("second");
+  await arm("POST", `${path}/restart`);
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => starts.length).toBe(3);
+  expect(running()).toBe("first");
+
+  expect((await arm("POST", `${referencesPath}/refresh`)).status).toBe(200);
+  await expect.poll(async () => (await reference("DB"))["activeVersion"]).toBe(second);
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe("second");
+
+  await write("third");
+  await put({ DB: latest, OTHER: "changed" });
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe("third");
+
+  await write("fourth");
+  cloud.clock.advance((day - 60) * 1000);
+  await sleep(300);
+  expect(running()).toBe("third");
+  cloud.clock.advance(61_000);
+  await sleep(200);
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe("fourth");
+});
+
+test("a refresh that finds the same value restarts nothing", async () => {
+  await write("first");
+  await put({ DB: latest });
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe("first");
+  const before = starts.length;
+  await arm("POST", `${referencesPath}/refresh`);
+  await sleep(200);
+  cloud.clock.advance(lag * 1000);
+  await sleep(200);
+  expect(starts).toHaveLength(before);
+});
+
+test.each([
+  ["InvalidSyntax", () => "@Microsoft.KeyVault(Secret=db)"],
+  ["VaultNotFound", () => "@Microsoft.KeyVault(VaultName=elsewhere;SecretName=db)"],
+  ["SecretNotFound", () => "@Microsoft.KeyVault(VaultName=kv;SecretName=none)"],
+  ["SecretVersionNotFound", () => pinTo("0123456789abcdef0123456789abcdef")],
+])("%s: the process gets the reference itself", async (status, value) => {
+  await write("first");
+  await put({ DB: value() });
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe(value());
+  expect(await reference("DB")).toMatchObject({ status, details: expect.any(String) });
+});
+
+test("a site without rights on the vault, until a refresh after they arrived", async () => {
+  const version = await write("first");
+  azure.rights.deny(site.identity!.objectId, "vault", 600);
+  await put({ DB: pinTo(version) });
+  await expect.poll(async () => (await reference("DB"))["status"]).toBe("AccessToKeyVaultDenied");
+  cloud.clock.advance(600_000);
+  await expect.poll(() => running()).toBe(pinTo(version));
+  await arm("POST", `${referencesPath}/refresh`);
+  await expect.poll(async () => (await reference("DB"))["status"]).toBe("Resolved");
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe("first");
+});
+
+test("a refresh that fails leaves the value in use", async () => {
+  const version = await write("first");
+  await put({ DB: latest });
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe("first");
+  azure.rights.deny(site.identity!.objectId, "vault", 600);
+  await arm("POST", `${referencesPath}/refresh`);
+  await expect.poll(() => reference("DB")).toMatchObject({ status: "AccessToKeyVaultDenied", activeVersion: version });
+  await arm("POST", `${path}/restart`);
+  cloud.clock.advance(lag * 1000);
+  await sleep(200);
+  expect(running()).toBe("first");
+});
+
+test("a restart of the cloud brings back the version in use, not the latest, and no value is on disk", async () => {
+  await write("a value that only the vault may hold");
+  await put({ DB: latest, PLAIN: "x" });
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe("a value that only the vault may hold");
+  await write("newer");
+  const { url, identityEndpoint, identityHeader } = azure;
+  await azure.stop();
+  await vaults.close();
+  starts = [];
+  await startAll();
+  expect(azure).toMatchObject({ url, identityEndpoint, identityHeader });
+  await expect.poll(() => starts).toEqual([{ DB: "a value that only the vault may hold", PLAIN: "x" }]);
+  const dir = join(cloud.dir, "azure");
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  expect(files.length).toBeGreaterThan(1);
+  for (const file of files)
+    expect(readFileSync(join(file.parentPath, file.name), "utf8")).not.toContain("only the vault");
+  // Proof that the scan reads what it should: the plain setting is there.
+  expect(readFileSync(join(dir, "sites", "orders.json"), "utf8")).toContain('"PLAIN":"x"');
+});
+
+test("a change that a kill cut short is finished after the restart", async () => {
+  const [one, two] = [await write("first"), await write("second")];
+  await put({ DB: pinTo(one) });
+  cloud.clock.advance(lag * 1000);
+  await expect.poll(() => running()).toBe("first");
+  await put({ DB: pinTo(two) });
+  await azure.stop();
+  await vaults.close();
+  await startAll();
+  await expect.poll(() => running()).toBe("second");
+});
+
+test("slots have settings and references of their own, and sticky names", async () => {
+  await azure.stop();
+  await vaults.close();
+  const slot = { ...site, slot: "staging", appSettings: { S: "slot" } };
+  await startAll({ sites: [{ ...site, slotSettingNames: ["S"] }, slot] });
+  const slotPath = `${path}/slots/staging`;
+  expect((await arm("GET", `${slotPath}/config/slotConfigNames`)).status).toBe(404);
+  expect((await arm("POST", `${slotPath}/config/appsettings/list`)).json.properties).toEqual({ S: "slot" });
+  await arm("PUT", `${slotPath}/config/appsettings`, { body: { properties: { S: "changed" } } });
+  expect((await arm("POST", `${settingsPath}/list`)).json.properties).toEqual(site.appSettings);
+  expect((await arm("GET", `${path}/config/slotConfigNames`)).json.properties).toMatchObject({
+    appSettingNames: ["S"],
+  });
+  expect(
+    (await arm<{ value: unknown[] }>("GET", `${slotPath}/config/configreferences/appsettings`)).json.value,
+  ).toEqual([]);
+});
+
+test("ARM's own refusals: token, audience, api-version, resource, rights, body", async () => {
+  const code = async (answer: Promise<{ status: number; json: { error?: { code: string } } }>) => {
+    const { status, json } = await answer;
+    return [status, json.error?.code];
+  };
+  const ca = cloud.tls.ca;
+  const version = "?api-version=2024-11-01";
+  expect(await code(call(azure, ca, "GET", path + version))).toEqual([401, "AuthenticationFailed"]);
+  const foreign = await azure.tokens.issue({ audience: "https://vault.azure.net", objectId: "o", appId: "a" });
+  expect(await code(call(azure, ca, "GET", path + version, foreign))).toEqual([
+    401,
+    "InvalidAuthenticationTokenAudience",
+  ]);
+  const { token } = await azure.tokens.issue({
+    audience: "https://management.azure.com",
+    objectId: app.objectId,
+    appId: app.clientId,
+  });
+  expect(await code(call(azure, ca, "GET", path, { token }))).toEqual([400, "MissingApiVersionParameter"]);
+  expect(await code(call(azure, ca, "GET", `${path}?api-version=new`, { token }))).toEqual([
+    400,
+    "InvalidApiVersionParameter",
+  ]);
+  expect(await code(call(azure, ca, "GET", `${path}x${version}`, { token }))).toEqual([404, "ResourceNotFound"]);
+  expect(await code(call(azure, ca, "GET", `${path}/nothing${version}`, { token }))).toEqual([404, "NotFound"]);
+  expect(await code(call(azure, ca, "PUT", settingsPath + version, { token, body: { properties: { A: 1 } } }))).toEqual(
+    [400, "BadRequest"],
+  );
+  expect(
+    (await call(azure, ca, "GET", path.toUpperCase().replace("/SUBSCRIPTIONS", "/subscriptions") + version, { token }))
+      .status,
+  ).toBe(200);
+
+  await call(azure, ca, "POST", "/_emulator/rights", { body: { objectId: app.objectId, plane: "arm", seconds: 300 } });
+  expect(await code(call(azure, ca, "GET", path + version, { token }))).toEqual([403, "AuthorizationFailed"]);
+  cloud.clock.advance(300_000);
+  await expect.poll(() => code(call(azure, ca, "GET", path + version, { token }))).toEqual([200, undefined]);
+});
+
+test("faults by operation, before and after the work, as a status or a dropped connection", async () => {
+  const fault = (body: Record<string, unknown>) => call(azure, cloud.tls.ca, "POST", "/_emulator/faults", { body });
+  const list = async () => (await arm("POST", `${settingsPath}/list`)).json.properties;
+  await fault({ operation: "appsettings.put", status: 429, retryAfter: 7 });
+  const throttled = await put({ A: "before" });
+  expect([throttled.status, throttled.headers["retry-after"]]).toEqual([429, "7"]);
+  expect(await list()).toEqual(site.appSettings);
+  await fault({ operation: "appsettings.put", kind: "drop", when: "after" });
+  await expect(put({ A: "after" })).rejects.toMatchObject({ code: "ECONNRESET" });
+  expect(await list()).toEqual({ A: "after" });
+  expect((await fault({ kind: "drop" })).status).toBe(400);
+  const { json } = await call(azure, cloud.tls.ca, "GET", "/_emulator/faults");
+  expect(json).toMatchObject({ calls: { "appsettings.put": 2, "appsettings.list": 2 } });
+});
