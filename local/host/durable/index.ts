@@ -1,9 +1,13 @@
 // The Durable extension's stand-in: what the worker half imports.
 import type { Clock } from "../../clock.ts";
+import { createEngine } from "./engine.ts";
+import { handle } from "./http.ts";
 import type { Store } from "./store.ts";
+import { clientBinding } from "./urls.ts";
 
+export { createMemoryStore } from "./memory-store.ts";
 export type { Store } from "./store.ts";
-export { createMemoryStore, createTableStore } from "./store.ts";
+export { createTableStore } from "./table-store.ts";
 
 /** What the stand-in needs from the Functions worker and its host.json. Names are matched without regard to case. */
 export interface DurableOptions {
@@ -59,6 +63,13 @@ export interface Durable {
 }
 
 /** Makes the stand-in. Nothing runs before `start`. */
-export function createDurable(_options: DurableOptions): Durable {
-  throw new Error("The Durable stand-in is being written.");
+export function createDurable(options: DurableOptions): Durable {
+  const engine = createEngine(options);
+  const api = { engine, clock: options.clock, hub: options.hub, orchestrators: () => options.orchestrators() };
+  return {
+    start: () => engine.start(),
+    stop: () => engine.stop(),
+    handle: (request) => handle(request, api),
+    clientBinding: (urls) => clientBinding(urls, options.hub),
+  };
 }
