@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
-import type { AppFunction, AppLog } from "./app.ts";
+import type { AppFunction, AppLog, LoadedApp } from "./app.ts";
 import type { TypedData } from "./core.ts";
 import { createDurable, createTableStore } from "./durable/index.ts";
 import { hasKey } from "./keys.ts";
 import type { Keys } from "./keys.ts";
-import type { Runner } from "./run.ts";
+import { createRunner } from "./run.ts";
 import type { Handler, RequestHead } from "./server.ts";
 import { connectionString } from "./settings.ts";
 import type { Env, HostSettings } from "./settings.ts";
@@ -25,7 +25,7 @@ export interface DurableExtension {
 
 const webPath = "/runtime/webhooks/durabletask";
 
-/** Joins the Durable stand-in with the worker and the server. `runner` is asked for late, because it needs the binding's text. */
+/** Joins the Durable stand-in with the worker and the server. */
 export function durableExtension(options: {
   readonly functions: Iterable<AppFunction>;
   readonly settings: HostSettings["durable"];
@@ -33,10 +33,11 @@ export function durableExtension(options: {
   readonly env: Env;
   readonly keys: Keys;
   readonly origin: string;
-  readonly runner: () => Runner;
+  readonly app: LoadedApp;
+  readonly functionTimeout: number;
   readonly log: AppLog;
 }): DurableExtension {
-  const { settings, keys, origin, runner, log } = options;
+  const { settings, keys, origin, log } = options;
   const { hub, connection, ...versions } = settings;
   const ofType = (type: string) =>
     new Map(
@@ -62,13 +63,13 @@ export function durableExtension(options: {
     orchestrators: () => names(orchestrators),
     activities: () => names(activities),
     async invokeOrchestrator(name, payload) {
-      const { returnValue } = await runner().once(find(orchestrators, name), { data: { string: payload } });
+      const { returnValue } = await runner.once(find(orchestrators, name), { data: { string: payload } });
       return fromTypedData(returnValue);
     },
     async invokeActivity(name, input, { instanceId }) {
       const data = input === null ? {} : { json: input };
       const metadata = { instanceId: { json: JSON.stringify(instanceId) }, data };
-      const { returnValue } = await runner().once(find(activities, name), { data, metadata });
+      const { returnValue } = await runner.once(find(activities, name), { data, metadata });
       return fromTypedData(returnValue);
     },
     log: (level, message) => log(level === "info" ? "information" : level, "durable", message),
@@ -92,6 +93,10 @@ export function durableExtension(options: {
       return { status: answer.status, headers: answer.headers ?? {}, body: answer.body ?? "" };
     };
   const authorised = [keys.system.durabletask_extension, keys.master];
+  const clientBinding = () =>
+    durable.clientBinding({ web: origin + webPath, rpc: origin + rpcPath, key: keys.system.durabletask_extension });
+  // A runner of its own: what the triggers run ends with the host, what is durable goes on at its next start.
+  const runner = createRunner({ ...options, durableClient: clientBinding });
   return {
     start: () => durable.start(),
     stop: () => durable.stop(),
@@ -99,8 +104,7 @@ export function durableExtension(options: {
       hasKey(head.headers, head.url.searchParams, authorised) ? handle(webPath)(head) : { status: 401 },
     rpc: handle(rpcPath),
     rpcPath,
-    clientBinding: () =>
-      durable.clientBinding({ web: origin + webPath, rpc: origin + rpcPath, key: keys.system.durabletask_extension }),
+    clientBinding,
   };
 }
 

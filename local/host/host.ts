@@ -2,14 +2,12 @@ import type { Clock } from "../clock.ts";
 import { adminEndpoints } from "./admin.ts";
 import { loadApp } from "./app.ts";
 import type { AppFunction, AppLog } from "./app.ts";
-import type { DurableExtension } from "./durable-extension.ts";
 import { eventGridWebhook } from "./event-grid.ts";
 import { httpTriggers } from "./http.ts";
 import { hasKey, openKeys } from "./keys.ts";
 import { startQueues } from "./queues.ts";
 import { createRunner, describeError, isDurableClient, unsupportedBinding, wait } from "./run.ts";
-import type { Runner } from "./run.ts";
-import { listen } from "./server.ts";
+import { listen, notRunning } from "./server.ts";
 import type { Handler } from "./server.ts";
 import { readHostSettings, readLocalSettings } from "./settings.ts";
 import type { Env } from "./settings.ts";
@@ -38,11 +36,12 @@ export interface Host {
   readonly url: string;
   /** How many functions the app registered. */
   readonly functions: number;
-  /** Takes no more work, gives what runs 10 seconds to end, and runs the app's own `appTerminate` hooks. */
+  /** Takes no more work, gives what runs up to 10 seconds to end, and runs the app's own `appTerminate` hooks. */
   stop(): Promise<void>;
 }
 
-const patience = 10_000;
+/** Milliseconds for the triggers' functions to end, and again for durable work to reach its checkpoint. */
+const patience = 5_000;
 
 /** Loads the app and starts its triggers; resolves when all of them listen. Rejects when the app cannot be loaded or served. */
 export async function startHost(options: HostOptions): Promise<Host> {
@@ -59,27 +58,23 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const active = [...app.functions.values()].filter(({ name }) => env[`AzureWebJobs.${name}.Disabled`] !== "true");
   const ofType = (type: string) => active.filter((fn) => fn.trigger.type.toLowerCase() === type.toLowerCase());
 
+  const { functionTimeout, routePrefix } = settings;
   // Loaded only for apps that need it: it brings the storage libraries with it.
   const durable = usesDurable(active)
     ? (await import("./durable-extension.ts")).durableExtension({
+        app,
         functions: active,
         settings: settings.durable,
+        functionTimeout,
         clock,
         env,
         keys,
         origin,
-        runner: () => runner,
         log,
       })
     : undefined;
-  const runner: Runner = createRunner({
-    app,
-    functionTimeout: settings.functionTimeout,
-    log,
-    ...(durable && { durableClient: durable.clientBinding }),
-  });
+  const runner = createRunner({ app, functionTimeout, log, ...(durable && { durableClient: durable.clientBinding }) });
   const shared = { env, runner, log };
-  const { routePrefix } = settings;
   const http = httpTriggers({ functions: ofType("httpTrigger"), routePrefix, keys, ...shared });
   const admin = adminEndpoints({
     functions: new Map(active.map((fn) => [fn.name, fn])),
@@ -94,6 +89,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
       ? events(head)
       : { status: 401 };
 
+  // What runs may start orchestrations until it ends, and what is durable may do so from the start.
+  const rpcOnly: Handler = (head) =>
+    durable && head.url.pathname.startsWith(durable.rpcPath) ? durable.rpc(head) : notRunning;
+  server.serve(rpcOnly);
   await durable?.start();
   server.serve((head) => {
     const path = head.url.pathname;
@@ -115,20 +114,13 @@ export async function startHost(options: HostOptions): Promise<Host> {
     url: origin,
     functions: app.functions.size,
     async stop() {
-      stopTimers();
-      stopQueues();
+      server.serve(rpcOnly);
       runner.stop();
-      await Promise.race([
-        Promise.all([server.close(patience), stopDurable(durable), runner.idle(patience)]),
-        wait(patience),
-      ]);
+      await Promise.race([Promise.all([stopTimers(), stopQueues(), runner.idle(patience)]), wait(patience)]);
+      await Promise.race([Promise.all([durable?.stop() ?? Promise.resolve(), server.close(patience)]), wait(patience)]);
       await app.stop();
     },
   };
-}
-
-async function stopDurable(durable: DurableExtension | undefined): Promise<void> {
-  await durable?.stop();
 }
 
 function usesDurable(functions: readonly AppFunction[]): boolean {

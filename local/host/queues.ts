@@ -28,9 +28,9 @@ export interface QueueOptions {
 /**
  * Polls the queues of all queue triggers. A message goes away when its function succeeds; after a failure it comes back when
  * `visibilityTimeout` is over; after `maxDequeueCount` failures, or when it cannot be decoded, it goes to `<queue>-poison`.
- * Throws at once when a setting is missing. Returns what stops the polling; messages under way go on.
+ * Throws at once when a setting is missing. Returns what stops the polling and resolves when the messages under way are done with.
  */
-export function startQueues(options: QueueOptions): () => void {
+export function startQueues(options: QueueOptions): () => Promise<void> {
   const stopping = new AbortController();
   const listeners = [...options.functions].map((fn) => {
     const service = QueueServiceClient.fromConnectionString(
@@ -38,13 +38,16 @@ export function startQueues(options: QueueOptions): () => void {
     );
     return { fn, service, name: resolveSettings(bindingText(fn.trigger, "queueName") ?? "", options.env) };
   });
-  for (const { fn, service, name } of listeners) {
+  const polling = listeners.map(({ fn, service, name }) => {
     const queue = service.getQueueClient(name);
     // A function on a poison queue has no poison queue of its own: its messages come back until they expire.
     const poison = name.endsWith("-poison") ? undefined : service.getQueueClient(`${name}-poison`);
-    void poll({ ...options, fn, queue, poison, signal: stopping.signal });
-  }
-  return () => stopping.abort();
+    return poll({ ...options, fn, queue, poison, signal: stopping.signal });
+  });
+  return async () => {
+    stopping.abort();
+    await Promise.all(polling);
+  };
 }
 
 interface Listener extends QueueOptions {
@@ -86,6 +89,7 @@ async function poll(listener: Listener): Promise<void> {
       await Promise.race([wait(pause, signal), ...(inFlight.size > 0 ? [Promise.race(inFlight)] : [])]);
     pause = received.length > 0 ? shortestPoll : Math.min(pause * 1.5, settings.maxPollingInterval);
   }
+  await Promise.all(inFlight);
 }
 
 async function handle(listener: Listener, message: DequeuedMessageItem): Promise<void> {

@@ -43,20 +43,21 @@ interface Parameter {
   readonly fallback: string | undefined;
 }
 
-/** Compiles a template. Throws on an unknown constraint. */
+/** Compiles a template. Throws on an unknown constraint, and on braces or slashes inside a constraint, which this host does not read. */
 export function compileRoute(template: string): Route {
   const parameters: Parameter[] = [];
   const ranks: string[] = [];
   let source = "";
-  const segments = template.replace(/^\//, "").split(/\/(?![^{]*\})/);
+  const segments = template.split("/");
   for (const segment of segments) {
     if (segment === "") continue;
-    const whole = /^\{(\*{0,2})([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}$/.exec(segment);
+    const whole = /^\{(\*{0,2})([^{}]+)\}$/.exec(segment);
     const slash = source === "" ? "" : "/";
     if (!whole) {
       const parts = segment.split(/(\{[^{}]+\})/).filter(Boolean);
       const body = parts.map((part) => {
-        if (!part.startsWith("{")) return escapeLiteral(part);
+        if (/^[^{}]+$/.test(part)) return escapeLiteral(part);
+        if (!/^\{[^{}]+\}$/.test(part)) throw new Error(`The route "${template}" has braces that do not match.`);
         parameters.push(parameter(part.slice(1, -1)));
         return "([^/]+?)";
       });
@@ -111,7 +112,7 @@ function parameter(text: string): Parameter {
     if (!check) throw new Error(`The route constraint "${constraint}" is not known.`);
     return (value: string) => check(value, argument);
   });
-  return { name: name.replace(/^\*+/, ""), checks, fallback: fallback ?? (optional ? "" : undefined) };
+  return { name, checks, fallback: fallback ?? (optional ? "" : undefined) };
 }
 
 function escapeLiteral(text: string): string {

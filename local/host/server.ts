@@ -29,12 +29,19 @@ export interface Server {
   close(milliseconds: number): Promise<void>;
 }
 
+/** The answer of a host that is starting or stopping. */
+export const notRunning: Response = {
+  status: 503,
+  headers: { connection: "close" },
+  body: "Function host is not running.",
+};
+
 /** The real host's default, FUNCTIONS_REQUEST_BODY_SIZE_LIMIT. */
 const bodyLimit = 104_857_600;
 
 /** Listens on 127.0.0.1; port 0 takes a free one. `failed` hears of errors in the host's own code. */
 export async function listen(port: number, failed: (error: unknown) => void): Promise<Server> {
-  let handler: Handler | undefined;
+  let handler: Handler = () => notRunning;
   const server = createServer((request, response) => {
     void answer(request, handler)
       .catch((error: unknown): Response => {
@@ -42,7 +49,7 @@ export async function listen(port: number, failed: (error: unknown) => void): Pr
         return { status: 500 };
       })
       .then((result) => {
-        if (!handler) response.setHeader("connection", "close");
+        if (!server.listening) response.setHeader("connection", "close");
         write(request, response, result);
       });
   });
@@ -56,7 +63,7 @@ export async function listen(port: number, failed: (error: unknown) => void): Pr
       handler = next;
     },
     async close(milliseconds) {
-      handler = undefined;
+      handler = () => notRunning;
       const closed = new Promise((resolve) => server.close(resolve));
       const timer = setTimeout(() => server.closeAllConnections(), milliseconds);
       await closed;
@@ -65,8 +72,7 @@ export async function listen(port: number, failed: (error: unknown) => void): Pr
   };
 }
 
-async function answer(request: IncomingMessage, handler: Handler | undefined): Promise<Response> {
-  if (!handler) return { status: 503, body: "Function host is not running." };
+async function answer(request: IncomingMessage, handler: Handler): Promise<Response> {
   const base = `http://${request.headers.host ?? ""}`;
   // A path only: in `GET http://elsewhere/` the line would say where the request was sent to.
   if (!request.url?.startsWith("/") || !URL.canParse(base + request.url)) return { status: 400 };

@@ -41,7 +41,7 @@ export function parseSchedule(expression: string, zone = "UTC"): Schedule {
 /**
  * Runs timer triggers by the cloud's clock. A timer's instants that passed while nobody looked are made up for by one run with
  * `isPastDue`. Its status is kept in `state` (unless `useMonitor` is false or it fires more often than once a minute), and
- * written after a run, so that one that was cut short is past due at the next start. Returns what stops them; a run under way goes on.
+ * written after a run, so that one that was cut short is past due at the next start. Returns what stops them and resolves when the runs under way have ended.
  */
 export function startTimers(options: {
   readonly functions: Iterable<AppFunction>;
@@ -50,14 +50,17 @@ export function startTimers(options: {
   readonly env: Env;
   readonly runner: Runner;
   readonly log: AppLog;
-}): () => void {
+}): () => Promise<void> {
   const stopping = new AbortController();
-  for (const fn of options.functions) {
+  const timers = [...options.functions].map((fn) => {
     const expression = resolveSettings(bindingText(fn.trigger, "schedule") ?? "", options.env);
     const schedule = parseSchedule(expression, options.env["WEBSITE_TIME_ZONE"]);
-    void keepTime({ ...options, fn, schedule, signal: stopping.signal });
-  }
-  return () => stopping.abort();
+    return keepTime({ ...options, fn, schedule, signal: stopping.signal });
+  });
+  return async () => {
+    stopping.abort();
+    await Promise.all(timers);
+  };
 }
 
 async function keepTime(options: {
