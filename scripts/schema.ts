@@ -1,0 +1,30 @@
+// Writes rotations.schema.json, by which editors check and complete a policy: `node scripts/schema.ts`.
+import { existsSync, writeFileSync } from "node:fs";
+import { format } from "oxfmt";
+import { z } from "zod";
+import { policySchema, type RotatorShape } from "../src/policy.ts";
+
+const file = new URL("../rotations.schema.json", import.meta.url);
+
+/** The rotators that the policy may name; none while there is no registry. */
+async function registeredRotators(): Promise<readonly RotatorShape[]> {
+  const registry = new URL("../rotators/index.ts", import.meta.url);
+  if (!existsSync(registry)) return [];
+  const { rotators } = (await import(registry.href)) as { readonly rotators: readonly RotatorShape[] };
+  return rotators;
+}
+
+/** The JSON Schema of the policy as the text of its file. Draft 7, since editors know it best. */
+export async function schemaText(): Promise<string> {
+  const schema = z.toJSONSchema(policySchema(await registeredRotators()), {
+    io: "input",
+    target: "draft-7",
+    // What JSON Schema cannot say, Pinion still checks.
+    unrepresentable: "any",
+  });
+  const title = { title: "Pinion policy", description: "Which objects in Key Vault Pinion rotates, and how." };
+  const titled = { $schema: schema.$schema, ...title, ...schema };
+  return (await format("rotations.schema.json", JSON.stringify(titled, null, 2), { printWidth: 120 })).code;
+}
+
+if (import.meta.main) writeFileSync(file, await schemaText());
