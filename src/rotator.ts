@@ -71,8 +71,8 @@ interface Common<T> {
   /** Seconds over which a new credential may take to work everywhere in the target; 0 or absent: at once. */
   readonly settleSeconds?: number;
   readonly roles: readonly AzureRole[];
-  /** Whether `usage` can see that the old credential is idle; evidence says which. */
-  readonly idle: "observable" | "unobservable";
+  /** The account that a value without a user name belongs to, where the target has only one. */
+  soleAccount?(target: T): string;
   /** The lease key: equal for everything that one change touches (both roles of a pair). */
   account(target: T): string;
   /**
@@ -86,9 +86,12 @@ interface Common<T> {
   validate(step: Step<T>, next: Credential, old: Credential): Promise<readonly Proof[]>;
   /** Whether a login with this credential works now. Used to prove the new one alive and the old one dead. */
   works(step: Step<T>, credential: Credential): Promise<boolean>;
-  /** Required where idle is observable. */
-  usage?(step: Step<T>, old: CredentialRef): Promise<Usage>;
 }
+
+/** Whether the rotator can see that the old credential is idle; evidence says which. */
+type Idleness<T> =
+  | { readonly idle: "observable"; usage(step: Step<T>, old: CredentialRef): Promise<Usage> }
+  | { readonly idle: "unobservable"; readonly usage?: never };
 
 interface Setting<T> {
   /** Puts the candidate into the target. Asks first whether it already logs in; a second call is harmless. */
@@ -106,28 +109,48 @@ interface Retiring<T> {
 }
 
 /** Makes a new credential beside the old, later removes the old. */
-export interface Dual<T> extends Common<T>, Setting<T>, Retiring<T> {
-  readonly strategy: "dual";
-}
+export type Dual<T> = Common<T> &
+  Setting<T> &
+  Retiring<T> &
+  Idleness<T> &
+  NeverRestoring & { readonly strategy: "dual" };
 
 /** Two slots or users: changes the idle one. */
-export interface Alternating<T> extends Common<T>, Setting<T>, Retiring<T> {
-  readonly strategy: "alternating";
-}
+export type Alternating<T> = Common<T> &
+  Setting<T> &
+  Retiring<T> &
+  Idleness<T> &
+  NeverRestoring & { readonly strategy: "alternating" };
 
-/** One slot, no overlap: there is a gap, and it is measured. */
-export interface InPlace<T> extends Common<T>, Setting<T> {
-  readonly strategy: "in-place";
-  /** Whether the former value can be put back. Where not, failure rolls forward. */
-  readonly restorable: boolean;
-  /** Puts the former credential back. Present exactly where `restorable`. */
-  restore?(step: Step<T>, previous: Credential): Promise<readonly Proof[]>;
+/** One slot, no overlap: there is a gap, and it is measured. Nothing to suspend or revoke: the change itself ends the old value. */
+export type InPlace<T> = Common<T> &
+  Setting<T> &
+  Idleness<T> & { readonly strategy: "in-place"; readonly suspension?: never; readonly revoke?: never } & (
+    | {
+        readonly restorable: true;
+        /** Puts the former credential back, over the candidate. A second call is harmless; a late `set` finds that it happened. */
+        restore(step: Step<T>, previous: Credential, candidate: Credential): Promise<readonly Proof[]>;
+      }
+    | {
+        /** The target refuses former values (history, minimum age): failure rolls forward. */
+        readonly restorable: false;
+        readonly restore?: never;
+      }
+  );
+
+interface NeverRestoring {
+  readonly restorable?: never;
+  readonly restore?: never;
 }
 
 /** A plug-in that knows one kind of target and one strategy. One kind may have several strategies: one rotator each. */
 export type Rotator<T> = Dual<T> | Alternating<T> | InPlace<T>;
 
+export type Strategy = "dual" | "alternating" | "in-place";
+
 /** Declares a rotator; the type checker refuses a shape that mixes strategies or leaves out what its facts promise. */
-export function defineRotator<T, R extends Rotator<T>>(rotator: R & Rotator<T>): R {
+export function defineRotator<const S extends Strategy, T>(
+  rotator: Extract<Rotator<T>, { readonly strategy: S }> & { readonly strategy: S; readonly target: z.ZodType<T> },
+): typeof rotator {
   return rotator;
 }

@@ -1,0 +1,56 @@
+import { defineRotator } from "../src/rotator.ts";
+import { accountOf, alternatingTarget, inPlaceTarget } from "./shared/postgres/target.ts";
+import { observePair, resumeRole, revokeRole, setIdle, suspendRole } from "./shared/postgres/alternating.ts";
+import { adminLogin, loginOf, logsIn, session } from "./shared/postgres/connect.ts";
+import { observeRole, restoreRole, setRole } from "./shared/postgres/in-place.ts";
+import { candidateFor } from "./shared/postgres/observe.ts";
+import { comparePrivileges } from "./shared/postgres/privileges.ts";
+import { sampleUsage } from "./shared/postgres/usage.ts";
+import { validateLogin } from "./shared/postgres/validate.ts";
+
+/**
+ * Two PostgreSQL roles used in turn: no login ever fails. Both should own nothing and become a NOLOGIN owner role at login
+ * (`ALTER ROLE a SET role TO owner`), else what one makes belongs to it alone.
+ */
+export const postgresAlternating = defineRotator({
+  kind: "postgres",
+  strategy: "alternating",
+  target: alternatingTarget,
+  roles: [],
+  idle: "observable",
+  account: (target) => accountOf(target, target.roles),
+  observe: async (step, current, { negativeControl }) => await observePair(step, current, negativeControl),
+  create: async (step, { idle }) => candidateFor(step, idle.id),
+  set: setIdle,
+  validate: async (step, next, old) => {
+    const proofs = await validateLogin(step, next);
+    const equal = await session(step, await adminLogin(step), (client) => comparePrivileges(client, old.id, next.id));
+    return [...proofs, equal];
+  },
+  works: async (step, credential) => await logsIn(step, loginOf("old", credential)),
+  usage: async (step, old) =>
+    await session(step, await adminLogin(step), (client) => sampleUsage(client, step, old.id)),
+  suspension: { suspend: suspendRole, resume: resumeRole },
+  revoke: revokeRole,
+});
+
+/**
+ * One PostgreSQL role: from the change until a consumer has the new value, its new logins fail; open sessions stay. With an
+ * administrator late copies are told by a mark on the role; a role that changes itself can leave none, so there a second
+ * copy is held off by the lease, the lock and a login with the value it means to replace.
+ */
+export const postgresInPlace = defineRotator({
+  kind: "postgres",
+  strategy: "in-place",
+  restorable: true,
+  target: inPlaceTarget,
+  roles: [],
+  idle: "unobservable",
+  account: (target) => accountOf(target, [target.role]),
+  observe: async (step, current, { negativeControl }) => await observeRole(step, current, negativeControl),
+  create: async (step, { idle }) => candidateFor(step, idle.id),
+  set: setRole,
+  validate: async (step, next) => await validateLogin(step, next),
+  works: async (step, credential) => await logsIn(step, loginOf("old", credential)),
+  restore: restoreRole,
+});

@@ -1,0 +1,407 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Credential, Ports, Proof, Rotator, Step } from "../../src/rotator.ts";
+import { startEdge } from "./edge.ts";
+import type { Edge } from "./edge.ts";
+
+/** One fresh account (or pair) in a real target, reached only through an edge of its own. */
+export interface Lab<T> {
+  /** The target as the policy would give it, aimed at `edge`. */
+  readonly target: T;
+  readonly edge: Edge;
+  readonly ports: Ports;
+  /** What works at the start. */
+  readonly current: Credential;
+  /** All that the target stores about these accounts' logins, as text: equal exactly if nothing was changed. */
+  state(): Promise<string>;
+  /** How often the target was told to change one of these accounts. */
+  changes(): Promise<number>;
+  /** Everything the target has written down, its log above all. */
+  written(): Promise<string>;
+  /** Holds a session of this credential open, for rotators that can see use. Ends it when called. */
+  use(credential: Credential): Promise<() => Promise<void>>;
+}
+
+export interface Harness<T> {
+  readonly rotator: Rotator<T>;
+  /** Makes fresh accounts. `edgeTo` puts an edge before a port of the target. */
+  lab(edgeTo: (port: number) => Promise<Edge>): Promise<Lab<T>>;
+  stop(): Promise<void>;
+}
+
+/** Where a case stands: a lab, and the two credentials of its rotation. */
+interface Scene<T> {
+  readonly lab: Lab<T>;
+  readonly rotator: Rotator<T>;
+  readonly step: Step<T>;
+  readonly next: Credential;
+  readonly old: Credential;
+}
+
+/** One step of the contract: what comes before it, what it does, what must hold then, and what may come after it. */
+interface Case<T> {
+  readonly name: string;
+  readonly before: (scene: Scene<T>) => Promise<unknown>;
+  readonly run: (scene: Scene<T>) => Promise<unknown>;
+  /** Which credentials must work once it is done. */
+  readonly works: { readonly next: boolean; readonly old: boolean };
+  /** Changes that the step itself makes. */
+  readonly changes: number;
+  /** What undoes or follows it: a late copy of the step, released then, must change nothing. */
+  readonly later: Readonly<Record<string, (scene: Scene<T>) => Promise<unknown>>>;
+}
+
+const ids = { first: "r-0mi000001-aaaaaa", second: "r-0mi000002-aaaaaa" };
+
+/**
+ * The promises that every rotator keeps, against a real target: steps are idempotent, in sequence and side by side; a
+ * connection lost before or after any message loses nothing and repeats nothing; a late copy changes nothing; what is undone
+ * works again; a wrong value is refused; no material is in any output.
+ */
+export function testRotator<T>(name: string, start: () => Promise<Harness<T>>): void {
+  describe(`rotator contract: ${name}`, () => {
+    let harness: Harness<T>;
+    const edges: Edge[] = [];
+    beforeAll(async () => {
+      harness = await start();
+    });
+    afterAll(async () => {
+      await Promise.all(edges.map((edge) => edge.close()));
+      await harness.stop();
+    });
+
+    const scene = async (): Promise<Scene<T>> => {
+      const { rotator } = harness;
+      const lab = await harness.lab(async (port) => {
+        const edge = await startEdge(port);
+        edges.push(edge);
+        return edge;
+      });
+      const step = stepOf(lab, ids.first);
+      const seen = await rotator.observe(step, lab.current, { negativeControl: false });
+      const next = await rotator.create(step, seen);
+      return { lab, rotator, step, next, old: lab.current };
+    };
+    /** The step's case once more, for each message of a clean run. */
+    const eachCall = async (each: Case<T>, run: (call: number) => Promise<void>): Promise<number> => {
+      const clean = await scene();
+      await each.before(clean);
+      void clean.lab.edge.arm();
+      await each.run(clean);
+      const calls = clean.lab.edge.calls();
+      expect(calls).toBeGreaterThan(3);
+      await inParallel(
+        Array.from({ length: calls }, (_, index) => index + 1),
+        8,
+        run,
+      );
+      return calls;
+    };
+
+    test("observes without changing anything, and names the slots", async () => {
+      const { lab, rotator, step, next } = await scene();
+      const before = await lab.state();
+      const seen = await rotator.observe(step, lab.current, { negativeControl: true });
+      expect(seen.current.id).toBe(lab.current.id);
+      expect(seen.idle.id).toBe(next.id);
+      expect(seen.idle.id === seen.current.id).toBe(rotator.strategy !== "alternating");
+      expect(seen.proofs.filter(({ ok }) => !ok)).toEqual([]);
+      expect(await lab.state()).toBe(before);
+      expect(await lab.changes()).toBe(0);
+    });
+
+    test("refuses a current value that does not work", async () => {
+      const { lab, rotator, step } = await scene();
+      const wrong = { ...lab.current, material: "not-the-password" };
+      await expect(rotator.observe(step, wrong, { negativeControl: false })).rejects.toMatchObject({
+        code: "CURRENT_LOGIN_FAILED",
+        class: "permanent",
+      });
+      expect(await rotator.works(step, wrong)).toBe(false);
+      expect(await rotator.works(step, lab.current)).toBe(true);
+    });
+
+    test("validates a candidate that is set, and not one that is not", async () => {
+      const { lab, rotator, step, next, old } = await scene();
+      const early = await rotator.validate(step, next, old);
+      expect(early.some(({ ok }) => !ok)).toBe(true);
+      await rotator.set(step, next, old);
+      const state = await lab.state();
+      const proofs = await rotator.validate(step, next, old);
+      expect(proofs.filter(({ ok }) => !ok)).toEqual([]);
+      expect(proofs.length).toBeGreaterThanOrEqual(2);
+      expect(await lab.state()).toBe(state);
+    });
+
+    test("tells a target that cannot be reached from a value that does not work", async () => {
+      const { lab, rotator, step } = await scene();
+      await lab.edge.close();
+      edges.splice(edges.indexOf(lab.edge), 1);
+      await expect(rotator.works(step, lab.current)).rejects.toMatchObject({
+        code: "TARGET_UNREACHABLE",
+        class: "transient",
+      });
+    });
+
+    test("stops at once when the step's signal aborts", async () => {
+      const { lab, rotator, next, old } = await scene();
+      const aborter = new AbortController();
+      const frozen = lab.edge.arm({ call: 2, how: "freeze" });
+      const step = { ...stepOf(lab, ids.first), signal: aborter.signal };
+      const running = rotator.set(step, next, old).catch((error: unknown) => error);
+      await frozen;
+      const started = performance.now();
+      aborter.abort(new DOMException("lease lost", "AbortError"));
+      expect(await running).toMatchObject({ name: "AbortError" });
+      expect(performance.now() - started).toBeLessThan(500);
+    });
+
+    test("shows who uses the old credential, where it claims that it can", async ({ skip }) => {
+      const { lab, rotator, step, old } = await scene();
+      if (rotator.idle === "unobservable") return skip("this rotator says that it cannot see use");
+      expect(await rotator.usage(step, old)).toEqual({ active: 0, users: [] });
+      const end = await lab.use(old);
+      const seen = await rotator.usage(step, old);
+      expect(seen.active).toBe(1);
+      expect(seen.users).toHaveLength(1);
+      await end();
+      expect(await rotator.usage(step, old)).toEqual({ active: 0, users: [] });
+    });
+
+    test("puts no material into outputs, errors or the target's log", async () => {
+      const { lab, rotator, step, next, old } = await scene();
+      const outputs: unknown[] = [await rotator.observe(step, old, { negativeControl: true })];
+      for (const each of casesOf(rotator)) {
+        const fresh = await scene();
+        await each.before(fresh);
+        outputs.push(await each.run(fresh));
+        for (const call of [2, 5, 7]) {
+          const broken = await scene();
+          await each.before(broken);
+          void broken.lab.edge.arm({ call, how: "after" });
+          const failure: unknown = await each.run(broken).catch((error: unknown) => error);
+          outputs.push(failure);
+          expectAbsent([broken.next, broken.old], everything(failure));
+        }
+        expectAbsent([fresh.next, fresh.old], everything(outputs) + (await fresh.lab.written()));
+      }
+      await rotator.set(step, next, old);
+      outputs.push(await rotator.validate(step, next, old));
+      const wrong = { ...old, material: "an-old-password-nobody-has" };
+      outputs.push(await rotator.observe(step, wrong, { negativeControl: false }).catch((error: unknown) => error));
+      expectAbsent([next, old, wrong], everything(outputs) + (await lab.written()));
+    });
+
+    const strategies = ["set", "suspend", "resume", "revoke", "revoke of a rolled back candidate", "restore"];
+    for (const caseName of strategies) {
+      const find = () => casesOf(harness.rotator).find((each) => each.name === caseName);
+
+      test(`${caseName}: twice, and both at once, is once`, async ({ skip }) => {
+        const each = find() ?? skip("not part of this strategy");
+        const twice = await scene();
+        await each.before(twice);
+        const start = await twice.lab.changes();
+        expectProven(await each.run(twice));
+        const state = await twice.lab.state();
+        expectProven(await each.run(twice));
+        expect(await twice.lab.state()).toBe(state);
+        expect((await twice.lab.changes()) - start).toBe(each.changes);
+        await expectWorks(twice, each);
+
+        const both = await scene();
+        await each.before(both);
+        const base = await both.lab.changes();
+        for (const proofs of await Promise.all([each.run(both), each.run(both)])) expectProven(proofs);
+        expect((await both.lab.changes()) - base).toBe(each.changes);
+        await expectWorks(both, each);
+      });
+
+      test(`${caseName}: a connection lost at any message loses nothing and repeats nothing`, async ({ skip }) => {
+        const each = find() ?? skip("not part of this strategy");
+        let broken = 0;
+        const calls = await eachCall(each, async (call) => {
+          for (const how of ["before", "after"] as const) {
+            const at = await scene();
+            await each.before(at);
+            const start = await at.lab.changes();
+            void at.lab.edge.arm({ call, how });
+            await each.run(at).catch(() => (broken += 1));
+            await each.run(at);
+            await expectWorks(at, each);
+            expect((await at.lab.changes()) - start, `changes, message ${call}, lost ${how}`).toBe(each.changes);
+          }
+        });
+        // All but the last good-bye of a connection are noticed.
+        expect(broken).toBeGreaterThan(calls);
+      });
+
+      test(`${caseName}: a late copy changes nothing`, { timeout: 120_000 }, async ({ skip }) => {
+        const each = find() ?? skip("not part of this strategy");
+        for (const [when, later] of Object.entries(each.later)) {
+          await eachCall(each, async (call) => {
+            const at = await scene();
+            await each.before(at);
+            const frozen = at.lab.edge.arm({ call, how: "freeze" });
+            const copy = each.run(at).catch((error: unknown) => error);
+            await Promise.race([frozen, copy]);
+            await each.run(at);
+            await later(at);
+            const state = await at.lab.state();
+            at.lab.edge.release();
+            await copy;
+            expect(await at.lab.state(), `message ${call}, released after ${when}`).toBe(state);
+          });
+        }
+      });
+    }
+  });
+}
+
+/** A step against a lab. */
+function stepOf<T>(lab: Lab<T>, rotationId: string): Step<T> {
+  return { target: lab.target, rotationId, ports: lab.ports, signal: new AbortController().signal };
+}
+
+function casesOf<T>(rotator: Rotator<T>): Case<T>[] {
+  const set = async ({ step, next, old }: Scene<T>) => await rotator.set(step, next, old);
+  if (rotator.strategy === "in-place") {
+    const change: Case<T> = {
+      name: "set",
+      before: async () => {},
+      run: set,
+      works: { next: true, old: false },
+      changes: 1,
+      later: { "the next rotation": async (scene) => await nextRotation(scene) },
+    };
+    if (!rotator.restorable) return [change];
+    const restore = async ({ step, next, old }: Scene<T>) => await rotator.restore(step, old, next);
+    return [
+      { ...change, later: { ...change.later, "its restore": restore } },
+      {
+        name: "restore",
+        before: set,
+        run: restore,
+        works: { next: false, old: true },
+        changes: 1,
+        later: { "the next rotation": async (scene) => await nextRotation({ ...scene, next: scene.old }) },
+      },
+    ];
+  }
+  const { suspension } = rotator;
+  const revokeOld = async ({ step, old }: Scene<T>) => await rotator.revoke(step, old);
+  const revokeNext = async ({ step, next }: Scene<T>) => await rotator.revoke(step, next);
+  const suspend = async ({ step, old }: Scene<T>) => await suspension?.suspend(step, old);
+  const resume = async ({ step, old }: Scene<T>) => await suspension?.resume(step, old);
+  const another = async (scene: Scene<T>) => await nextRotation(scene);
+  const both = async (scene: Scene<T>) => {
+    await set(scene);
+    await suspend(scene);
+  };
+  return [
+    {
+      name: "set",
+      before: async () => {},
+      run: set,
+      works: { next: true, old: true },
+      changes: 1,
+      later: {
+        "its rollback": revokeNext,
+        "the next rotation": async (scene) => {
+          await both(scene);
+          await revokeOld(scene);
+          await another(scene);
+        },
+      },
+    },
+    ...(suspension
+      ? [
+          {
+            name: "suspend",
+            before: set,
+            run: suspend,
+            works: { next: true, old: false },
+            changes: 1,
+            later: {
+              "its resume": resume,
+              "the next rotation": async (scene: Scene<T>) => {
+                await revokeOld(scene);
+                await another(scene);
+              },
+            },
+          },
+          {
+            name: "resume",
+            before: both,
+            run: resume,
+            works: { next: true, old: true },
+            changes: 1,
+            later: {
+              "the next rotation": async (scene: Scene<T>) => {
+                await revokeNext(scene);
+                await nextRotation({ ...scene, next: scene.old });
+              },
+            },
+          },
+        ]
+      : []),
+    {
+      name: "revoke",
+      before: both,
+      run: revokeOld,
+      works: { next: true, old: false },
+      changes: 1,
+      later: { "the next rotation": another },
+    },
+    {
+      name: "revoke of a rolled back candidate",
+      before: set,
+      run: revokeNext,
+      works: { next: false, old: true },
+      changes: 1,
+      later: { "the next rotation": async (scene) => await nextRotation({ ...scene, next: scene.old }) },
+    },
+  ];
+}
+
+/** A whole rotation after the scene's own, up to where its candidate works and is relied on. `next` is what works before it. */
+async function nextRotation<T>({ lab, rotator, next }: Scene<T>): Promise<void> {
+  const step = stepOf(lab, ids.second);
+  const seen = await rotator.observe(step, next, { negativeControl: false });
+  const candidate = await rotator.create(step, seen);
+  await rotator.set(step, candidate, next);
+  expect(await rotator.works(step, candidate)).toBe(true);
+}
+
+async function expectWorks<T>({ rotator, step, next, old }: Scene<T>, { works }: Case<T>): Promise<void> {
+  expect({ next: await rotator.works(step, next), old: await rotator.works(step, old) }).toEqual(works);
+}
+
+function expectProven(proofs: unknown): void {
+  expect(Array.isArray(proofs)).toBe(true);
+  expect((proofs as Proof[]).length).toBeGreaterThan(0);
+  expect((proofs as Proof[]).filter(({ ok }) => !ok)).toEqual([]);
+}
+
+/** No test prints a password: the assertion is on the number of places, not on the text. */
+function expectAbsent(credentials: readonly Credential[], text: string): void {
+  expect(text.length).toBeGreaterThan(0);
+  const materials = credentials.map(({ material }) => material).filter((material) => typeof material === "string");
+  expect(materials.filter((material) => text.includes(material)).length).toBe(0);
+}
+
+/** All that an output or error says, down its chain of causes, own properties and stack included. */
+function everything(value: unknown): string {
+  if (value instanceof Error) {
+    const own = Object.fromEntries(Object.getOwnPropertyNames(value).map((key) => [key, (value as never)[key]]));
+    return `${value.stack} ${JSON.stringify({ ...own, cause: undefined })} ${everything(value.cause)}`;
+  }
+  if (Array.isArray(value)) return value.map(everything).join("\n");
+  return JSON.stringify(value) ?? "";
+}
+
+async function inParallel<I>(items: readonly I[], width: number, run: (item: I) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await run(item);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}
