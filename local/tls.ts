@@ -20,7 +20,8 @@ const margin = year;
 
 /**
  * The certificate authority and the server certificate (localhost, *.localhost, 127.0.0.1, ::1) kept in `dir`, made when
- * absent, damaged or within a year of their end. The key file has mode 0600; the authority's own key is thrown away as
+ * absent, damaged or within a year of their end. (Node's clients take no wildcard right under a top-level name, so
+ * `x.localhost` works for others only.) The key file has mode 0600; the authority's own key is thrown away as
  * soon as it has signed, so that nobody can ever issue another certificate under a CA that people have trusted.
  */
 export async function ensureTls(dir: string, clock: Clock): Promise<Tls> {

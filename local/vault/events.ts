@@ -33,73 +33,89 @@ export interface Events {
 const nearMs = 30 * 86_400_000;
 const retryMs = 1000;
 
+/** A source with what the last look at it saw, so that the next one need not look at every object again. */
+interface Watched extends Source {
+  revision: number;
+  since: number | undefined;
+  /** When, with no change, the next look is due. */
+  nextAt: number;
+}
+
 /**
  * Starts watching. An event counts as given once `onEvent` has resolved, and is then recorded with the version; a process
  * killed in between gives it again: at least once, like Event Grid itself.
  */
 export function createEvents({ clock, subscribedSince, onEvent, tickMs }: EventOptions): Events {
-  const sources: Source[] = [];
-  /** What is on its way or waits for another try, by version and moment; the value is the real time of the next try. */
-  const pending = new Map<string, number>();
+  const sources: Watched[] = [];
+  /** Events that are on their way or wait for another try. */
+  const underway = new Set<string>();
   let closed = false;
 
-  const give = async (source: Source, name: string, version: VersionRecord, moment: Moment) => {
-    const key = `${source.vault.name}/${source.objectType}/${name}/${version.id}/${moment}`;
-    if ((pending.get(key) ?? 0) > performance.now()) return;
-    pending.set(key, Infinity);
-    try {
-      await onEvent(eventOf(source, name, version, moment, clock.now()));
-    } catch {
-      pending.set(key, performance.now() + retryMs);
-      return;
-    }
-    pending.delete(key);
-    if (!closed) source.collection.announce(name, version.id, moment);
+  const give = (source: Source, name: string, version: VersionRecord, moment: Moment) => {
+    const event = eventOf(source, name, version, moment, clock.now());
+    const key = `${event.type} ${event.id}`;
+    if (underway.has(key)) return;
+    underway.add(key);
+    const attempt = async () => {
+      if (closed) return;
+      try {
+        await onEvent(event);
+        if (closed) return;
+        source.collection.announce(name, version.id, moment);
+        underway.delete(key);
+      } catch {
+        setTimeout(() => void attempt(), retryMs).unref();
+      }
+    };
+    void attempt();
   };
 
-  const look = (source: Source, now: number) => {
-    const since = subscribedSince(source.vault.name);
-    if (since === undefined) return;
-    for (const name of source.collection.names()) {
-      const object = source.collection.find(name)!;
-      if (lifeOf(object, now) !== "live") continue;
-      const newest = latest(object);
-      if (newest.created < since) continue;
-      for (const moment of due(newest, now)) void give(source, object.name, newest, moment);
-    }
-  };
-  /** A version's birth is told when it is written; what a kill or a rejection kept back is told here. */
-  const lookBack = (source: Source) => {
-    const since = subscribedSince(source.vault.name);
-    if (since === undefined) return;
-    for (const name of source.collection.names()) {
-      const object = source.collection.find(name)!;
+  /** Tells of births that a kill kept back; those of running vaults are told as they happen. */
+  const lookBack = (source: Watched, since: number) => {
+    for (const object of objects(source)) {
       for (const version of object.versions) {
         if (version.created < since || version.announced.includes("NewVersionCreated")) continue;
-        void give(source, object.name, version, "NewVersionCreated");
+        give(source, object.name, version, "NewVersionCreated");
       }
     }
   };
+
+  const look = (source: Watched, since: number, now: number) => {
+    source.nextAt = Infinity;
+    for (const object of objects(source)) {
+      const newest = latest(object);
+      if (newest.created < since || object.deleted) continue;
+      if (lifeOf(object, now) !== "live") {
+        source.nextAt = Math.min(source.nextAt, object.settledAt ?? Infinity);
+        continue;
+      }
+      for (const { moment, at } of ahead(newest)) {
+        if (now >= at) give(source, object.name, newest, moment);
+        else source.nextAt = Math.min(source.nextAt, at);
+      }
+    }
+  };
+
   const tick = () => {
-    if (closed) return;
     const now = clock.now();
-    const retry = [...pending].some(([key, at]) => key.endsWith("/NewVersionCreated") && at <= performance.now());
     for (const source of sources) {
-      if (retry) lookBack(source);
-      look(source, now);
+      const since = subscribedSince(source.vault.name);
+      const revision = source.collection.revision();
+      if (source.since === since && source.revision === revision && now < source.nextAt) continue;
+      if (since !== undefined) {
+        if (source.since !== since) lookBack(source, since);
+        look(source, since, now);
+      }
+      Object.assign(source, { since, revision });
     }
   };
   const timer = setInterval(tick, tickMs).unref();
 
   return {
-    watch(source) {
-      sources.push(source);
-      lookBack(source);
-    },
+    watch: (source) => void sources.push({ ...source, revision: -1, since: undefined, nextAt: -Infinity }),
     created(source, object, version) {
       const since = subscribedSince(source.vault.name);
-      if (since === undefined || version.created < since) return;
-      void give(source, object.name, version, "NewVersionCreated");
+      if (since !== undefined && version.created >= since) give(source, object.name, version, "NewVersionCreated");
     },
     close() {
       closed = true;
@@ -108,14 +124,20 @@ export function createEvents({ clock, subscribedSince, onEvent, tickMs }: EventO
   };
 }
 
-/** The moments of the newest version that have come and were not told. One born after its expiry was never near it. */
-function due({ exp, created, announced }: VersionRecord, now: number): Moment[] {
+function* objects({ collection }: Source): Iterable<VaultObject<VersionRecord>> {
+  for (const name of collection.names()) {
+    const object = collection.find(name);
+    if (object) yield object;
+  }
+}
+
+/** The moments of the newest version that were not told yet. One born after its expiry was never near it. */
+function ahead({ exp, created, announced }: VersionRecord): { readonly moment: Moment; readonly at: number }[] {
   if (exp === undefined) return [];
   const end = exp * 1000;
-  const moments: Moment[] = [];
-  if (now >= end - nearMs && created < end && !announced.includes("NearExpiry")) moments.push("NearExpiry");
-  if (now >= end && !announced.includes("Expired")) moments.push("Expired");
-  return moments;
+  const near = { moment: "NearExpiry", at: end - nearMs } as const;
+  const both = [...(created < end ? [near] : []), { moment: "Expired", at: end } as const];
+  return both.filter(({ moment }) => !announced.includes(moment));
 }
 
 function eventOf(source: Source, name: string, version: VersionRecord, moment: Moment, now: number): VaultEvent {

@@ -7,7 +7,6 @@ import {
   readFileSync,
   renameSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
 import { basename } from "node:path";
 import { seal, unseal } from "./seal.ts";
@@ -40,17 +39,27 @@ export function openJournal<R>(
     replay(JSON.parse(record) as R);
   }
   const live = snapshot();
+  let length = whole;
   if (lines.length > 2 * live.length + 100) {
-    writeFileSync(`${file}.new`, live.map(encode).join(""), { mode: 0o600, flush: true });
+    const fresh = live.map(encode).join("");
+    writeFileSync(`${file}.new`, fresh, { mode: 0o600, flush: true });
     renameSync(`${file}.new`, file);
+    length = fresh.length;
   }
   const fd = openSync(file, "a", 0o600);
-  // The file's text is ASCII, so characters are bytes.
-  if (whole < text.length && lines.length <= 2 * live.length + 100) ftruncateSync(fd, whole);
+  // What stands after the last whole line goes. The text is ASCII, so characters are bytes.
+  ftruncateSync(fd, length);
   return {
     append(record) {
-      writeSync(fd, encode(record));
-      fdatasyncSync(fd);
+      const line = encode(record);
+      try {
+        writeFileSync(fd, line);
+        fdatasyncSync(fd);
+      } catch (error) {
+        ftruncateSync(fd, length);
+        throw error;
+      }
+      length += line.length;
     },
     close: () => closeSync(fd),
   };

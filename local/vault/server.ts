@@ -85,7 +85,7 @@ export function serveVault(
     if (vault.settings.throttling && !throttle(operation.operation, now)) return faultReply({ status: 429 });
     vault.secrets.purgeDue(now);
     const reply = refusing(() =>
-      operation.run({ vault: vault, now, name, version, query, apiVersion, body: () => parseBody(raw) }),
+      operation.run({ vault, now, name, version, query, apiVersion, body: () => parseBody(raw) }),
     );
     return fault?.when === "after" && fault.kind !== "delay" ? faulty(fault) : reply;
   };
@@ -116,9 +116,14 @@ export function serveVault(
 
 /** Answers what is not even HTTP, or has too large a head, in the service's form. */
 export function answerGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
+  // Each further piece of the same garbage comes here again.
+  if (socket.writableEnded) return;
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   const body = JSON.stringify({ error: { code: "BadParameter", message: "The request is malformed." } });
   const head = ["HTTP/1.1 400 Bad Request", "Content-Type: application/json; charset=utf-8", "Connection: close"];
+  // What still comes is thrown away, or the reply would be lost in a reset; a peer that stays is cut.
+  socket.resume();
+  setTimeout(() => socket.destroy(), 1000).unref();
   socket.end([...head, `Content-Length: ${body.length}`, "", body].join("\r\n"));
 }
 

@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test, vi } from "vitest";
+import type { VaultEvent } from "../../local/vault/model.ts";
+import { day, fakeClock, resourceId, start, tempDir, testVault, vaultName } from "./support.ts";
+
+// Times stand still until the test moves them; the vault looks at them every 10 real milliseconds.
+
+const settle = () => sleep(80);
+const inDays = (days: number) => new Date(start + days * day);
+
+async function watched(options: Parameters<typeof testVault>[0] = {}) {
+  const events: VaultEvent[] = [];
+  const vault = await testVault({ subscribedSince: start, onEvent: (event) => void events.push(event), ...options });
+  /** Kinds of the events so far, with the order of their versions. */
+  const kinds = () => events.map(({ type }) => type.replace("Microsoft.KeyVault.Secret", ""));
+  return { ...vault, events, kinds };
+}
+
+test("a new version is told at once, whole", async () => {
+  const { client, events, url } = await watched();
+  const { properties } = await client.setSecret("a", "v", { notBefore: inDays(-1), expiresOn: inDays(60) });
+  expect(events).toEqual([
+    {
+      type: "Microsoft.KeyVault.SecretNewVersionCreated",
+      vaultName,
+      resourceId,
+      objectType: "Secret",
+      objectName: "a",
+      version: properties.version,
+      id: `${url}/secrets/a/${properties.version}`,
+      nbf: start / 1000 - 86_400,
+      exp: start / 1000 + 60 * 86_400,
+      time: inDays(0).toISOString(),
+    },
+  ]);
+});
+
+test("near expiry 30 days before, expired at the instant, once each", async () => {
+  const { client, clock, kinds } = await watched();
+  await client.setSecret("a", "v", { expiresOn: inDays(60) });
+  clock.advance(30 * day - 1);
+  await settle();
+  expect(kinds()).toEqual(["NewVersionCreated"]);
+  clock.advance(1);
+  await vi.waitFor(() => expect(kinds()).toEqual(["NewVersionCreated", "NearExpiry"]));
+  clock.advance(30 * day - 1);
+  await settle();
+  expect(kinds()).toHaveLength(2);
+  clock.advance(1);
+  await vi.waitFor(() => expect(kinds()).toEqual(["NewVersionCreated", "NearExpiry", "Expired"]));
+  clock.advance(400 * day);
+  await settle();
+  expect(kinds()).toHaveLength(3);
+});
+
+test("one jump over both moments gives both in order", async () => {
+  const { client, clock, kinds } = await watched();
+  await client.setSecret("a", "v", { expiresOn: inDays(60) });
+  clock.advance(61 * day);
+  await vi.waitFor(() => expect(kinds()).toEqual(["NewVersionCreated", "NearExpiry", "Expired"]));
+});
+
+test("made within 30 days of its end: near at once; made after it: only expired", async () => {
+  const { client, events } = await watched();
+  await client.setSecret("short", "v", { expiresOn: inDays(29) });
+  await client.setSecret("past", "v", { expiresOn: inDays(-1) });
+  await client.setSecret("never", "v");
+  await settle();
+  const of = (name: string) => events.filter(({ objectName }) => objectName === name).map(({ type }) => type);
+  expect(of("short")).toEqual(["Microsoft.KeyVault.SecretNewVersionCreated", "Microsoft.KeyVault.SecretNearExpiry"]);
+  expect(of("past")).toEqual(["Microsoft.KeyVault.SecretNewVersionCreated", "Microsoft.KeyVault.SecretExpired"]);
+  expect(of("never")).toEqual(["Microsoft.KeyVault.SecretNewVersionCreated"]);
+});
+
+test("only the newest version, disabled or not", async () => {
+  const { client, clock, events } = await watched();
+  await client.setSecret("a", "old", { expiresOn: inDays(60) });
+  const newest = await client.setSecret("a", "new", { expiresOn: inDays(61), enabled: false });
+  clock.advance(62 * day);
+  await settle();
+  const expiries = events.filter(({ type }) => !type.endsWith("NewVersionCreated"));
+  expect(expiries.map(({ type, version }) => [type, version])).toEqual([
+    ["Microsoft.KeyVault.SecretNearExpiry", newest.properties.version],
+    ["Microsoft.KeyVault.SecretExpired", newest.properties.version],
+  ]);
+});
+
+test("an expiry that is patched in counts, and one told is not told again", async () => {
+  const { client, kinds } = await watched();
+  const { properties } = await client.setSecret("a", "v");
+  const patch = (days: number) => client.updateSecretProperties("a", properties.version!, { expiresOn: inDays(days) });
+  await patch(10);
+  await vi.waitFor(() => expect(kinds()).toEqual(["NewVersionCreated", "NearExpiry"]));
+  await patch(90);
+  await settle();
+  await patch(11);
+  await settle();
+  expect(kinds()).toHaveLength(2);
+});
+
+test("a deleted secret is silent until it is recovered", async () => {
+  const { client, clock, kinds } = await watched();
+  await client.setSecret("a", "v", { expiresOn: inDays(60) });
+  await client.beginDeleteSecret("a");
+  clock.advance(31 * day);
+  await settle();
+  expect(kinds()).toEqual(["NewVersionCreated"]);
+  await client.beginRecoverDeletedSecret("a");
+  await vi.waitFor(() => expect(kinds()).toEqual(["NewVersionCreated", "NearExpiry"]));
+});
+
+test("only versions made after the subscription", async () => {
+  const { client, clock, control, events } = await watched({ subscribedSince: start + 1 });
+  await client.setSecret("before", "v", { expiresOn: inDays(60) });
+  clock.advance(1000);
+  await client.setSecret("after", "v", { expiresOn: inDays(60) });
+  clock.advance(61 * day);
+  await settle();
+  expect(new Set(events.map(({ objectName }) => objectName))).toEqual(new Set(["after"]));
+  control.subscribe(undefined);
+  await client.setSecret("unheard", "v");
+  await settle();
+  expect(events.some(({ objectName }) => objectName === "unheard")).toBe(false);
+});
+
+test("a restart repeats nothing that was taken, and gives what was not", async () => {
+  const [clock, stateDir] = [fakeClock(), tempDir()];
+  const first = await watched({ clock, stateDir });
+  await first.client.setSecret("a", "v", { expiresOn: inDays(60) });
+  clock.advance(30 * day);
+  await vi.waitFor(() => expect(first.kinds()).toEqual(["NewVersionCreated", "NearExpiry"]));
+  await first.close();
+
+  const second = await watched({ clock, stateDir, onEvent: () => Promise.reject(new Error("down")) });
+  expect(second.url, "the port, and so every id, is that of the first run").toBe(first.url);
+  await second.client.setSecret("b", "v");
+  clock.advance(30 * day);
+  await settle();
+  await second.close();
+
+  const third = await watched({ clock, stateDir });
+  await vi.waitFor(() => expect(third.kinds().sort()).toEqual(["Expired", "NewVersionCreated"]));
+  await settle();
+  expect(third.events.map(({ objectName, type }) => `${objectName} ${type}`).sort()).toEqual([
+    "a Microsoft.KeyVault.SecretExpired",
+    "b Microsoft.KeyVault.SecretNewVersionCreated",
+  ]);
+});
+
+test("a receiver that rejects is asked again, a slow one is not asked twice", async () => {
+  let calls = 0;
+  const taken: string[] = [];
+  const { client } = await testVault({
+    subscribedSince: start,
+    async onEvent({ type }) {
+      calls += 1;
+      if (calls === 1) throw new Error("Not now.");
+      await settle();
+      taken.push(type);
+    },
+  });
+  await client.setSecret("a", "v");
+  await vi.waitFor(() => expect(taken).toEqual(["Microsoft.KeyVault.SecretNewVersionCreated"]), { timeout: 3000 });
+  await settle();
+  expect(calls).toBe(2);
+});

@@ -1,0 +1,339 @@
+import { connect } from "node:tls";
+import { expect, test } from "vitest";
+import { day, start, testVault } from "./support.ts";
+
+// What goes over the wire, asked with plain HTTPS requests.
+
+const at = start / 1000;
+const version = expect.stringMatching(/^[0-9a-f]{32}$/);
+
+test("the first request of official clients: no token, no body", async () => {
+  const { ask, control } = await testVault({
+    authority: "https://login.windows.net/11111111-2222-3333-4444-555555555555",
+  });
+  for (const asked of [{ token: null }, { token: null, body: "{ not json" }, { token: null, raw: true }]) {
+    const answer = await ask("PUT", "/secrets/a_b", asked);
+    expect(answer.status).toBe(401);
+    expect(answer.headers["www-authenticate"]).toBe(
+      'Bearer authorization="https://login.windows.net/11111111-2222-3333-4444-555555555555", resource="https://vault.azure.net"',
+    );
+    expect(answer.json).toEqual({
+      error: { code: "Unauthorized", message: "AKV10000: Request is missing a Bearer or PoP token." },
+    });
+  }
+  expect(control.log()).toHaveLength(3);
+});
+
+test("the authorizer's word stands", async () => {
+  const { ask } = await testVault({
+    authorize: async (token, { name }, { operation }) =>
+      token === "good"
+        ? { ok: true, caller: "me" }
+        : { ok: false, status: token ? 403 : 401, code: "Forbidden", message: `${name} ${operation}` },
+  });
+  expect((await ask("PUT", "/secrets/a", { token: "good", body: { value: "v" } })).status).toBe(200);
+  const refused = await ask("GET", "/secrets/a", { token: "bad" });
+  expect(refused.status).toBe(403);
+  expect(refused.headers["www-authenticate"]).toBeUndefined();
+  expect(refused.json).toEqual({ error: { code: "Forbidden", message: "kv-contoso-orders-dev-weu secret.get" } });
+  expect((await ask("GET", "/secrets/a", { token: null })).headers["www-authenticate"]).toContain("vault.azure.net");
+});
+
+test("headers of every reply", async () => {
+  const { ask, clock } = await testVault();
+  clock.advance(day);
+  const answer = await ask("GET", "/secrets", {
+    headers: { "x-ms-client-request-id": "mine", "x-ms-return-client-request-id": "true" },
+  });
+  expect(answer.headers).toMatchObject({
+    date: "Fri, 16 Jan 2026 12:00:00 GMT",
+    "content-type": "application/json; charset=utf-8",
+    "cache-control": "no-cache",
+    pragma: "no-cache",
+    expires: "-1",
+    "strict-transport-security": "max-age=31536000;includeSubDomains",
+    "x-content-type-options": "nosniff",
+    "x-ms-client-request-id": "mine",
+  });
+  for (const name of [
+    "x-ms-request-id",
+    "x-ms-keyvault-region",
+    "x-ms-keyvault-service-version",
+    "x-ms-keyvault-network-info",
+  ]) {
+    expect(answer.headers[name], name).toBeTruthy();
+  }
+  expect((await ask("GET", "/secrets")).headers["x-ms-client-request-id"]).toBeUndefined();
+});
+
+test("bundles: what is there and what is left out", async () => {
+  const { ask, url } = await testVault();
+  const attributes = {
+    enabled: true,
+    created: at,
+    updated: at,
+    recoveryLevel: "Recoverable+Purgeable",
+    recoverableDays: 90,
+  };
+  const id = expect.stringMatching(new RegExp(`^${url}/secrets/a/[0-9a-f]{32}$`));
+  const set = await ask("PUT", "/secrets/a", { body: { value: "v" } });
+  expect(set.json).toStrictEqual({ value: "v", id, attributes });
+  expect((await ask("GET", "/secrets/a")).json).toStrictEqual({ value: "v", id, attributes });
+  const patched = await ask("PATCH", "/secrets/a/", {
+    body: { contentType: "t", tags: {}, attributes: { nbf: 1, exp: 2 } },
+  });
+  const full = { ...attributes, nbf: 1, exp: 2 };
+  expect(patched.json).toStrictEqual({ id, contentType: "t", tags: {}, attributes: full });
+  const listed = { contentType: "t", tags: {}, attributes: full };
+  expect((await ask("GET", "/secrets")).json).toStrictEqual({ value: [{ id: `${url}/secrets/a`, ...listed }] });
+  expect((await ask("GET", "/secrets/a/versions")).json).toStrictEqual({ value: [{ id, ...listed }] });
+  expect((await ask("GET", "/secrets/none/versions")).json).toStrictEqual({ value: [], nextLink: null });
+  const deletion = { recoveryId: `${url}/deletedsecrets/a`, deletedDate: at, scheduledPurgeDate: at + 90 * 86_400 };
+  expect((await ask("DELETE", "/secrets/a")).json).toStrictEqual({ ...deletion, id, ...listed });
+  expect((await ask("GET", "/deletedsecrets/a")).json).toStrictEqual({ ...deletion, id, ...listed });
+  expect((await ask("GET", "/deletedsecrets")).json).toStrictEqual({
+    value: [{ ...deletion, id: `${url}/secrets/a`, ...listed }],
+  });
+  expect((await ask("POST", "/deletedsecrets/a/recover")).json).toStrictEqual({ id, ...listed });
+  const blob = await ask("POST", "/secrets/a/backup");
+  expect(blob.json).toStrictEqual({ value: expect.stringMatching(/^[\w-]+$/) });
+  await ask("DELETE", "/secrets/a");
+  const purged = await ask("DELETE", "/deletedsecrets/a");
+  expect([purged.status, purged.text]).toEqual([204, ""]);
+  expect((await ask("POST", "/secrets/restore", { body: blob.json })).json).toStrictEqual({ id, ...listed });
+});
+
+test("patch replaces what it names and keeps the rest", async () => {
+  const { ask, clock } = await testVault();
+  const body = {
+    value: "v",
+    contentType: "t",
+    tags: { a: "1", b: "2" },
+    attributes: { enabled: false, exp: 9, nbf: 8 },
+  };
+  await ask("PUT", "/secrets/a", { body });
+  clock.advance(5000);
+  const { json } = await ask("PATCH", "/secrets/a", {
+    body: { tags: { c: "3" }, attributes: { enabled: true, exp: null } },
+  });
+  expect(json).toMatchObject({
+    contentType: "t",
+    attributes: { enabled: true, exp: 9, nbf: 8, created: at, updated: at + 5 },
+  });
+  expect(json.tags).toStrictEqual({ c: "3" });
+});
+
+test("names and paths in every spelling that clients use", async () => {
+  const { ask, url } = await testVault();
+  const set = await ask("PUT", "/secrets/Orders-Db?api%2Dversion=2026-04-01", { body: { value: "v" }, raw: true });
+  const id: string = set.json.id;
+  const short = id.slice(id.lastIndexOf("/") + 1);
+  for (const path of [
+    "/secrets/orders-db",
+    "/secrets/ORDERS-DB/",
+    "//secrets//orders-db//",
+    "/Secrets/orders-db",
+    "/secrets/%6Frders-db",
+    "/secrets/orders%2Ddb",
+    `/secrets/orders-db/${short}`,
+    `/secrets/orders-db/${short.toUpperCase()}/`,
+  ]) {
+    const answer = await ask("GET", path);
+    expect([path, answer.status, answer.json?.id]).toEqual([path, 200, id]);
+  }
+  expect((await ask("GET", `${url}/secrets/orders-db`)).status, "absolute form").toBe(200);
+  await ask("DELETE", "/secrets/orders-db");
+  expect((await ask("POST", "/deletedsecrets/orders-db//recover")).status).toBe(200);
+});
+
+test("api-version", async () => {
+  const { ask } = await testVault();
+  const get = (query: string) => ask("GET", `/secrets${query}`, { raw: true });
+  for (const good of ["7.0", "7.1", "7.2", "7.3", "7.4", "7.4-preview.1", "7.5", "7.6", "2025-07-01", "2026-04-01"]) {
+    expect([good, (await get(`?api-version=${good}`)).status]).toEqual([good, 200]);
+  }
+  for (const bad of ["", "?api-version=", "?api-version=1.0", "?api-version=2099-01-01", "?apiversion=7.5"]) {
+    const answer = await get(bad);
+    expect([bad, answer.status, answer.json.error.code]).toEqual([bad, 400, "BadParameter"]);
+  }
+  expect((await get("?api-version=1.0")).json.error.message).toBe(
+    "The specified version (1.0) is not recognized. Consider using the latest supported version (2026-04-01).",
+  );
+});
+
+test("pages follow their link, while objects come and go", async () => {
+  const { ask, url } = await testVault();
+  for (const name of ["a", "b", "c", "d", "e"]) await ask("PUT", `/secrets/${name}`, { body: { value: "v" } });
+  const first = await ask("GET", "/secrets?maxresults=2");
+  const link: string = first.json.nextLink;
+  expect(link).toMatch(new RegExp(`^${url}/secrets\\?api-version=7.5&\\$skiptoken=[^&]+&maxresults=2$`));
+  await ask("DELETE", "/secrets/b");
+  await ask("PUT", "/secrets/cc", { body: { value: "v" } });
+  const names: string[] = [];
+  for (let next: string | undefined = link; next;) {
+    const { json } = await ask("GET", next.slice(url.length), { raw: true });
+    names.push(...json.value.map(({ id }: { id: string }) => id.split("/").at(-1)));
+    next = json.nextLink;
+  }
+  expect(names).toEqual(["c", "cc", "d", "e"]);
+  for (let index = 0; index < 4; index++) await ask("PUT", "/secrets/a", { body: { value: "v" } });
+  const versions = await ask("GET", "/secrets/a/versions?maxresults=3");
+  const rest = await ask("GET", versions.json.nextLink.slice(url.length), { raw: true });
+  const ids = [...versions.json.value, ...rest.json.value].map(({ id }: { id: string }) => id);
+  expect([ids.length, rest.json.nextLink]).toEqual([5, undefined]);
+  expect(ids).toEqual(ids.toSorted());
+  for (const bad of [
+    "maxresults=0",
+    "maxresults=26",
+    "maxresults=x",
+    "maxresults=-1",
+    "maxresults=1.5",
+    "$skiptoken=zz",
+    "$skiptoken=",
+  ]) {
+    const answer = await ask("GET", `/secrets?${bad}`);
+    expect([bad, answer.status, answer.json.error.code]).toEqual([bad, 400, "BadParameter"]);
+  }
+});
+
+test("bad bodies are refused and change nothing", async () => {
+  const { ask } = await testVault();
+  const sixteen = Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`t${index}`, ""]));
+  const bad: [string, unknown][] = [
+    ["nothing", undefined],
+    ["no JSON", "{"],
+    ["no UTF-8", Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
+    ["an array", []],
+    ["null", "null"],
+    ["no value", {}],
+    ["a null value", { value: null }],
+    ["a number", { value: 1 }],
+    ["25 KB and a byte", { value: "x".repeat(25 * 1024 + 1) }],
+    ["25 KB in characters, more in bytes", { value: "é".repeat(13_000) }],
+    ["16 tags", { value: "v", tags: sixteen }],
+    ["a tag that is a number", { value: "v", tags: { a: 1 } }],
+    ["tags in an array", { value: "v", tags: ["a"] }],
+    ["a long tag", { value: "v", tags: { a: "x".repeat(513) } }],
+    ["a long content type", { value: "v", contentType: "x".repeat(256) }],
+    ["a content type that is a number", { value: "v", contentType: 1 }],
+    ["attributes in a string", { value: "v", attributes: "enabled" }],
+    ["enabled in words", { value: "v", attributes: { enabled: "true" } }],
+    ["half a second", { value: "v", attributes: { exp: 1.5 } }],
+    ["a date in words", { value: "v", attributes: { nbf: "2026-01-01" } }],
+    ["a negative time", { value: "v", attributes: { exp: -1 } }],
+    ["a time beyond all dates", { value: "v", attributes: { exp: 1e15 } }],
+  ];
+  for (const [what, body] of bad) {
+    const answer = await ask("PUT", "/secrets/a", { body });
+    expect([what, answer.status, answer.json.error.code]).toEqual([what, 400, "BadParameter"]);
+  }
+  expect((await ask("GET", "/secrets/a")).status).toBe(404);
+  const fifteen = Object.fromEntries(Object.entries(sixteen).slice(1));
+  const good = { value: "é".repeat(12_800), tags: fifteen, contentType: "x".repeat(255), attributes: null };
+  expect((await ask("PUT", "/secrets/a", { body: good })).status).toBe(200);
+  const odd = await ask("PUT", "/secrets/odd", { body: '{"value":"v","tags":{"__proto__":"p"}}' });
+  expect(odd.text).toContain('"tags":{"__proto__":"p"}');
+});
+
+test("names and versions that cannot be", async () => {
+  const { ask } = await testVault();
+  for (const name of ["a_b", "a.b", "%C3%A9", "a%2Fb", "a%00b", "x".repeat(128)]) {
+    const answer = await ask("PUT", `/secrets/${name}`, { body: { value: "v" } });
+    expect([name, answer.status, answer.json.error.code]).toEqual([name, 400, "BadParameter"]);
+    expect(answer.json.error.message).toBe(`The request URI contains an invalid name: ${decodeURIComponent(name)}`);
+  }
+  expect((await ask("GET", "/secrets/a/xyz")).json.error.code).toBe("BadParameter");
+  expect((await ask("GET", "/secrets/%ff")).json.error.code).toBe("BadParameter");
+  expect((await ask("PUT", `/secrets/${"x".repeat(127)}`, { body: { value: "v" } })).status).toBe(200);
+  for (const [method, path] of [
+    ["GET", "/"],
+    ["GET", "/nothing"],
+    ["POST", "/secrets/a"],
+    ["DELETE", "/secrets"],
+    ["OPTIONS", "/secrets"],
+  ] as const) {
+    expect([method, path, (await ask(method, path)).status]).toEqual([method, path, 400]);
+  }
+});
+
+test("error bodies word by word", async () => {
+  const { ask } = await testVault();
+  await ask("PUT", "/secrets/a", { body: { value: "v", attributes: { enabled: false } } });
+  const hint =
+    " was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182";
+  const none = "0".repeat(32);
+  const expected: [string, string, unknown][] = [
+    ["GET", "/secrets/none", { code: "SecretNotFound", message: `A secret with (name/id) none${hint}` }],
+    ["GET", `/secrets/a/${none}`, { code: "SecretNotFound", message: `A secret with (name/id) a/${none}${hint}` }],
+    ["GET", "/deletedsecrets/a", { code: "SecretNotFound", message: "Deleted Secret not found: a" }],
+    [
+      "GET",
+      "/secrets/a",
+      {
+        code: "Forbidden",
+        message: "Operation get is not allowed on a disabled secret.",
+        innererror: { code: "SecretDisabled" },
+      },
+    ],
+  ];
+  for (const [method, path, error] of expected) expect((await ask(method, path)).json).toStrictEqual({ error });
+  await ask("DELETE", "/secrets/a");
+  expect((await ask("GET", "/deletedsecrets/a")).status, "the latest is disabled").toBe(403);
+  expect((await ask("PUT", "/secrets/a", { body: { value: "v" } })).json).toStrictEqual({
+    error: {
+      code: "Conflict",
+      message:
+        "Secret a is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged.",
+      innererror: { code: "ObjectIsDeletedButRecoverable" },
+    },
+  });
+});
+
+test("a body over 1 MiB", async () => {
+  const { ask } = await testVault();
+  const large = await ask("PUT", "/secrets/a", { body: { value: "x".repeat(1024 * 1024) } });
+  expect([large.status, large.json.error.code]).toEqual([413, "RequestEntityTooLarge"]);
+  expect((await ask("PUT", "/secrets/a", { body: { value: "v" } })).status).toBe(200);
+});
+
+test("a backup of more than 500 versions", async () => {
+  const { ask, client } = await testVault();
+  for (let index = 0; index < 500; index++) await client.setSecret("a", String(index));
+  expect((await ask("POST", "/secrets/a/backup")).status).toBe(200);
+  await client.setSecret("a", "one too many");
+  expect((await ask("POST", "/secrets/a/backup")).status).toBe(400);
+});
+
+test("what is no HTTP gets an answer", async () => {
+  const { url, ca } = await testVault();
+  for (const garbage of [
+    "hello\r\n\r\n",
+    "GET /secrets HTTP/9\r\n\r\n",
+    `GET / HTTP/1.1\r\nX: ${"x".repeat(70_000)}\r\n\r\n`,
+  ]) {
+    const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1", ca });
+    socket.write(garbage);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket as AsyncIterable<Buffer>) chunks.push(chunk);
+    expect(Buffer.concat(chunks).toString()).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"BadParameter"/);
+  }
+});
+
+test("two vaults share nothing", async () => {
+  const vaults = ["kv-one", "kv-two"].map((name) => ({ name, resourceId: `/vaults/${name}` }));
+  const { vaults: running, ask, ca } = await testVault({ vaults });
+  const [one, two] = running.vaults;
+  expect([one?.name, two?.name, one?.url === two?.url]).toEqual(["kv-one", "kv-two", false]);
+  await ask("PUT", "/secrets/a", { body: { value: "v" } });
+  const { client } = await import("./support.ts");
+  await expect(client(two!.url, ca).getSecret("a")).rejects.toMatchObject({ statusCode: 404 });
+});
+
+test("the id of a version is the service's own choice", async () => {
+  const { ask } = await testVault();
+  const { json } = await ask("PUT", "/secrets/a", {
+    body: { value: "v", id: "mine", attributes: { created: 1, recoveryLevel: "x" } },
+  });
+  expect(json.id.split("/").at(-1)).toEqual(version);
+  expect(json.attributes).toMatchObject({ created: at, recoveryLevel: "Recoverable+Purgeable" });
+});
