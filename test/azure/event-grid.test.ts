@@ -1,6 +1,11 @@
 import { AzureKeyCredential, EventGridPublisherClient } from "@azure/eventgrid";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { QueueServiceClient } from "@azure/storage-queue";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Azure } from "../../local/azure/server.ts";
@@ -167,6 +172,28 @@ describe("webhook", () => {
     await expect.poll(() => second.eventGrid.pending()).toBe(0);
     expect(hook.notifications().map(({ headers }) => headers["aeg-delivery-count"])).toEqual(["0", "1"]);
     expect(hook.received).toHaveLength(3);
+  });
+
+  test("an event is safe as soon as it is published, whatever happens in the next instant", async () => {
+    const script = join(cloud.dir, "publisher.mts");
+    const module = (file: string) => JSON.stringify(pathToFileURL(join(import.meta.dirname, file)).href);
+    const options = { stateDir: join(cloud.dir, "azure"), topics: [], subscriptions: [toHook()] };
+    writeFileSync(
+      script,
+      `const { createEventGrid } = await import(${module("../../local/azure/event-grid.ts")});
+       const options = { ...${JSON.stringify(options)}, clock: { now: () => Date.now() }, baseUrl: () => "" };
+       createEventGrid(options).publishVaultEvent(${JSON.stringify(nearExpiry("orders"))});
+       process.kill(process.pid, "SIGKILL");`,
+    );
+    const [, signal] = (await once(spawn(process.execPath, [script], { stdio: "inherit" }), "exit")) as [
+      unknown,
+      string,
+    ];
+    expect(signal).toBe("SIGKILL");
+    expect(hook.received).toHaveLength(0);
+    const azure = await cloud.start({ subscriptions: [toHook()] });
+    await expect.poll(() => azure.eventGrid.pending()).toBe(0);
+    expect(hook.subjects()).toEqual(["orders"]);
   });
 
   test("filters by type and subject, and by topic", async () => {
