@@ -51,9 +51,7 @@ export interface State {
 }
 
 /** An episode's end: the SDK's state, or the error of an orchestrator that never reached the SDK. */
-export type Outcome =
-  | { readonly state: State; readonly stack: string }
-  | { readonly crash: string; readonly stack: string };
+export type Outcome = { readonly state: State } | { readonly crash: string };
 
 const label = "$OutOfProcData$:";
 
@@ -62,19 +60,18 @@ export function returned(value: unknown): Outcome {
   try {
     // Through JSON as on the wire: dates become text, undefined fields go.
     const state = JSON.parse(typeof value === "string" ? value : JSON.stringify(value)) as State;
-    if (Array.isArray(state.actions?.[0])) return { state, stack: "" };
+    if (Array.isArray(state.actions?.[0])) return { state };
   } catch {
     // Not a state: said below.
   }
-  return { crash: "The data returned by the orchestrator function is no state of the Durable SDK.", stack: "" };
+  return { crash: "The data returned by the orchestrator function is no state of the Durable SDK." };
 }
 
 /** Reads what the orchestrator function threw: the SDK hides its state in the message. */
 export function threw(error: unknown): Outcome {
   const message = error instanceof Error ? error.message : String(error);
-  const stack = error instanceof Error ? (error.stack ?? "") : "";
   const at = message.indexOf(label);
-  if (at < 0) return { crash: message, stack };
+  if (at < 0) return { crash: message };
   const read = returned(message.slice(at + label.length));
-  return "state" in read ? { state: read.state, stack } : { crash: message.slice(0, at).trim() || message, stack };
+  return "state" in read ? read : { crash: message.slice(0, at).trim() || message };
 }

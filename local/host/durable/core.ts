@@ -64,7 +64,7 @@ export function begin({ instance, history, inbox }: Case, now: number): Episode 
 
   const events = [event({ EventType: EventType.OrchestratorStarted }, now), ...run.map((message) => message.event)];
   const end = events.find((row) => row.EventType === EventType.ExecutionTerminated);
-  const terminated = end && "Input" in end ? String(end.Input) : undefined;
+  const terminated = end?.Input;
   const needsCode = terminated === undefined && run.some(({ event: row }) => !isControl(row));
   const payload = needsCode ? trigger(instance, history, events) : undefined;
   return { ...base, events, consumed, payload, suspended, terminated };

@@ -1,12 +1,12 @@
 // The management API: `/runtime/webhooks/durabletask` and the RPC base alike (the extension's HttpApiHandler).
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../../clock.ts";
-import { AlreadyExists } from "./engine.ts";
-import type { Engine, StartOptions } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { event, EventType } from "./history.ts";
 import type { DurableRequest, DurableResponse } from "./index.ts";
-import { isTerminal, runtimeStatuses } from "./instance.ts";
-import type { Instance, RuntimeStatus } from "./instance.ts";
+import { AlreadyExists, isTerminal, runtimeStatuses } from "./instance.ts";
+import type { Instance, RuntimeStatus, StartOptions } from "./instance.ts";
+import { registered, unknownFunction } from "./names.ts";
 import { managementUrls } from "./urls.ts";
 import { historyView, statusView } from "./views.ts";
 
@@ -116,7 +116,7 @@ async function status({ engine, request, query }: Context, instance: Instance): 
     const failed = instance.status === "Failed" && flag(query, "returninternalservererroronfailure");
     return body(failed ? 500 : 200, full);
   }
-  const search = request.query.size > 0 ? `?${request.query}` : "";
+  const search = request.query.size > 0 ? `?${request.query.toString()}` : "";
   const Location = `${request.base}/${request.path.replace(/^\//, "")}${search}`;
   return body(202, full, { Location, "Retry-After": "5" });
 }
@@ -215,16 +215,9 @@ async function restart(context: Context, instance: Instance | undefined): Promis
 }
 
 function known({ orchestrators }: Context, functionName: string): string {
-  const names = [...orchestrators()];
-  const name = names.find((one) => one.toLowerCase() === functionName.toLowerCase());
+  const name = registered(orchestrators(), functionName);
   if (name) return name;
-  const others =
-    names.length > 0
-      ? `The following are the known orchestrator functions: '${names.join("', '")}'.`
-      : "No orchestrator functions are currently registered!";
-  throw new BadArgument(
-    `The function '${functionName}' doesn't exist, is disabled, or is not an orchestrator function. Additional info: ${others}`,
-  );
+  throw new BadArgument(unknownFunction(functionName, "orchestrator", orchestrators()));
 }
 
 function checkId(id: string): void {

@@ -50,6 +50,18 @@ export function isTerminal(status: RuntimeStatus): boolean {
   return status === "Completed" || status === "Failed" || status === "Terminated" || status === "Canceled";
 }
 
+/** An instance of this id is under way. */
+export class AlreadyExists extends Error {}
+
+/** What a new orchestration needs; `input` is JSON text. */
+export interface StartOptions {
+  readonly id?: string;
+  readonly name: string;
+  readonly version?: string | null;
+  readonly input: string | null;
+  readonly parent?: Parent;
+}
+
 /** What a new instance needs. */
 export interface Creation {
   readonly id: string;
@@ -66,7 +78,10 @@ export interface Creation {
 }
 
 /** A new instance, pending, with the message that starts it. */
-export function create(what: Creation): { readonly instance: Instance; readonly start: Message } {
+export function create(what: Creation): {
+  readonly instance: Instance;
+  readonly start: Message & { readonly key: string };
+} {
   const { key, now, ...rest } = what;
   const instance: Instance = {
     ...rest,

@@ -49,9 +49,8 @@ export function unpack(
 
 /** The keys of the further rows that a row refers to. */
 export function furtherRows(name: string, row: Readonly<Record<string, unknown>>): string[] {
-  return String(row[`${name}Rows`] ?? "")
-    .split(" ")
-    .filter(Boolean);
+  const keys = row[`${name}Rows`];
+  return (typeof keys === "string" ? keys : "").split(" ").filter(Boolean);
 }
 
 function chunks(name: string, text: string): Properties {

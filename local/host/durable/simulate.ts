@@ -10,6 +10,8 @@ import { ActionType } from "./actions.ts";
 import type { Action, RetryOptions } from "./actions.ts";
 import { answers, EventType, isScheduled } from "./history.ts";
 import type { HistoryEvent, Scheduled } from "./history.ts";
+import { all, any, end, newTask, whenEnded } from "./tasks.ts";
+import type { Task } from "./tasks.ts";
 
 /** What a list of actions comes to, given a history. */
 export interface Simulation {
@@ -60,12 +62,6 @@ export function simulate(
   return extension.result;
 }
 
-interface Task {
-  ended: boolean;
-  failed: boolean;
-  readonly then: (() => void)[];
-}
-
 /** Six days: the extension's default for `maxRetryInterval`. */
 const longestRetry = 6 * 24 * 3600_000;
 
@@ -87,18 +83,6 @@ function run(
   let continueAsNew: string | undefined;
   let finished = false;
   let index = 0;
-
-  const newTask = (): Task => ({ ended: false, failed: false, then: [] });
-  const end = (task: Task, failed = false) => {
-    if (task.ended) return;
-    task.ended = true;
-    task.failed = failed;
-    for (const next of task.then.splice(0)) next();
-  };
-  const whenEnded = (task: Task, next: () => void) => {
-    if (task.ended) next();
-    else task.then.push(next);
-  };
 
   const schedule = (
     make: (common: { EventId: number; Timestamp: string }) => Scheduled,
@@ -211,27 +195,6 @@ function run(
     else buffered.set(key(name), (buffered.get(key(name)) ?? 0) + 1);
   };
 
-  const all = (tasks: Task[]): Task => {
-    const whole = newTask();
-    for (const task of tasks) {
-      whenEnded(task, () => {
-        // The SDK goes on at the first failure, the extension waits for all.
-        if (as === "sdk" && task.failed) end(whole, true);
-        if (tasks.every((one) => one.ended))
-          end(
-            whole,
-            tasks.some((one) => one.failed),
-          );
-      });
-    }
-    return whole;
-  };
-  const any = (tasks: Task[]): Task => {
-    const whole = newTask();
-    for (const task of tasks) whenEnded(task, () => end(whole));
-    return whole;
-  };
-
   const begin = (action: Action): Task => {
     switch (action.actionType) {
       case ActionType.CallActivity:
@@ -250,7 +213,8 @@ function run(
       case ActionType.WaitForExternalEvent:
         return waitFor(action.externalEventName ?? "");
       case ActionType.WhenAll:
-        return all((action.compoundActions ?? []).map(begin));
+        // The SDK goes on at the first failure, the extension waits for all.
+        return all((action.compoundActions ?? []).map(begin), as === "sdk");
       case ActionType.WhenAny:
         return any((action.compoundActions ?? []).map(begin));
       case ActionType.ContinueAsNew: {
@@ -268,7 +232,7 @@ function run(
   const advance = () => {
     while (index < actions.length) {
       const task = begin(actions[index++]!);
-      if (!task.ended) return task.then.push(advance);
+      if (!task.ended) return task.waiters.push(advance);
     }
     finished = true;
     return undefined;

@@ -1,3 +1,4 @@
+/* oxlint-disable require-yield, typescript/consistent-return -- orchestrators are generators, whatever they do */
 // Small orchestrations, one for each behaviour that a Functions host with the Durable extension has to show. The
 // expectations are in ../scenarios.ts; a real host can run this folder as it is.
 import { app } from "@azure/functions";
