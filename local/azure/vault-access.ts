@@ -24,7 +24,7 @@ export function vaultAccess({ tokens, rights }: { readonly tokens: Tokens; reado
       `Action: '${operation}'`,
       `Resource: '${vault.resourceId}'`,
     ];
-    return refuse(403, "ForbiddenByRbac", lines.join("\r\n"));
+    return refuse(403, "Forbidden", lines.join("\r\n"));
   };
 }
 

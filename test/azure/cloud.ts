@@ -100,3 +100,5 @@ export function credentialOf({ tokens }: Azure): TokenCredential {
     },
   };
 }
+
+export type Cloud = Awaited<ReturnType<typeof openCloud>>;
