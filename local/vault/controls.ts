@@ -28,6 +28,8 @@ export interface VaultControl {
 const settingsSchema = z.strictObject({
   deleteDelayMs: z.number().nonnegative().optional(),
   throttling: z.boolean().optional(),
+  /** As `subscribe` has it; null: no events. */
+  subscribedSince: z.number().nullish(),
 });
 
 /**
@@ -56,9 +58,12 @@ export async function serveControl(
     case "POST reset":
       control.reset(vault);
       return { status: 204 };
-    case "PUT settings":
-      control.set(withoutUndefined(parse(settingsSchema, raw)), vault);
+    case "PUT settings": {
+      const { subscribedSince, ...settings } = parse(settingsSchema, raw);
+      control.set(withoutUndefined(settings), vault);
+      if (subscribedSince !== undefined) control.subscribe(subscribedSince ?? undefined, vault);
       return { status: 204 };
+    }
     default:
       return errorReply(404, "NotFound", "There is faults, log, reset and settings.");
   }
@@ -74,6 +79,8 @@ function parse<T>(schema: z.ZodType<T>, raw: Buffer): T {
   );
 }
 
-function withoutUndefined(given: z.output<typeof settingsSchema>): Partial<VaultSettings> {
+function withoutUndefined(given: {
+  [K in keyof VaultSettings]?: VaultSettings[K] | undefined;
+}): Partial<VaultSettings> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -49,8 +49,11 @@ export function openJournal<R>(
   const fd = openSync(file, "a", 0o600);
   // What stands after the last whole line goes. The text is ASCII, so characters are bytes.
   ftruncateSync(fd, length);
+  let closed = false;
   return {
     append(record) {
+      // The number of a closed file may belong to another one by now.
+      if (closed) throw new Error(`${file} is closed.`);
       const line = encode(record);
       try {
         writeFileSync(fd, line);
@@ -61,6 +64,9 @@ export function openJournal<R>(
       }
       length += line.length;
     },
-    close: () => closeSync(fd),
+    close() {
+      if (!closed) closeSync(fd);
+      closed = true;
+    },
   };
 }

@@ -60,7 +60,7 @@ export function serveVault(
     }
     // Official clients send their first request without token and body, to be told where tokens come from.
     const token = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? "")?.[1]?.trim();
-    const judged = await parts.authorize(token, vault, trace);
+    const judged = await parts.authorize(token, vault, { ...trace });
     if (!judged.ok) {
       const reply = errorReply(judged.status, judged.code, judged.message);
       return judged.status === 401 ? { ...reply, headers: { "WWW-Authenticate": challenge } } : reply;
@@ -96,7 +96,8 @@ export function serveVault(
     try {
       reply = await answer(request, trace);
     } catch (error) {
-      if (request.destroyed && !request.complete) return;
+      // The client is gone, or the vault is being closed: there is nobody to tell.
+      if (request.socket.destroyed) return;
       reply = error instanceof Refusal ? refused(error) : internal(error);
     }
     const entry: LogEntry = {
@@ -107,6 +108,8 @@ export function serveVault(
       status: reply?.status ?? 0,
     };
     if (!request.url?.startsWith("/_emulator")) log.add(entry);
+    // A refusal looks at no body, but one left unread would cost the connection.
+    if (!request.complete && reply?.status !== 413) await readBody(request).catch(() => undefined);
     if (reply) send(request, response, reply, clock);
     else request.socket.destroy();
   };

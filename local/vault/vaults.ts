@@ -66,6 +66,7 @@ const anyToken: Authorize = (token) =>
  */
 export async function startVaults(options: VaultsOptions): Promise<Vaults> {
   const { clock, stateDir, tickMs = 50 } = options;
+  check(options.vaults);
   const [faults, log, ports] = [createFaults(), createLog(), loadPorts(stateDir)];
   const since = new Map(options.vaults.map(({ name }) => [name, options.subscribedSince]));
   const events = createEvents({
@@ -115,7 +116,6 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
 
   try {
     for (const one of options.vaults) {
-      check(one);
       const { cert, key } = options.tls;
       const server = createServer({ cert, key, requestTimeout: 30_000, headersTimeout: 15_000 });
       server.on("clientError", answerGarbage);
@@ -156,10 +156,15 @@ function open(options: VaultOptions, url: string, stateDir: string, events: Even
   return { vault, journal };
 }
 
-function check({ name, retentionDays = 90 }: VaultOptions): void {
-  if (!/^[a-z][a-z0-9-]{1,62}$/i.test(name)) throw new RangeError(`${name} is no name of a vault.`);
-  if (!Number.isInteger(retentionDays) || retentionDays < 7 || retentionDays > 90) {
-    throw new RangeError(`The retention of vault ${name} must be 7 to 90 days.`);
+function check(vaults: readonly VaultOptions[]): void {
+  const seen = new Set<string>();
+  for (const { name, retentionDays = 90 } of vaults) {
+    if (!/^[a-z][a-z0-9-]{1,62}$/i.test(name)) throw new RangeError(`${name} is no name of a vault.`);
+    if (seen.has(name.toLowerCase())) throw new RangeError(`There are two vaults ${name}.`);
+    seen.add(name.toLowerCase());
+    if (!Number.isInteger(retentionDays) || retentionDays < 7 || retentionDays > 90) {
+      throw new RangeError(`The retention of vault ${name} must be 7 to 90 days.`);
+    }
   }
 }
 

@@ -110,17 +110,20 @@ test("a deleted secret is silent until it is recovered", async () => {
 });
 
 test("only versions made after the subscription", async () => {
-  const { client, clock, control, events } = await watched({ subscribedSince: start + 1 });
+  const { ask, client, clock, events } = await watched({ subscribedSince: start + 1 });
   await client.setSecret("before", "v", { expiresOn: inDays(60) });
   clock.advance(1000);
   await client.setSecret("after", "v", { expiresOn: inDays(60) });
   clock.advance(61 * day);
   await settle();
   expect(new Set(events.map(({ objectName }) => objectName))).toEqual(new Set(["after"]));
-  control.subscribe(undefined);
+  const settings = (subscribedSince: number | null) => ask("PUT", "/_emulator/settings", { body: { subscribedSince } });
+  await settings(null);
   await client.setSecret("unheard", "v");
   await settle();
   expect(events.some(({ objectName }) => objectName === "unheard")).toBe(false);
+  await settings(start);
+  await vi.waitFor(() => expect(events.some(({ objectName }) => objectName === "before")).toBe(true));
 });
 
 test("a restart repeats nothing that was taken, and gives what was not", async () => {

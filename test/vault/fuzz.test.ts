@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { testVault, vaultName } from "./support.ts";
 import type { Answer, Asked } from "./support.ts";
@@ -85,9 +85,9 @@ const body = fc.oneof(
   { weight: 1, arbitrary: fc.jsonValue() },
 );
 const payload = fc.oneof(
-  { weight: 6, arbitrary: body.map((it) => JSON.stringify(it)) },
+  { weight: 30, arbitrary: body.map((it) => JSON.stringify(it)) },
   {
-    weight: 1,
+    weight: 5,
     arbitrary: fc.constantFrom(
       undefined,
       "",
@@ -97,7 +97,7 @@ const payload = fc.oneof(
       '{"value":"x","value":1}',
     ),
   },
-  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)) },
+  { weight: 5, arbitrary: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)) },
   {
     weight: 1,
     arbitrary: fc.integer({ min: 25_000, max: 1_100_000 }).map((size) => JSON.stringify({ value: "x".repeat(size) })),
@@ -210,7 +210,6 @@ test("3,000 requests through an HTTP client", { timeout: 120_000 }, async () => 
     }),
     { seed, numRuns: 100, endOnFailure: true },
   );
-  console.log(`fuzz: ${sent} requests, ${accepted} accepted, ${refused} refused`);
   expect(accepted, "the generator must reach the good paths too").toBeGreaterThan(sent / 10);
   expect(refused).toBeGreaterThan(sent / 10);
 });
@@ -253,7 +252,6 @@ test("500 raw byte streams", { timeout: 120_000 }, async () => {
     .map(([first, rest, tail]) =>
       Buffer.concat([Buffer.from(`${[first, ...rest].join("\r\n")}\r\n\r\n`, "latin1"), tail]),
     );
-  const statuses = new Map<string, number>();
   await fc.assert(
     fc.asyncProperty(stream, async (bytes) => {
       const socket = connect({ port, host: "127.0.0.1", ca });
@@ -264,12 +262,10 @@ test("500 raw byte streams", { timeout: 120_000 }, async () => {
       socket.end(bytes);
       await within(ended, JSON.stringify(bytes.toString("latin1")));
       const [, status = "none"] = /^HTTP\/1\.1 (\d+)/.exec(Buffer.concat(chunks).toString("latin1")) ?? [];
-      statuses.set(status, (statuses.get(status) ?? 0) + 1);
       expect(status).not.toMatch(/^5/);
     }),
     { seed, numRuns: 500, endOnFailure: true },
   );
-  console.log("raw:", Object.fromEntries(statuses));
   expect(await stateOf(ask)).toBe(state);
   expect(statSync(join(stateDir, `${vaultName}.journal`)).size).toBe(size);
 });

@@ -34,7 +34,7 @@ export function tempDir(): string {
 
 let tls: Promise<Tls> | undefined;
 /** One certificate for all tests of a file. */
-export async function testTls(): Promise<Tls> {
+async function testTls(): Promise<Tls> {
   const dir = mkdtempSync(join(tmpdir(), "pinion-tls-"));
   process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
   return ensureTls(dir, { now: () => Date.now() });
