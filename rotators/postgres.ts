@@ -46,6 +46,7 @@ export const postgresInPlace = defineRotator({
   target: inPlaceTarget,
   roles: [],
   idle: "unobservable",
+  soleAccount: (target) => target.role,
   account: (target) => accountOf(target, [target.role]),
   observe: async (step, current, { negativeControl }) => await observeRole(step, current, negativeControl),
   create: async (step, { idle }) => candidateFor(step, idle.id),

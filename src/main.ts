@@ -1,2 +1,90 @@
-// The composition root.
-console.log("pinion");
+import { app, type InvocationContext } from "@azure/functions";
+import * as df from "durable-functions";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findRotator, rotators } from "../rotators/index.ts";
+import { createActivities } from "./activities/index.ts";
+import { compose } from "./compose.ts";
+import { parseConfig } from "./config.ts";
+import { command } from "./triggers/api/command.ts";
+import { evidence } from "./triggers/api/evidence.ts";
+import { health } from "./triggers/api/health.ts";
+import { type ApiHandler, type App, route } from "./triggers/api/route.ts";
+import { list, show } from "./triggers/api/show.ts";
+import { start } from "./triggers/api/start.ts";
+import { engineOf } from "./triggers/engine.ts";
+import { handleEvent } from "./triggers/key-vault-events.ts";
+import { sweep } from "./triggers/sweep.ts";
+import { rotate } from "./workflow/rotate.ts";
+import { orchestration, type StepInput, type StepName } from "./workflow/steps.ts";
+
+// The composition root: the only file with top-level effects. An app with wrong settings starts, says every fault, and rotates nothing.
+
+const folder = dirname(fileURLToPath(import.meta.url));
+
+const made = ((): App => {
+  try {
+    const config = parseConfig(process.env);
+    return { ok: true, config, deps: compose(config, { rotators, find: findRotator }, folder, log) };
+  } catch (error) {
+    log("error", error instanceof Error ? error.message : "The app could not be put together.");
+    return { ok: false, error };
+  }
+})();
+
+function log(level: "info" | "warning" | "error", message: string, facts?: Readonly<Record<string, unknown>>): void {
+  const line = facts === undefined ? message : `${message} ${JSON.stringify(facts)}`;
+  if (level === "error") console.error(line);
+  else if (level === "warning") console.warn(line);
+  else console.log(line);
+}
+
+const durable = df.input.durableClient();
+const engine = (context: InvocationContext) => engineOf(df.getClient(context));
+const extraInputs = [durable];
+
+// The orchestration and its steps.
+df.app.orchestration(orchestration, rotate);
+if (made.ok) {
+  for (const [name, handler] of Object.entries(createActivities(made.deps))) {
+    df.app.activity(name, {
+      handler: (input: StepInput<StepName>) => (handler as (given: typeof input) => Promise<unknown>)(input),
+    });
+  }
+
+  // Events by queue and by webhook, and the sweep for what they miss.
+  const { deps, config } = made;
+  app.storageQueue("events-queue", {
+    queueName: config.eventsQueue,
+    connection: "AzureWebJobsStorage",
+    extraInputs,
+    handler: async (message, context) => void (await handleEvent(deps, engine(context), config.stop, message)),
+  });
+  app.eventGrid("events-webhook", {
+    extraInputs,
+    handler: async (event, context) => void (await handleEvent(deps, engine(context), config.stop, event)),
+  });
+  app.timer("sweep", {
+    schedule: config.sweepSchedule,
+    extraInputs,
+    handler: async (_timer, context) => void (await sweep(deps, engine(context), config.stop)),
+  });
+}
+
+// The API. A function key reads and starts; what else it takes, the handlers ask for.
+const api = (name: string, method: "GET" | "POST", path: string, handler: ApiHandler) =>
+  app.http(name, {
+    methods: [method],
+    authLevel: "function",
+    route: path,
+    extraInputs,
+    handler: route(() => made, engine, handler),
+  });
+
+api("rotations-list", "GET", "rotations", list);
+api("rotations-show", "GET", "rotations/{id}", show);
+api("rotations-start", "POST", "rotations/{id}/start", start);
+api("rotations-rollback", "POST", "rotations/{id}/rollback", command("rollback"));
+api("rotations-finish", "POST", "rotations/{id}/finish", command("finish"));
+api("evidence", "GET", "evidence/{rotationId}", evidence);
+api("health", "GET", "health", health);

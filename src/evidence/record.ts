@@ -2,7 +2,7 @@ import type { ContainerClient } from "@azure/storage-blob";
 import { PinionError } from "../errors.ts";
 import { statusOf, storageError } from "../store/storage.ts";
 import type { Command, Outcome } from "../store/types.ts";
-import type { Ending } from "../workflow/steps.ts";
+import type { Before, Ending } from "../workflow/steps.ts";
 
 /** The evidence of one rotation: who asked, what was proven, when. References only; times come from the durable history. */
 export interface EvidenceRecord {
@@ -16,7 +16,7 @@ export interface EvidenceRecord {
   readonly endedAt: string;
   readonly commands: readonly Command[];
   readonly versions: { readonly source?: string; readonly staged?: string; readonly published?: string };
-  readonly consumers: NonNullable<Ending["moved"]>;
+  readonly consumers: readonly Before[];
   readonly steps: Ending["timeline"];
 }
 

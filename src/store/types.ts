@@ -30,6 +30,10 @@ export interface ObjectState {
   /** A request that came when it could not be served; the sweep acts on it later. */
   readonly remembered?: { readonly version: string; readonly at: string; readonly why: string };
   readonly lastCommand?: string;
+  /** The rotation for which the negative control was made: a retry must not lock the account out. */
+  readonly controlledFor?: string;
+  /** Versions the object had when it was last published; a backup holds 500 at most. */
+  readonly versionCount?: number;
   /** What the sweep saw: due date, drift of pins. */
   readonly report?: {
     readonly at: string;

@@ -6,6 +6,8 @@ export interface Publication {
   readonly version: string;
   /** ISO 8601. */
   readonly expiresAt: string;
+  /** How many versions the object has now. */
+  readonly versions: number;
 }
 
 export interface PublishRequest {
@@ -17,6 +19,8 @@ export interface PublishRequest {
   readonly render: (current: string) => Promise<string>;
   /** Milliseconds the new version lives, from the vault's own time. */
   readonly validity: number;
+  /** Tags that the policy gives every version; ours and these win over what the former version had. */
+  readonly tags?: Readonly<Record<string, string>>;
   /** Set when this version carries an earlier version's credential again. */
   readonly rollbackOf?: string;
 }
@@ -42,15 +46,16 @@ export async function publish(vault: Vault, request: PublishRequest, signal: Abo
       {
         value: await request.render(newest.value),
         expiresOn: new Date(newest.at.getTime() + request.validity),
-        tags: nextTags(newest.tags, mark),
+        tags: nextTags(newest.tags, { ...request.tags, ...mark }),
         ...(newest.contentType === undefined ? {} : { contentType: newest.contentType }),
       },
       signal,
     );
   }
-  const between = foreignBetween(await vault.versions(name, signal), ours.version, sourceVersion);
+  const all = await vault.versions(name, signal);
+  const between = foreignBetween(all, ours.version, sourceVersion);
   if (between !== undefined) throw outOfBand(name, between);
-  return { version: ours.version, expiresAt: ours.expiresOn?.toISOString() ?? "" };
+  return { version: ours.version, expiresAt: ours.expiresOn?.toISOString() ?? "", versions: all.length };
 }
 
 /** Whether a version was written by this rotation for this purpose (forward, or as a rollback). */

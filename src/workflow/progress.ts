@@ -1,5 +1,5 @@
 import type { RetryPolicy } from "./retry.ts";
-import type { Candidate, Moved, Plan } from "./steps.ts";
+import type { Candidate, Plan } from "./steps.ts";
 
 /** What is known of a rotation so far; grows as the steps go, and tells a rollback where to begin. */
 export interface Progress {
@@ -10,7 +10,6 @@ export interface Progress {
   /** True from the moment a version of ours may be in the vault. */
   publishBegun: boolean;
   publishedVersion?: string;
-  moved: readonly Moved[];
   /** True from the moment the old credential may be suspended. */
   suspended: boolean;
 }

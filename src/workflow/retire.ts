@@ -1,27 +1,20 @@
 import type { Fault } from "../errors.ts";
 import { cleanup, hold, nextDelay } from "./retry.ts";
-import { type Flow, RollbackAsked, type Run, step, StepFailed, wait } from "./run.ts";
+import { type Flow, type Run, step, StepFailed, waitUnlessTurned } from "./run.ts";
 import type { Plan, Retirement } from "./steps.ts";
-
-interface Retiring {
-  readonly retirement: Retirement;
-  /** Told before anything is done, so that a rollback lifts a suspension that failed half way too. */
-  onSuspend(suspended: boolean): void;
-  /** Whether a rollback command may still turn the rotation back; false when it is the rollback that retires its candidate. */
-  readonly interruptible: boolean;
-}
 
 /**
  * Suspend, watch, revoke and prove: the end of a credential. A gate that is shut lifts the suspension and holds the rotation, ever
- * longer, and never turns it back; after the policy's longest hold the credential is left alive and the last fault is returned.
+ * longer, and never turns it back; after the policy's longest hold the credential is left alive and the last fault is returned. `onSuspend` is told
+ * before anything is done, so that a rollback also lifts a suspension that failed half way.
  */
-export function* retire(run: Run, plan: Plan, retiring: Retiring): Flow<Fault | undefined> {
-  const { retirement, onSuspend, interruptible } = retiring;
+export function* retire(
+  run: Run,
+  plan: Plan,
+  retirement: Retirement,
+  onSuspend: (suspended: boolean) => void,
+): Flow<Fault | undefined> {
   const since = run.context.df.currentUtcDateTime.getTime();
-  const listen = (heard: string) => {
-    if (heard === "rollback" && interruptible)
-      throw new RollbackAsked("asked for while the old credential was being retired");
-  };
 
   for (let attempt = 1; ; attempt++) {
     let suspended = false;
@@ -32,10 +25,10 @@ export function* retire(run: Run, plan: Plan, retiring: Retiring): Flow<Fault | 
           const { waitSeconds } = yield* step(run, "suspend", retirement);
           if (waitSeconds === undefined) break;
           run.timeline.pop();
-          listen(yield* wait(run, waitSeconds, { step: "watch" }));
+          yield* waitUnlessTurned(run, waitSeconds, { step: "watch" });
         }
         suspended = true;
-        listen(yield* wait(run, plan.watchSeconds, { step: "watch" }));
+        yield* waitUnlessTurned(run, plan.watchSeconds, { step: "watch" });
       }
       yield* step(run, "revoke", { ...retirement, suspended });
       return undefined;
@@ -48,7 +41,7 @@ export function* retire(run: Run, plan: Plan, retiring: Retiring): Flow<Fault | 
       const escalate = delay === undefined || endsWithin(plan, run, delay);
       if (attempt === 1 || escalate) yield* tell(run, error.fault, escalate);
       if (delay === undefined) return error.fault;
-      listen(yield* wait(run, delay, { step: "held", fault: error.fault }));
+      yield* waitUnlessTurned(run, delay, { step: "held", fault: error.fault });
     }
   }
 }

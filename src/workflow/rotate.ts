@@ -4,7 +4,17 @@ import type { Outcome } from "../store/types.ts";
 import { type Progress, uptake } from "./progress.ts";
 import { retire } from "./retire.ts";
 import { cleanup } from "./retry.ts";
-import { beginRun, type Flow, RollbackAsked, type Run, say, step, StepFailed, wait, withFault } from "./run.ts";
+import {
+  beginRun,
+  type Flow,
+  RollbackAsked,
+  type Run,
+  say,
+  step,
+  StepFailed,
+  waitUnlessTurned,
+  withFault,
+} from "./run.ts";
 import type { Candidate, Ending } from "./steps.ts";
 import { turnBack } from "./turn-back.ts";
 
@@ -17,7 +27,7 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
   if ("end" in preflight.value) return yield* end(run, { outcome: preflight.value.end });
 
   const plan = preflight.value.plan;
-  const progress: Progress = { plan, setBegun: false, publishBegun: false, moved: [], suspended: false };
+  const progress: Progress = { plan, setBegun: false, publishBegun: false, suspended: false };
 
   const forward = yield* attempt(() => moveForward(run, progress));
   const waited = forward.ok ? yield* attempt(() => graceAndRetire(run, progress)) : forward;
@@ -30,7 +40,8 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
 
 /** Stage, set, validate, publish, cutover, verify: everything up to the moment when the consumers use the candidate. */
 function* moveForward(run: Run, progress: Progress): Flow<undefined> {
-  const { sourceVersion, current, idle } = progress.plan;
+  const { plan } = progress;
+  const { sourceVersion, current, idle } = plan;
 
   const staged = yield* step(run, "stage", { sourceVersion, current, idle });
   const candidate: Candidate = { ...staged, sourceVersion, current };
@@ -38,15 +49,18 @@ function* moveForward(run: Run, progress: Progress): Flow<undefined> {
 
   progress.setBegun = true;
   yield* step(run, "set", candidate);
-  yield* step(run, "validate", candidate);
+  for (let success = 1; ; success++) {
+    yield* step(run, "validate", candidate);
+    if (success >= plan.validations) break;
+    yield* waitUnlessTurned(run, plan.validateEverySeconds, { step: "validate" });
+  }
 
   progress.publishBegun = true;
   const published = yield* step(run, "publish", candidate);
   progress.publishedVersion = published.publishedVersion;
 
-  const { moved } = yield* step(run, "cutover", { version: published.publishedVersion, sourceVersion });
-  progress.moved = moved;
-  yield* step(run, "verify", { version: published.publishedVersion }, uptake(progress.plan));
+  yield* step(run, "cutover", { version: published.publishedVersion, consumers: plan.consumers });
+  yield* step(run, "verify", { version: published.publishedVersion }, uptake(plan));
   return undefined;
 }
 
@@ -54,13 +68,14 @@ function* moveForward(run: Run, progress: Progress): Flow<undefined> {
 function* graceAndRetire(run: Run, progress: Progress): Flow<Fault | undefined> {
   const { plan, candidate, publishedVersion } = progress;
   if (candidate === undefined || publishedVersion === undefined) return undefined;
-  const heard = yield* wait(run, plan.graceSeconds, { step: "grace" });
-  if (heard === "rollback") throw new RollbackAsked("asked for during the grace");
-  return yield* retire(run, plan, {
-    retirement: { old: plan.current, oldVersion: plan.sourceVersion, keptVersion: publishedVersion },
-    onSuspend: (suspended) => (progress.suspended = suspended),
-    interruptible: true,
-  });
+  yield* waitUnlessTurned(run, plan.graceSeconds, { step: "grace" });
+  const retirement = {
+    old: plan.current,
+    oldVersion: plan.sourceVersion,
+    keptVersion: publishedVersion,
+    ...(plan.sourceAlias !== undefined && { oldAlias: plan.sourceAlias }),
+  };
+  return yield* retire(run, plan, retirement, (suspended) => (progress.suspended = suspended));
 }
 
 /** A part that ended: with its value, with a fault, or, without one, because a person asked to turn back. */
@@ -82,7 +97,7 @@ function* end(run: Run, ending: Pick<Ending, "outcome" | "fault">, progress?: Pr
   if (ending.fault?.code !== "COMMAND_MISSING") {
     const done: Ending = {
       ...ending,
-      ...(progress && { plan: progress.plan, moved: progress.moved }),
+      ...(progress && { plan: progress.plan }),
       ...(progress?.candidate && { stagedVersion: progress.candidate.stagedVersion }),
       ...(progress?.publishedVersion !== undefined && { publishedVersion: progress.publishedVersion }),
       timeline: [...run.timeline],

@@ -7,7 +7,6 @@ import {
   type Reply,
   type Start,
   type Status,
-  type StepInput,
   type StepName,
   type Steps,
   type TimelineEntry,
@@ -39,10 +38,13 @@ export interface Run {
   readonly start: Start;
   readonly timeline: TimelineEntry[];
   readonly startedAt: string;
+  /** True once the rotation is being undone: from then on a rollback command has nothing left to ask for. */
+  turningBack: boolean;
 }
 
 export function beginRun(context: OrchestrationContext): Run {
-  return { context, start: context.df.getInput<Start>(), timeline: [], startedAt: nowIso(context) };
+  const start = context.df.getInput<Start>();
+  return { context, start, timeline: [], startedAt: nowIso(context), turningBack: false };
 }
 
 /** Seconds since 1970 by the history: the same on every replay. */
@@ -79,7 +81,7 @@ export function* step<S extends StepName>(
   const since = now(run);
   for (let attempt = 1; ; attempt++) {
     say(run, { step: name });
-    const full: StepInput<S> = { ...input, ...run.start };
+    const full = { ...input, ...run.start, turningBack: run.turningBack, instanceId: run.context.df.instanceId };
     const reply = (yield run.context.df.callActivity(name, full)) as Reply<S>;
     if (reply.ok) {
       run.timeline.push({
@@ -92,22 +94,33 @@ export function* step<S extends StepName>(
       return reply.result;
     }
     if ("interrupted" in reply) throw new RollbackAsked(`${name}: a rollback was asked for`);
-    const chosen = reply.fault.class === "permanent" ? undefined : (policy ?? byClass[reply.fault.class]);
-    const delay = chosen && nextDelay(chosen, attempt, now(run) - since, reply.fault);
+    const delay = nextTry(reply.fault, policy, attempt, now(run) - since);
     if (delay === undefined) {
-      run.timeline.push({
-        step: name,
-        startedAt,
-        endedAt: nowIso(run.context),
-        attempts: attempt,
-        proofs: reply.proofs,
-        fault: reply.fault,
-      });
+      const entry = { step: name, startedAt, endedAt: nowIso(run.context), attempts: attempt, proofs: reply.proofs };
+      run.timeline.push({ ...entry, fault: reply.fault });
       throw new StepFailed(name, reply.fault);
     }
-    say(run, { step: "retry", fault: reply.fault, until: at(run, delay).toISOString() });
-    yield run.context.df.createTimer(at(run, delay));
+    // A short wait just ends; during a long one (a shut window) a person may think again.
+    if (delay <= listenFrom) {
+      say(run, { step: "retry", fault: reply.fault, until: at(run, delay).toISOString() });
+      yield run.context.df.createTimer(at(run, delay));
+    } else yield* waitUnlessTurned(run, delay, { step: "retry", fault: reply.fault });
   }
+}
+
+const listenFrom = 30;
+
+/** Seconds until the next try, or undefined for never. A window opens when it opens, however long that takes. */
+function nextTry(fault: Fault, policy: RetryPolicy | undefined, attempt: number, elapsed: number): number | undefined {
+  if (fault.code === "WINDOW_CLOSED") return Math.max(fault.retryAfterSeconds ?? 0, 1);
+  const chosen = fault.class === "permanent" ? undefined : (policy ?? byClass[fault.class]);
+  return chosen && nextDelay(chosen, attempt, elapsed, fault);
+}
+
+/** Waits; throws {@link RollbackAsked} when that is commanded, unless the rotation is being undone already. */
+export function* waitUnlessTurned(run: Run, seconds: number, status: Pick<Status, "step" | "fault">): Flow<void> {
+  const heard = yield* wait(run, seconds, status);
+  if (heard === "rollback" && !run.turningBack) throw new RollbackAsked(`asked for during ${status.step}`);
 }
 
 /**

@@ -14,12 +14,17 @@ export interface Plan {
   readonly rotationId: string;
   readonly strategy: "dual" | "alternating" | "in-place";
   readonly sourceVersion: string;
+  /** The earlier version whose credential the source carries again, after a rollback. */
+  readonly sourceAlias?: string;
   /** ISO 8601; when the current credential's version says it ends. */
   readonly expiresAt?: string;
   readonly current: CredentialRef;
   readonly idle: CredentialRef;
   /** Whether `suspend` exists between the grace and the final revoke. */
   readonly suspends: boolean;
+  /** How often the candidate must prove itself, and how far apart: for targets that replicate. */
+  readonly validations: number;
+  readonly validateEverySeconds: number;
   readonly graceSeconds: number;
   /** The slowest consumer's lag: how long somebody may still hold a value after its reference moved. */
   readonly lagSeconds: number;
@@ -27,14 +32,14 @@ export interface Plan {
   readonly uptakeSeconds: number;
   readonly watchSeconds: number;
   readonly maxHoldSeconds: number;
-  readonly consumers: readonly string[];
+  readonly consumers: readonly Before[];
 }
 
-/** A consumer's reference before a cutover, so that rollback puts back exactly that. */
-export interface Moved {
+/** A consumer's reference before the cutover, so that a rollback puts back exactly that. It names a version; it holds no secret. */
+export interface Before {
   readonly id: string;
-  readonly before: string;
-  readonly after: string;
+  readonly reads: "pinned" | "latest";
+  readonly text: string;
 }
 
 /** The credential to retire, the one that stays, and the version every consumer must be proven on. */
@@ -43,6 +48,8 @@ export interface Retirement {
   /** The version of the managed object that holds the old one's value. */
   readonly oldVersion: string;
   readonly keptVersion: string;
+  /** An earlier version that holds the same value as the old one, because the old one was a rollback to it. */
+  readonly oldAlias?: string;
 }
 
 /** One line of the evidence: a step with its times from the history (ISO 8601), its proofs, or its fault. */
@@ -65,19 +72,19 @@ export interface Steps {
   set: { input: Candidate; result: object };
   validate: { input: Candidate; result: object };
   publish: { input: Candidate; result: { publishedVersion: string; expiresAt: string } };
-  cutover: { input: { version: string; sourceVersion: string }; result: { moved: readonly Moved[] } };
+  cutover: { input: { version: string; consumers: readonly Before[] }; result: object };
   /** Proves every consumer on `version`, or, when turning back, on the reference it had before. */
-  verify: { input: { version: string; back?: readonly Moved[] }; result: object };
+  verify: { input: { version: string; back?: readonly Before[] }; result: object };
   hear: { input: object; result: { heard?: Exclude<Verb, "start"> } };
   suspend: { input: Retirement; result: { waitSeconds?: number } };
   revoke: { input: Retirement & { suspended: boolean }; result: object };
   /** Lifts a suspension. */
   resume: { input: { old: CredentialRef }; result: object };
   /** Proves that the current credential works, after putting its value back where the strategy is in place. */
-  restore: { input: Candidate; result: object };
+  restore: { input: Candidate & { publishedVersion?: string }; result: object };
   /** Removes a candidate that was never published. */
   discard: { input: Candidate; result: object };
-  retreat: { input: { moved: readonly Moved[] }; result: object };
+  retreat: { input: { consumers: readonly Before[] }; result: object };
   /** `candidateVersion` is absent when the candidate was never published. */
   republish: { input: Candidate; result: { version: string; candidateVersion?: string } };
   hold: { input: { fault: Fault; escalate: boolean }; result: object };
@@ -98,7 +105,6 @@ export interface Ending {
   readonly plan?: Plan;
   readonly stagedVersion?: string;
   readonly publishedVersion?: string;
-  readonly moved?: readonly Moved[];
   readonly timeline: readonly TimelineEntry[];
   /** ISO 8601, from the history. */
   readonly startedAt: string;
@@ -106,7 +112,12 @@ export interface Ending {
 }
 
 export type StepName = keyof Steps;
-export type StepInput<S extends StepName> = Start & Steps[S]["input"];
+/** `turningBack`: the rotation is being undone, so a rollback command no longer interrupts. */
+export type StepInput<S extends StepName> = Start & {
+  readonly turningBack: boolean;
+  /** The orchestration's own id, which must be the object's: a second instance for one object is refused. */
+  readonly instanceId: string;
+} & Steps[S]["input"];
 
 /** What an activity returns. It never throws: a thrown error would carry its stack into the history. */
 export type Reply<S extends StepName> =

@@ -16,31 +16,35 @@ export function* turnBack(
   progress: Progress,
   fault: Fault | undefined,
 ): Flow<Pick<Ending, "outcome" | "fault">> {
-  const { plan, candidate, moved } = progress;
+  const { plan, candidate } = progress;
   const outcome = fault === undefined || progress.publishBegun ? "rolled-back" : "failed";
   const done = { outcome, ...withFault(fault) } as const;
+  run.turningBack = true;
   if (candidate === undefined) return done;
 
   try {
     if (progress.suspended) yield* step(run, "resume", { old: plan.current }, cleanup);
-    if (progress.setBegun) yield* step(run, "restore", candidate, cleanup);
+    const { publishedVersion } = progress;
+    const where = { ...candidate, ...(publishedVersion !== undefined && { publishedVersion }) };
+    if (progress.setBegun) yield* step(run, "restore", where, cleanup);
     if (!progress.publishBegun) {
       yield* step(run, "discard", candidate, cleanup);
       return done;
     }
-    yield* step(run, "retreat", { moved }, cleanup);
-    yield* step(run, "verify", { version: plan.sourceVersion, back: moved }, { ...uptake(plan), total: cleanup.total });
+    yield* step(run, "retreat", { consumers: plan.consumers }, cleanup);
     const { version, candidateVersion } = yield* step(run, "republish", candidate, cleanup);
+    // Readers of *latest* can only fetch what is newest by now.
+    const follows = plan.consumers.some(({ reads }) => reads === "latest");
+    if (follows) yield* step(run, "retreat", { consumers: plan.consumers }, cleanup);
+    const patient = { ...uptake(plan), total: cleanup.total };
+    yield* step(run, "verify", { version, back: plan.consumers }, patient);
     if (candidateVersion === undefined) {
       yield* step(run, "discard", candidate, cleanup);
       return done;
     }
     yield* wait(run, plan.lagSeconds, { step: "lag" });
-    const kept = yield* retire(run, plan, {
-      retirement: { old: candidate.candidate, oldVersion: candidateVersion, keptVersion: version },
-      onSuspend: () => undefined,
-      interruptible: false,
-    });
+    const retirement = { old: candidate.candidate, oldVersion: candidateVersion, keptVersion: version };
+    const kept = yield* retire(run, plan, retirement, () => undefined);
     return { outcome, ...withFault(fault ?? kept) };
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;

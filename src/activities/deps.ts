@@ -1,0 +1,80 @@
+import type { ContainerClient } from "@azure/storage-blob";
+import type { Arm } from "../azure/arm.ts";
+import type { Consumer } from "../consumer.ts";
+import type { Publisher } from "../events.ts";
+import type { ManagedObject, Policy, PolicyConsumer, PolicyVault } from "../policy.ts";
+import type { PolicyFault } from "../policy-faults.ts";
+import type { Ports, Rotator } from "../rotator.ts";
+import type { Fleet } from "../store/fleet.ts";
+import type { WithLease } from "../store/leases.ts";
+import type { Records } from "../store/records.ts";
+import type { Vault } from "../vault/secrets.ts";
+
+/** What steps and triggers need of the outside; made once, in main.ts. */
+export interface Deps {
+  /** The policy as it is now, and what is wrong with it. Read again when it may have changed. */
+  policy(): Promise<CurrentPolicy>;
+  vault(uri: string): Vault;
+  readonly records: Records;
+  readonly fleet: Fleet;
+  readonly withLease: WithLease;
+  readonly evidence: ContainerClient;
+  rotator(kind: string, strategy: string): Rotator<unknown>;
+  consumer(kind: PolicyConsumer["kind"]): Consumer;
+  readonly arm: Arm;
+  readonly ports: Ports;
+  readonly publish: Publisher;
+  /** Milliseconds since 1970, as the app sees it. */
+  now(): number;
+  log(level: "info" | "warning" | "error", message: string, facts?: Readonly<Record<string, unknown>>): void;
+}
+
+export interface CurrentPolicy {
+  readonly policy: Policy | undefined;
+  readonly faults: readonly PolicyFault[];
+}
+
+/** A managed object with everything that a step needs of it. */
+export interface Subject {
+  readonly object: ManagedObject;
+  /** Partition of its records and id of its orchestration: `<vault>--<kind>--<name>`. */
+  readonly key: string;
+  readonly vaultName: string;
+  /** `https://<vault>/secrets/<name>` */
+  readonly baseUrl: string;
+  readonly vault: Vault;
+  readonly staging: Vault;
+  readonly rotator: Rotator<unknown>;
+}
+
+/** The id of an object's orchestration and records, made from vault, kind and name: it stops a second rotation of the object. */
+export function objectKey(vault: PolicyVault, object: Pick<ManagedObject, "kind" | "name">): string {
+  return `${vaultNameOf(vault)}--${object.kind}--${object.name}`.toLowerCase();
+}
+
+export function vaultNameOf(vault: PolicyVault): string {
+  return vault.resourceId.split("/").at(-1) ?? "";
+}
+
+/** Finds an object of the policy by id; undefined when it is not there, or not sound. */
+export async function findSubject(deps: Deps, objectId: string): Promise<Subject | undefined> {
+  const { policy } = await deps.policy();
+  const object = policy?.objects.find(({ id }) => id === objectId);
+  const vault = object && policy?.vaults[object.vault];
+  if (policy === undefined || object === undefined || vault === undefined) return undefined;
+  const staging = vault.staging === undefined ? vault : (policy.vaults[vault.staging] ?? vault);
+  return {
+    object,
+    key: objectKey(vault, object),
+    vaultName: vaultNameOf(vault),
+    baseUrl: `${vault.uri}/secrets/${object.name}`,
+    vault: deps.vault(vault.uri),
+    staging: deps.vault(staging.uri),
+    rotator: deps.rotator(object.rotator.kind, object.rotator.strategy),
+  };
+}
+
+/** The breakers that a failure of this object counts against. */
+export function breakersOf(subject: Subject): readonly string[] {
+  return [`vault:${subject.vaultName}`, `target:${subject.rotator.account(subject.object.rotator.target)}`];
+}

@@ -1,0 +1,186 @@
+import { PinionError } from "../errors.ts";
+import type { Credential, Observed, Proof } from "../rotator.ts";
+import type { LatestSecret } from "../vault/secrets.ts";
+import { ownTagCount, ownTagLimit, tags } from "../vault/tags.ts";
+import type { Plan } from "../workflow/steps.ts";
+import { readReferences } from "./consumers.ts";
+import { demand, toCredential } from "./credentials.ts";
+import type { Deps } from "./deps.ts";
+import { createStep, patchState, type Scene, type StatePatch } from "./step.ts";
+import { requireOpenWindow } from "./window.ts";
+
+const skewLimit = 120_000;
+const versionLimit = 490;
+/** Seconds a consumer gets beyond its declared lag to be proven. */
+const uptakeMargin = 60;
+
+/**
+ * Takes the object for its rotation, then looks at everything and changes nothing: that somebody with a record asked, that the
+ * version is still the newest, that the current credential works and a wrong one does not, that a slot is free, that each consumer is
+ * where it should be, and that there is a way back.
+ */
+export const createPreflight = (deps: Deps) =>
+  createStep(deps, {
+    name: "preflight",
+    first: true,
+    phases: ["idle", "running"],
+    async run(scene, input) {
+      const { subject } = scene;
+      const { object, vault, rotator } = subject;
+      const command = requireRecord(scene, input);
+
+      const state = await patchState(deps, subject.key, undefined, claim(scene, input.rotationId));
+      const newest = await vault.latest(object.name, scene.signal);
+      if (newest.version !== command.version) return { result: { end: "stale" } };
+      const proofs: Proof[] = [...vaultProofs(newest, state.versionCount ?? 0, deps.now())];
+      demand(proofs, ({ name, detail }) => {
+        const code = name.startsWith("clock") ? "CLOCK_SKEW" : "VAULT_VERSION_LIMIT";
+        return new PinionError(
+          code,
+          `${object.id}: ${name} does not hold (${detail ?? ""}): correct that before it is rotated.`,
+        );
+      });
+      requireOpenWindow(object, newest.at, newest.expiresOn);
+      if (rotator.strategy === "in-place" && !rotator.restorable) {
+        throw new PinionError(
+          "ROLLBACK_IMPOSSIBLE",
+          `${object.id}: its target cannot take a former credential back; rotate it by hand, or choose another strategy.`,
+        );
+      }
+
+      const current = toCredential(scene, newest.value);
+      const seen = await observe(scene, current, state.controlledFor !== input.rotationId);
+      proofs.push(...demand(seen.proofs, failedObservation), ...(await idleIsFree(scene, seen)));
+      const sameCredential = [newest.version, newest.tags[tags.rollbackOf]].filter((version) => version !== undefined);
+      const consumers = await readReferences(scene, sameCredential);
+      proofs.push({
+        name: "every consumer is on the current version",
+        ok: true,
+        detail: `${consumers.length} consumers`,
+      });
+
+      const done = { sourceVersion: newest.version, controlledFor: input.rotationId } as const;
+      if (object.mode === "observe") return { result: { end: "observed" }, proofs, state: done };
+      return {
+        result: { plan: planFor(scene, newest, seen, consumers) },
+        proofs,
+        state: done,
+        event: { name: "Started", data: { sourceVersion: newest.version } },
+      };
+    },
+  });
+
+/** The start's command record; without one, or with one that was used up, whoever started this has no authority. */
+function requireRecord({ state, commands, subject }: Scene, input: { rotationId: string; instanceId: string }) {
+  const command = commands.find(({ verb, rotationId }) => verb === "start" && rotationId === input.rotationId);
+  const used =
+    state.rotationId === input.rotationId &&
+    !(state.phase === "running" && (state.step ?? "preflight") === "preflight");
+  if (command === undefined || used || input.instanceId !== subject.key) {
+    throw new PinionError(
+      "COMMAND_MISSING",
+      "This start has no command record, or its record was used already: nothing was changed. Start through the API.",
+    );
+  }
+  return command;
+}
+
+function claim({ state }: Scene, rotationId: string): StatePatch {
+  const attempts = state.rotationId === rotationId ? state.attempts : state.attempts + 1;
+  const cleared = [
+    "step",
+    "sourceVersion",
+    "idleSince",
+    "outcome",
+    "code",
+    "message",
+    "endedAt",
+    "remembered",
+  ] as const;
+  return {
+    ...Object.fromEntries(cleared.map((name) => [name, undefined])),
+    rotationId,
+    phase: "running",
+    attempts,
+    pointOfNoReturn: false,
+  };
+}
+
+function vaultProofs(newest: LatestSecret, versions: number, now: number): readonly Proof[] {
+  const skew = Math.abs(newest.at.getTime() - now);
+  return [
+    {
+      name: "clock within 2 minutes of the vault's",
+      ok: skew < skewLimit,
+      detail: `${Math.round(skew / 1000)} s apart`,
+    },
+    {
+      name: "room for our tags",
+      ok: ownTagCount(newest.tags) <= ownTagLimit,
+      detail: `${ownTagCount(newest.tags)} of its own`,
+    },
+    { name: "room for more versions", ok: versions < versionLimit, detail: `${versions} versions` },
+  ];
+}
+
+async function observe({ subject, step }: Scene, current: Credential, negativeControl: boolean): Promise<Observed> {
+  return subject.rotator.observe(step, current, { negativeControl });
+}
+
+const failedObservation = ({ name, detail }: Proof) =>
+  new PinionError(
+    "TARGET_MISCONFIGURED",
+    `Preflight could not prove: ${name} (${detail ?? "no detail"}). Correct the target or the policy, then start again.`,
+  );
+
+/** Before the idle slot is changed for the first time, nobody may be using it: somebody could have been given it by hand. */
+async function idleIsFree({ subject, step }: Scene, seen: Observed): Promise<readonly Proof[]> {
+  const { rotator } = subject;
+  if (rotator.strategy === "in-place" || rotator.usage === undefined) return [];
+  const usage = await rotator.usage(step, seen.idle);
+  const proof = {
+    name: "the idle slot is free",
+    ok: usage.active === 0,
+    detail: `${seen.idle.id}: ${usage.active} in use`,
+  };
+  return demand(
+    [proof],
+    () =>
+      new PinionError(
+        "NO_FREE_SLOT",
+        `${seen.idle.id} is in use by ${usage.users.join(", ") || "somebody"}: move them to the current credential, then start again.`,
+      ),
+  );
+}
+
+function planFor({ subject, step }: Scene, newest: LatestSecret, seen: Observed, consumers: Plan["consumers"]): Plan {
+  const { object, rotator } = subject;
+  const seconds = (milliseconds: number) => Math.ceil(milliseconds / 1000);
+  const lag = Math.max(0, ...object.consumers.map((consumer) => consumer.lag));
+  const { successes, over } = object.validate;
+  const alias = newest.tags[tags.rollbackOf];
+  return {
+    objectId: object.id,
+    rotationId: step.rotationId,
+    strategy: rotator.strategy,
+    sourceVersion: newest.version,
+    ...(alias === undefined ? {} : { sourceAlias: alias }),
+    ...(newest.expiresOn === undefined ? {} : { expiresAt: newest.expiresOn.toISOString() }),
+    current: publicFacts(seen.current),
+    idle: publicFacts(seen.idle),
+    suspends: rotator.strategy !== "in-place" && rotator.suspension !== undefined,
+    validations: successes,
+    validateEverySeconds: successes > 1 ? seconds(over / (successes - 1)) : 0,
+    graceSeconds: seconds(Math.max(object.grace, lag)),
+    lagSeconds: seconds(lag),
+    uptakeSeconds: seconds(lag) + uptakeMargin,
+    watchSeconds: seconds(object.suspend.watch),
+    maxHoldSeconds: seconds(object.revoke.maxHold),
+    consumers,
+  };
+}
+
+/** Only what may be in durable history, whatever else a rotator's object carries. */
+export function publicFacts({ id, slot, expiresAt }: Observed["current"]): Observed["current"] {
+  return { id, ...(slot === undefined ? {} : { slot }), ...(expiresAt === undefined ? {} : { expiresAt }) };
+}

@@ -1,0 +1,51 @@
+import { publish } from "../vault/publishing.ts";
+import { stagingName } from "../vault/staging.ts";
+import type { Deps } from "./deps.ts";
+import { stagedCredential } from "./credentials.ts";
+import { createStep } from "./step.ts";
+import { requireOpenWindow } from "./window.ts";
+
+/** Writes the new version, after the candidate was proven; then the staged copy is disabled. For readers of *latest* this is the cutover. */
+export const createPublish = (deps: Deps) =>
+  createStep(deps, {
+    name: "publish",
+    leased: true,
+    phases: ["running"],
+    async run(scene, { stagedVersion, candidate, sourceVersion, rotationId }) {
+      const { subject, signal, state } = scene;
+      const { object, key, vault, staging } = subject;
+      requireOpenWindow(object, new Date(deps.now()), undefined);
+      const render = async (): Promise<string> => {
+        // Proven readable in the object's format before it is written.
+        await stagedCredential(scene, stagedVersion, candidate);
+        return staging.value(stagingName(key), stagedVersion, signal);
+      };
+      const request = {
+        name: object.name,
+        rotationId,
+        sourceVersion,
+        render,
+        validity: object.validity,
+        tags: object.tags,
+      };
+      const published = await publish(vault, request, signal);
+      await staging.disable(stagingName(key), stagedVersion, signal);
+      return {
+        result: { publishedVersion: published.version, expiresAt: published.expiresAt },
+        proofs: [
+          {
+            name: "the newest version is ours, and its predecessor is the source",
+            ok: true,
+            detail: published.version,
+          },
+        ],
+        state: {
+          publishedVersion: published.version,
+          publishedAt: new Date(deps.now()).toISOString(),
+          versionCount: published.versions,
+          superseded: [...state.superseded.filter((version) => version !== sourceVersion), sourceVersion].slice(-20),
+        },
+        event: { name: "Published", data: { sourceVersion, publishedVersion: published.version } },
+      };
+    },
+  });

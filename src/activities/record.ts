@@ -1,0 +1,92 @@
+import { writeEvidence } from "../evidence/record.ts";
+import type { ObjectState, Outcome } from "../store/types.ts";
+import type { Ending } from "../workflow/steps.ts";
+import { breakersOf, type Deps } from "./deps.ts";
+import { createStep, type Scene, type StatePatch } from "./step.ts";
+
+const eventOf: Readonly<Record<Outcome, string>> = {
+  rotated: "Completed",
+  kept: "CompletedOldKept",
+  "rolled-back": "RollbackCompleted",
+  failed: "Failed",
+  refused: "Refused",
+  observed: "Observed",
+  stale: "Stale",
+};
+
+/** The end of every rotation: evidence written once, the object's state, the fleet's places and breakers, the notification. */
+export const createRecord = (deps: Deps) =>
+  createStep(deps, {
+    name: "record",
+    phases: ["idle", "running", "grace", "retiring", "held", "rolling-back"],
+    interruptible: false,
+    async run(scene, ending) {
+      const { subject, state } = scene;
+      const { outcome, fault, publishedVersion } = ending;
+      // A second copy: the first one got to its end.
+      if (state.phase === "idle") return { result: {} };
+      const evidence =
+        outcome === "stale" ? undefined : await writeEvidence(deps.evidence, describe(scene, ending), scene.signal);
+      await deps.fleet.release(subject.key, ending.rotationId);
+      if (outcome === "failed" || outcome === "refused" || (outcome === "rolled-back" && fault !== undefined)) {
+        await deps.fleet.tell(breakersOf(subject), true);
+      } else if (outcome === "rotated") await deps.fleet.tell(breakersOf(subject), false);
+      return {
+        result: evidence === undefined ? {} : { evidence },
+        state: { ...stateAfter(scene, state, ending), phase: "idle" },
+        event: {
+          name: eventOf[outcome],
+          data: {
+            outcome,
+            ...(fault && { code: fault.code, message: fault.message }),
+            ...(publishedVersion && { publishedVersion }),
+          },
+        },
+      };
+    },
+  });
+
+/** When and whether the next attempt may come: a failure backs off and in the end quarantines, a success forgives. */
+function stateAfter({ deps, subject }: Scene, state: ObjectState, { outcome, fault, endedAt }: Ending): StatePatch {
+  const ended = {
+    outcome,
+    code: fault?.code,
+    message: fault?.message,
+    endedAt,
+    pointOfNoReturn: false,
+    idleSince: undefined,
+  };
+  if (outcome === "rotated" || outcome === "kept")
+    return { ...ended, attempts: 0, retryNotBefore: undefined, quarantined: false };
+  if (outcome === "stale" || outcome === "observed") return { ...ended, attempts: Math.max(0, state.attempts - 1) };
+  const { backoff, maxBackoff, attempts } = subject.object.retry;
+  const delay = Math.min(backoff * 2 ** (state.attempts - 1), maxBackoff);
+  return {
+    ...ended,
+    retryNotBefore: new Date(deps.now() + delay).toISOString(),
+    quarantined: state.attempts >= attempts,
+  };
+}
+
+function describe({ subject, commands }: Scene, ending: Ending & { rotationId: string }) {
+  const { object, vaultName, rotator } = subject;
+  const { plan, stagedVersion, publishedVersion } = ending;
+  return {
+    schema: "pinion-evidence/1",
+    rotationId: ending.rotationId,
+    object: { id: object.id, vault: vaultName, kind: object.kind, name: object.name },
+    rotator: { kind: rotator.kind, strategy: rotator.strategy, idle: rotator.idle },
+    outcome: ending.outcome,
+    ...(ending.fault && { fault: ending.fault }),
+    startedAt: ending.startedAt,
+    endedAt: ending.endedAt,
+    commands,
+    versions: {
+      ...(plan && { source: plan.sourceVersion }),
+      ...(stagedVersion !== undefined && { staged: stagedVersion }),
+      ...(publishedVersion !== undefined && { published: publishedVersion }),
+    },
+    consumers: plan?.consumers ?? [],
+    steps: ending.timeline,
+  } as const;
+}

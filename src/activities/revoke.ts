@@ -1,0 +1,83 @@
+import { PinionError } from "../errors.ts";
+import type { Proof } from "../rotator.ts";
+import { credentialIn, demand, toCredential } from "./credentials.ts";
+import type { Deps } from "./deps.ts";
+import { passGates } from "./gates.ts";
+import { createStep, type Scene } from "./step.ts";
+
+/**
+ * The final kill, then the proof: the old one fails, the new one works. Only now is the old version disabled, since a disabled version
+ * can prove and restore nothing. The point of no return is recorded before anything is done, against the state as it was read: a
+ * rollback command that came in meanwhile wins.
+ */
+export const createRevoke = (deps: Deps) =>
+  createStep(deps, {
+    name: "revoke",
+    leased: true,
+    phases: ["grace", "retiring", "held", "rolling-back"],
+    async run(scene, retirement) {
+      const { subject, step, signal, state } = scene;
+      const { object, vault, rotator } = subject;
+      const { proofs, newest } = await passGates(scene, retirement);
+      const kept = toCredential(scene, newest.value);
+      demand(
+        [await alive(scene, kept)],
+        () =>
+          new PinionError(
+            "CURRENT_LOGIN_FAILED",
+            `${object.id}: the credential that is to stay does not log in; nothing is taken away.`,
+          ),
+      );
+      if (state.phase !== "rolling-back") await passPointOfNoReturn(scene);
+
+      const old = await credentialIn(scene, retirement.oldVersion, retirement.old);
+      const revoked = rotator.strategy === "in-place" ? [] : await rotator.revoke(step, old);
+      const proven = [...proofs, ...revoked, await dead(scene, old), await alive(scene, kept)];
+      demand(
+        proven,
+        ({ name }) =>
+          new PinionError("OLD_STILL_WORKS", `${object.id}: after the revocation this did not hold: ${name}.`, {
+            class: "transient",
+          }),
+      );
+      await vault.disable(object.name, retirement.oldVersion, signal);
+      if (retirement.oldAlias !== undefined) await vault.disable(object.name, retirement.oldAlias, signal);
+      return {
+        result: {},
+        proofs: proven,
+        event: { name: "Revoked", data: { credential: retirement.old.id, version: retirement.oldVersion } },
+      };
+    },
+  });
+
+async function passPointOfNoReturn({ deps, subject, step, state }: Scene): Promise<void> {
+  if (state.pointOfNoReturn) return;
+  const page = await deps.records.read(subject.key, step.rotationId);
+  const asked = page.commands.some(({ verb }) => verb === "rollback");
+  const written = asked
+    ? undefined
+    : await deps.records.write(
+        subject.key,
+        { ...page.state.value, phase: "retiring", pointOfNoReturn: true },
+        page.state.etag,
+      );
+  if (written === undefined) {
+    throw new PinionError("CONFLICT", "A command came in just before the revocation; the step reads it first.", {
+      class: "transient",
+    });
+  }
+}
+
+async function dead(
+  { subject, step }: Scene,
+  old: Parameters<Scene["subject"]["rotator"]["works"]>[1],
+): Promise<Proof> {
+  return { name: "the old credential is refused", ok: !(await subject.rotator.works(step, old)), detail: old.id };
+}
+
+async function alive(
+  { subject, step }: Scene,
+  kept: Parameters<Scene["subject"]["rotator"]["works"]>[1],
+): Promise<Proof> {
+  return { name: "the kept credential logs in", ok: await subject.rotator.works(step, kept), detail: kept.id };
+}

@@ -1,0 +1,179 @@
+import { PinionError, toFault } from "../errors.ts";
+import type { Proof, Step } from "../rotator.ts";
+import { deadlineSeconds } from "../store/leases.ts";
+import type { Stored } from "../store/records.ts";
+import type { Command, ObjectState, Phase } from "../store/types.ts";
+import type { Reply, StepInput, StepName, Steps } from "../workflow/steps.ts";
+import { type Deps, findSubject, type Subject } from "./deps.ts";
+
+/** What a step works with: the object, its state and commands as read under the lease, and a signal that ends in time. */
+export interface Scene {
+  readonly deps: Deps;
+  readonly subject: Subject;
+  readonly state: ObjectState;
+  readonly commands: readonly Command[];
+  readonly signal: AbortSignal;
+  readonly step: Step<unknown>;
+}
+
+/** A change of an object's state; `undefined` clears a field. */
+export type StatePatch = { readonly [K in keyof ObjectState]?: ObjectState[K] | undefined };
+
+export interface Done<S extends StepName> {
+  readonly result: Steps[S]["result"];
+  readonly proofs?: readonly Proof[];
+  /** What changes in the object's state; written after the work, on top of whatever was recorded meanwhile. */
+  readonly state?: StatePatch;
+  /** Published as `Pinion.Rotation.<event>`. */
+  readonly event?: { readonly name: string; readonly data?: Readonly<Record<string, unknown>> };
+}
+
+export interface StepDefinition<S extends StepName> {
+  readonly name: S;
+  /** Holds the lease on the rotator's account while it runs. */
+  readonly leased?: true;
+  /** In which phases it may run: a late copy from a phase that is over finds itself refused. */
+  readonly phases: readonly Phase[];
+  /** The step that takes the object for its rotation: it checks for itself whose the object is. */
+  readonly first?: true;
+  /** Whether a rollback command stops it; not for what only listens, tells or records. */
+  readonly interruptible?: false;
+  run(scene: Scene, input: StepInput<S>): Promise<Done<S>>;
+}
+
+/** A proof that did not hold, or a gate that is shut: the fault, with all the proofs so far. */
+export class Unproven extends PinionError {
+  readonly proofs: readonly Proof[];
+  constructor(fault: PinionError, proofs: readonly Proof[]) {
+    super(fault.code, fault.message, { class: fault.class, retryAfterSeconds: fault.retryAfterSeconds });
+    this.proofs = proofs;
+  }
+}
+
+/** An activity: never throws, never returns a secret, and does nothing for a rotation that is not the object's. */
+export type Activity<S extends StepName> = (input: StepInput<S>) => Promise<Reply<S>>;
+
+/**
+ * Wraps a step's work in what all steps share (design 3.2, 3.3): the deadline, the lease on what it changes, the commands, the
+ * check that this rotation is the object's and in the right phase, the state after it and the event about it.
+ */
+export function createStep<S extends StepName>(deps: Deps, definition: StepDefinition<S>): Activity<S> {
+  const { name, leased, phases, interruptible, first } = definition;
+
+  const work = async (subject: Subject, input: StepInput<S>, signal: AbortSignal): Promise<Reply<S>> => {
+    const page = await deps.records.read(subject.key, input.rotationId);
+    let state = page.state.value;
+    // What goes forward comes too late once the rotation is being undone.
+    const forwardTooLate = state.phase === "rolling-back" && !input.turningBack;
+    const mine = state.rotationId === input.rotationId && phases.includes(state.phase) && !forwardTooLate;
+    if (!mine && first === undefined) throw tooLate(name);
+    const asked = page.commands.some(({ verb }) => verb === "rollback");
+    if (asked && interruptible !== false && !input.turningBack) return { ok: false, interrupted: "rollback" };
+    if (input.turningBack && state.phase !== "rolling-back") {
+      const patch = { phase: "rolling-back", idleSince: undefined } as const;
+      state = await patchState(deps, subject.key, input.rotationId, patch, page.state);
+    }
+    const step = { target: subject.object.rotator.target, rotationId: input.rotationId, ports: deps.ports, signal };
+    const done = await definition.run({ deps, subject, state, commands: page.commands, signal, step }, input);
+    signal.throwIfAborted();
+    if (done.state !== undefined)
+      await patchState(deps, subject.key, input.rotationId, { ...done.state, step: name }, page.state);
+    if (done.event !== undefined) await announce(deps, subject, input.rotationId, name, done.event, signal);
+    return { ok: true, result: done.result, proofs: done.proofs ?? [] };
+  };
+
+  return async (input) => {
+    const deadline = AbortSignal.timeout(deadlineSeconds * 1000);
+    try {
+      const subject = await findSubject(deps, input.objectId);
+      if (subject === undefined) throw gone(input.objectId);
+      if (!leased) return await work(subject, input, deadline);
+      const account = subject.rotator.account(subject.object.rotator.target);
+      return await deps.withLease(account, () => work(subject, input, deadline));
+    } catch (error) {
+      const fault = toFault(error);
+      deps.log("warning", `${name} of ${input.objectId}: ${fault.code}`, {
+        rotationId: input.rotationId,
+        message: fault.message,
+      });
+      if (fault.code === "INTERNAL" && error instanceof Error) deps.log("error", placeOf(error));
+      return { ok: false, fault, proofs: error instanceof Unproven ? error.proofs : [] };
+    }
+  };
+}
+
+/** Writes part of an object's state on top of what is there (`known`: as it was read), as long as it is still this rotation's (where one is given). */
+export async function patchState(
+  deps: Deps,
+  key: string,
+  rotationId: string | undefined,
+  patch: StatePatch,
+  known?: Stored<ObjectState>,
+): Promise<ObjectState> {
+  for (let stored = known; ; stored = undefined) {
+    const state = stored ?? (await deps.records.read(key)).state;
+    if (rotationId !== undefined && state.value.rotationId !== rotationId) throw tooLate("a write of its state");
+    const next = { ...state.value, ...patch } as ObjectState;
+    if ((await deps.records.write(key, next, state.etag)) !== undefined) return next;
+  }
+}
+
+/** Tells the topic. The record of what happened is the state and the evidence, so an unreachable topic stops nothing. */
+export async function announce(
+  deps: Deps,
+  subject: Subject,
+  rotationId: string,
+  step: string,
+  event: NonNullable<Done<StepName>["event"]>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { object, vaultName } = subject;
+  try {
+    await deps.publish(
+      {
+        type: `Pinion.Rotation.${event.name}`,
+        id: `${rotationId}/${step}/${event.name}`,
+        subject: `${vaultName}/${object.kind}s/${object.name}`,
+        time: new Date(deps.now()).toISOString(),
+        data: {
+          rotationId,
+          objectId: object.id,
+          vault: vaultName,
+          kind: object.kind,
+          name: object.name,
+          step,
+          ...event.data,
+        },
+      },
+      signal,
+    );
+  } catch {
+    deps.log("warning", `the event ${event.name} of ${object.id} could not be published`, { rotationId });
+  }
+}
+
+function tooLate(name: string): PinionError {
+  return new PinionError(
+    "LEASE_LOST",
+    `${name} came too late: the object has moved on to another phase or rotation, and nothing was changed.`,
+  );
+}
+
+function gone(objectId: string): PinionError {
+  return new PinionError(
+    "OBJECT_UNKNOWN",
+    `${objectId} is not in the policy, or has faults there: correct the policy; the rotation goes on then.`,
+    {
+      class: "transient",
+    },
+  );
+}
+
+/** Where in the code an unexpected error arose, without its message, which may quote a value. */
+function placeOf(error: Error): string {
+  return (error.stack ?? "")
+    .split("\n")
+    .filter((line) => line.trimStart().startsWith("at "))
+    .slice(0, 6)
+    .join(" ");
+}

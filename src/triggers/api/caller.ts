@@ -1,0 +1,48 @@
+import type { HttpRequest } from "@azure/functions";
+import { z } from "zod";
+import type { Config } from "../../config.ts";
+import { PinionError } from "../../errors.ts";
+import type { Actor } from "../../store/types.ts";
+
+const principal = z.object({ claims: z.array(z.object({ typ: z.string(), val: z.string() })).max(1000) });
+
+const objectIdClaims = ["http://schemas.microsoft.com/identity/claims/objectidentifier", "oid"];
+const roleClaims = ["roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"];
+
+/**
+ * Who calls. App Service authentication puts the caller into a header and removes one that came from outside; without it anybody can
+ * send that header, so then its mere presence is refused. A caller without it holds a function key, which the host has checked.
+ */
+export function callerOf(request: HttpRequest, config: Config): Actor {
+  const header = request.headers.get("x-ms-client-principal");
+  if (header === null) return { kind: "key", id: "function key", roles: [] };
+  if (!config.appServiceAuth) {
+    throw new PinionError(
+      "UNAUTHORIZED",
+      "The request has a principal header, but App Service authentication is not on: nobody vouches for it. Leave the header out, or switch authentication on.",
+    );
+  }
+  const parsed = principal.safeParse(decode(header));
+  const claims = parsed.success ? parsed.data.claims : [];
+  const id = claims.find(({ typ }) => objectIdClaims.includes(typ))?.val;
+  if (id === undefined) throw new PinionError("UNAUTHORIZED", "The principal header names no Entra object id.");
+  return { kind: "person", id, roles: claims.filter(({ typ }) => roleClaims.includes(typ)).map(({ val }) => val) };
+}
+
+/** Rolling back and finishing take the operator's Entra role; a key will do only where the settings say so (a cloud on this machine). */
+export function requireOperator(actor: Actor, config: Config): void {
+  if (actor.roles.includes(config.operatorRole)) return;
+  if (config.commandAuthority === "keys" && actor.kind === "key") return;
+  throw new PinionError(
+    "FORBIDDEN",
+    `This command takes the Entra app role ${config.operatorRole}: ask for it, and call with App Service authentication.`,
+  );
+}
+
+function decode(header: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(header, "base64").toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}

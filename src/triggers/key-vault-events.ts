@@ -1,0 +1,69 @@
+import { type Deps, findSubject, vaultNameOf } from "../activities/deps.ts";
+import type { Engine } from "./engine.ts";
+import { automaticKey, requestStart } from "./request.ts";
+import { readVaultEvent, type VaultEvent } from "./vault-event.ts";
+
+/** Near expiry, and expired: what the sweep or an earlier event missed. Everything else a vault says is acknowledged and ignored. */
+export const acted = ["Microsoft.KeyVault.SecretNearExpiry", "Microsoft.KeyVault.SecretExpired"] as const;
+
+/** What came of an event, counted and explained in the log. */
+export interface Handled {
+  readonly kind: "started" | "running" | "ignored" | "refused" | "malformed" | "foreign";
+  readonly why: string;
+}
+
+/**
+ * The one handler of both ways in, the queue and the webhook. Whatever the event holds it is acknowledged; only a fault of the
+ * storage or the engine is thrown, so that the event comes again.
+ */
+export async function handleEvent(deps: Deps, engine: Engine, stop: boolean, raw: unknown): Promise<Handled> {
+  const handled = await decide(deps, engine, stop, raw);
+  const level =
+    handled.kind === "malformed" || handled.kind === "foreign" || handled.kind === "refused" ? "warning" : "info";
+  deps.log(level, `event ${handled.kind}: ${handled.why}`, { counter: `events.${handled.kind}` });
+  return handled;
+}
+
+async function decide(deps: Deps, engine: Engine, stop: boolean, raw: unknown): Promise<Handled> {
+  const event = readVaultEvent(raw);
+  if (event === undefined) return { kind: "malformed", why: "it is not a Key Vault event in either schema" };
+  if (!acted.some((type) => type.toLowerCase() === event.type.toLowerCase())) {
+    return { kind: "ignored", why: `${event.type.slice(0, 80)} asks for nothing` };
+  }
+  const found = await findObject(deps, event);
+  if ("why" in found) return found;
+  const subject = await findSubject(deps, found.objectId);
+  if (subject === undefined) return { kind: "refused", why: `${found.objectId} has faults in the policy` };
+  const { state } = await deps.records.read(subject.key);
+  const reply = await requestStart(deps, engine, stop, {
+    subject,
+    version: event.version,
+    actor: { kind: "vault", id: event.resourceId, roles: [] },
+    key: automaticKey(event.version, state.value),
+    reason: event.type,
+  });
+  return "why" in reply
+    ? { kind: reply.kind, why: reply.why }
+    : { kind: reply.kind, why: `${subject.object.id}, rotation ${reply.rotationId}` };
+}
+
+/** The policy's object that an event means: its vault must be one of the policy's by ARM id *and* by name. */
+async function findObject(deps: Deps, event: VaultEvent): Promise<{ objectId: string } | Handled> {
+  const { policy } = await deps.policy();
+  const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+  const vault = Object.entries(policy?.vaults ?? {}).find(
+    ([, { resourceId, ...rest }]) =>
+      same(resourceId, event.resourceId) && same(vaultNameOf({ resourceId, ...rest }), event.vaultName),
+  );
+  if (policy === undefined || vault === undefined) return { kind: "foreign", why: "its vault is not in the policy" };
+  if (!same(event.objectType, "Secret"))
+    return { kind: "ignored", why: `${event.objectType.slice(0, 40)} objects are not rotated here` };
+  if (event.objectName.toLowerCase().startsWith("pinion-stage-"))
+    return { kind: "ignored", why: "it is a staging secret of Pinion's own" };
+  const object = policy.objects.find(
+    ({ vault: name, name: secret }) => name === vault[0] && same(secret, event.objectName),
+  );
+  return object === undefined
+    ? { kind: "ignored", why: `${event.objectName.slice(0, 127)} is not in the policy` }
+    : { objectId: object.id };
+}

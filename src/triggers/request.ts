@@ -1,0 +1,198 @@
+import { randomBytes } from "node:crypto";
+import { breakersOf, type Deps, type Subject } from "../activities/deps.ts";
+import type { ErrorCode } from "../errors.ts";
+import type { FleetRefusal } from "../store/fleet.ts";
+import type { Stored } from "../store/records.ts";
+import type { Actor, Command, ObjectState } from "../store/types.ts";
+import type { Engine } from "./engine.ts";
+
+/** A wish to rotate one version of an object, from an event, the sweep or a person. */
+export interface StartRequest {
+  readonly subject: Subject;
+  readonly version: string;
+  readonly actor: Actor;
+  /** Equal keys are one request. */
+  readonly key: string;
+  readonly reason?: string;
+  readonly change?: string;
+}
+
+/** `started` and `running` name a rotation; `ignored` has nothing to do; `refused` cannot be done now and, where it may be later, is remembered. */
+export type StartReply =
+  | { readonly kind: "started" | "running"; readonly rotationId: string }
+  | { readonly kind: "ignored" | "refused"; readonly code: ErrorCode; readonly why: string };
+
+/** Rotation ids sort by time: a later rotation's mark in a target is told from an earlier one's. */
+export function newRotationId(now: number): string {
+  return `r-${now.toString(36).padStart(9, "0")}-${randomBytes(4).toString("hex")}`;
+}
+
+/** The key under which an event and the sweep ask for the same attempt. */
+export function automaticKey(version: string, state: ObjectState): string {
+  return `auto:${version}:${state.attempts}`;
+}
+
+/**
+ * Decides on a start: looks at the object's state, takes a place in the fleet, writes the command record, and only then starts the
+ * orchestration (design 3.2, 3.3, 3.6). Reads no vault: preflight compares the version with the newest one.
+ */
+export async function requestStart(
+  deps: Deps,
+  engine: Engine,
+  stop: boolean,
+  request: StartRequest,
+): Promise<StartReply> {
+  const { subject, version, actor } = request;
+  const byPerson = actor.kind === "person" || actor.kind === "key";
+  if (stop)
+    return {
+      kind: "refused",
+      code: "KILL_SWITCH",
+      why: "PINION_STOP is set: no rotation starts until it is taken away.",
+    };
+  const { state } = await deps.records.read(subject.key);
+  const before = judge(deps, request, state.value, byPerson);
+  if (before !== undefined)
+    return before.remember ? await remembered(deps, subject, state, version, before.reply) : before.reply;
+
+  if (state.value.phase !== "idle" && (await engine.running(subject.key)) !== undefined) {
+    if (version === state.value.sourceVersion) return { kind: "running", rotationId: state.value.rotationId ?? "" };
+    const why = `A rotation of ${subject.object.id} is in its ${state.value.phase} phase: finish it or roll it back first. The request is remembered.`;
+    return await remembered(deps, subject, state, version, { kind: "refused", code: "NO_FREE_SLOT", why });
+  }
+  return await startNow(deps, engine, request, state, byPerson);
+}
+
+async function startNow(
+  deps: Deps,
+  engine: Engine,
+  request: StartRequest,
+  state: Stored<ObjectState>,
+  byPerson: boolean,
+): Promise<StartReply> {
+  const { subject, version, actor } = request;
+  const at = new Date(deps.now()).toISOString();
+  const { limits } = (await deps.policy()).policy ?? { limits: undefined };
+  if (limits === undefined)
+    return {
+      kind: "refused",
+      code: "POLICY_INVALID",
+      why: "The policy has faults at its top: GET /api/health lists them.",
+    };
+  const claim = (rotationId: string) =>
+    deps.fleet.claim({
+      object: subject.key,
+      rotationId,
+      breakers: breakersOf(subject),
+      byPerson,
+      at,
+      limits: {
+        concurrent: limits.concurrent,
+        perDay: limits.perDay,
+        breakerFailures: limits.breaker.failures,
+      },
+    });
+  const mine = newRotationId(deps.now());
+  const refusal = await claim(mine);
+  if (refusal !== undefined)
+    return await remembered(deps, subject, state, version, {
+      kind: "refused",
+      code: "CONFLICT",
+      why: refusals[refusal],
+    });
+
+  const wish: Command = {
+    id: "start",
+    verb: "start",
+    rotationId: mine,
+    version,
+    actor,
+    at,
+    ...(request.reason !== undefined && { reason: request.reason }),
+    ...(request.change !== undefined && { change: request.change }),
+  };
+  const { rotationId } = await deps.records.start(subject.key, request.key, wish);
+  if (rotationId !== mine) {
+    const known = state.value.rotationId === rotationId && state.value.phase === "idle";
+    await deps.fleet.release(subject.key, mine);
+    if (known)
+      return {
+        kind: "ignored",
+        code: "VERSION_NOT_CURRENT",
+        why: `This request was served by rotation ${rotationId}, which has ended.`,
+      };
+    await claim(rotationId);
+  }
+  const started = await engine.start(subject.key, { objectId: subject.object.id, rotationId });
+  return { kind: started ? "started" : "running", rotationId };
+}
+
+const refusals: Readonly<Record<FleetRefusal, string>> = {
+  concurrent:
+    "As many rotations run as the policy allows at once (limits.concurrent); the sweep starts this one later.",
+  daily:
+    "As many rotations were started today as the policy allows (limits.perDay); the sweep starts this one tomorrow.",
+  breaker:
+    "Rotations of this vault or target failed several times in a row (limits.breaker): look at them, then start one by hand to go on.",
+};
+
+/** What the state alone decides. A person's start passes back-off, quarantine and breaker; nothing passes a version that is over. */
+function judge(
+  { now }: Deps,
+  { subject, version }: StartRequest,
+  state: ObjectState,
+  byPerson: boolean,
+): { reply: StartReply; remember: boolean } | undefined {
+  const { object } = subject;
+  const no = (kind: "ignored" | "refused", code: ErrorCode, why: string, remember = false) => ({
+    reply: { kind, code, why } as const,
+    remember,
+  });
+  if (state.superseded.includes(version)) {
+    return no("ignored", "VERSION_NOT_CURRENT", `Version ${version} of ${object.id} is no longer current.`);
+  }
+  if (byPerson) return undefined;
+  const age = state.publishedAt === undefined ? undefined : now() - Date.parse(state.publishedAt);
+  if (state.publishedVersion === version && age !== undefined && age < (object.validity - object.rotateBefore) / 2) {
+    return no(
+      "ignored",
+      "VERSION_NOT_CURRENT",
+      `Version ${version} of ${object.id} was written by Pinion a short while ago.`,
+    );
+  }
+  if (object.mode === "observe") {
+    return no(
+      "refused",
+      "CONFLICT",
+      `${object.id} is observed only: set its mode to rotate, or start it by hand.`,
+      true,
+    );
+  }
+  if (state.quarantined)
+    return no(
+      "refused",
+      "QUARANTINED",
+      `${object.id} failed too often: look at its evidence, then start it by hand.`,
+      true,
+    );
+  if (state.retryNotBefore !== undefined && Date.parse(state.retryNotBefore) > now()) {
+    return no("refused", "CONFLICT", `${object.id} failed; it is tried again after ${state.retryNotBefore}.`, true);
+  }
+  return undefined;
+}
+
+/** Keeps a refused request for the sweep. Losing the race to another write loses nothing: that writer is the sweep or another event. */
+async function remembered(
+  deps: Deps,
+  { key }: Subject,
+  state: Stored<ObjectState>,
+  version: string,
+  reply: StartReply,
+): Promise<StartReply> {
+  const why = "why" in reply ? reply.why : "";
+  if (state.value.remembered?.version !== version || state.value.remembered.why !== why) {
+    const at = new Date(deps.now()).toISOString();
+    await deps.records.write(key, { ...state.value, remembered: { version, at, why } }, state.etag);
+  }
+  return reply;
+}

@@ -1,0 +1,140 @@
+import { boundConsumers } from "../activities/consumers.ts";
+import { type Deps, findSubject, type Subject } from "../activities/deps.ts";
+import { PinionError } from "../errors.ts";
+import type { Stored } from "../store/records.ts";
+import type { ObjectState } from "../store/types.ts";
+import type { SecretSummary } from "../vault/secrets.ts";
+import type { Engine } from "./engine.ts";
+import { automaticKey, requestStart } from "./request.ts";
+
+export interface Swept {
+  readonly seen: number;
+  readonly due: number;
+  readonly started: number;
+  readonly faults: number;
+}
+
+const perObject = 30_000;
+
+/**
+ * Finds what events missed: they exist only for versions made after the subscription, and never repeat. Reports on every object;
+ * starts the due ones that the policy lets be rotated, and compares pins. One object's failure stops no other.
+ */
+export async function sweep(deps: Deps, engine: Engine, stop: boolean): Promise<Swept> {
+  const { policy } = await deps.policy();
+  const counts = { seen: 0, due: 0, started: 0, faults: 0 };
+  const inventories = new Map<string, ReadonlyMap<string, SecretSummary>>();
+  for (const { id } of policy?.objects ?? []) {
+    counts.seen += 1;
+    try {
+      const subject = await findSubject(deps, id);
+      if (subject === undefined) continue;
+      const { uri } = subject.vault;
+      if (!inventories.has(uri)) inventories.set(uri, await inventoryOf(subject));
+      const outcome = await look(
+        deps,
+        engine,
+        stop,
+        subject,
+        inventories.get(uri)?.get(subject.object.name.toLowerCase()),
+      );
+      if (outcome.due) counts.due += 1;
+      if (outcome.started) counts.started += 1;
+    } catch (error) {
+      counts.faults += 1;
+      deps.log(
+        "warning",
+        `sweep of ${id}: ${error instanceof PinionError ? `${error.code}. ${error.message}` : "unexpected"}`,
+      );
+    }
+  }
+  await releaseDead(deps, engine);
+  deps.log(
+    "info",
+    `sweep: ${counts.seen} objects, ${counts.due} due, ${counts.started} started, ${counts.faults} not readable`,
+    { counter: "sweep" },
+  );
+  return counts;
+}
+
+async function inventoryOf({ vault }: Subject): Promise<ReadonlyMap<string, SecretSummary>> {
+  const all = await vault.inventory(AbortSignal.timeout(perObject * 4));
+  return new Map(all.map((summary) => [summary.name.toLowerCase(), summary]));
+}
+
+async function look(deps: Deps, engine: Engine, stop: boolean, subject: Subject, found: SecretSummary | undefined) {
+  const { object, key, vault } = subject;
+  const { state } = await deps.records.read(key);
+  const notes: string[] = [];
+  if (found === undefined) notes.push("the secret does not exist");
+  else if (!found.enabled) notes.push("its newest version is disabled");
+  else if (found.expiresOn === undefined) notes.push("it has no expiry date: it is rotated by hand only");
+  const dueAt = found?.expiresOn === undefined ? undefined : found.expiresOn.getTime() - object.rotateBefore;
+  const due = found?.enabled === true && dueAt !== undefined && dueAt <= deps.now();
+  const wanted = due || (state.value.remembered !== undefined && state.value.phase === "idle");
+  if (state.value.phase === "idle" && state.value.publishedVersion !== undefined)
+    notes.push(...(await comparePins(deps, subject, state.value)));
+  if (due) notes.push(object.mode === "observe" ? "due, but only observed" : "due");
+
+  let started = false;
+  if (wanted && found?.enabled === true && object.mode === "rotate") {
+    const { version } = await vault.latest(object.name, AbortSignal.timeout(perObject));
+    const actor = { kind: "timer", id: "sweep", roles: [] } as const;
+    const key = automaticKey(version, state.value);
+    const asked = due || state.value.remembered?.version === version;
+    const reply = asked
+      ? await requestStart(deps, engine, stop, { subject, version, actor, key, reason: "sweep" })
+      : ({ kind: "ignored", why: "a remembered request was for a version that is over" } as const);
+    started = reply.kind === "started";
+    if ("why" in reply) notes.push(reply.why);
+  }
+  if (!started)
+    await report(deps, subject, state, {
+      notes,
+      ...(dueAt !== undefined && { dueAt }),
+      ...(found?.expiresOn && { expiresAt: found.expiresOn }),
+    });
+  return { due, started };
+}
+
+/** A later Terraform run or a slot swap can put an old pin back. The old credential may be dead: say so before a restart finds out. */
+async function comparePins(deps: Deps, subject: Subject, state: ObjectState): Promise<string[]> {
+  const drifted: string[] = [];
+  for (const { kind, at } of boundConsumers({ deps, subject, signal: AbortSignal.timeout(perObject) })) {
+    const { pinned } = await kind.read(at);
+    if (pinned !== undefined && state.superseded.includes(pinned) && pinned !== state.publishedVersion) {
+      drifted.push(`${at.consumer.id} is pinned to the former version ${pinned}`);
+    }
+  }
+  for (const note of drifted)
+    deps.log("warning", `${subject.object.id}: ${note}: find what re-pinned it and move it to the newest version`, {
+      counter: "pins.drifted",
+    });
+  return drifted;
+}
+
+async function report(
+  deps: Deps,
+  { key }: Subject,
+  read: Stored<ObjectState>,
+  seen: { readonly notes: readonly string[]; readonly dueAt?: number; readonly expiresAt?: Date },
+): Promise<void> {
+  const { notes, dueAt, expiresAt } = seen;
+  const { state } = await deps.records.read(key);
+  const next = {
+    at: new Date(deps.now()).toISOString(),
+    notes,
+    ...(dueAt !== undefined && { dueAt: new Date(dueAt).toISOString() }),
+    ...(expiresAt !== undefined && { expiresAt: expiresAt.toISOString() }),
+  };
+  const same = JSON.stringify({ ...read.value.report, at: "" }) === JSON.stringify({ ...next, at: "" });
+  if (!same) await deps.records.write(key, { ...state.value, report: next }, state.etag);
+}
+
+/** Gives back places of rotations that no longer run: a process that died between taking the place and starting. */
+async function releaseDead(deps: Deps, engine: Engine): Promise<void> {
+  const { active } = await deps.fleet.open();
+  for (const [object, rotationId] of Object.entries(active)) {
+    if ((await engine.running(object)) === undefined) await deps.fleet.release(object, rotationId);
+  }
+}
