@@ -70,7 +70,6 @@ describe("an HTTP trigger", () => {
       "/api/echo/x/rest",
       "/echo/5/rest",
       "/api/unknown",
-      "/",
       "/api/disabled",
       "/runtime/webhooks/other",
     ]) {
