@@ -8,7 +8,7 @@ import type { Azure, AzureOptions } from "../../local/azure/server.ts";
 import { vaultAccess } from "../../local/azure/vault-access.ts";
 import { startVaults } from "../../local/vault/vaults.ts";
 import type { Vaults } from "../../local/vault/vaults.ts";
-import { app, call, credentialOf, openCloud } from "./cloud.ts";
+import { app, call, credentialOf, openCloud, soon } from "./cloud.ts";
 import type { CallOptions } from "./cloud.ts";
 
 const site: SiteDeclaration = {
@@ -85,11 +85,11 @@ test("a changed pin reaches the process after the lag, not before, and the refer
   const [one, two] = [await write("first"), await write("second")];
   await put({ DB: pinTo(one) });
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe("first");
+  await expect.poll(() => running(), soon).toBe("first");
 
   expect((await put({ DB: pinTo(two) })).json.properties).toEqual({ DB: pinTo(two) });
   await expect
-    .poll(() => reference("DB"))
+    .poll(() => reference("DB"), soon)
     .toEqual({
       reference: pinTo(two),
       status: "Resolved",
@@ -102,11 +102,11 @@ test("a changed pin reaches the process after the lag, not before, and the refer
     });
   expect(running()).toBe("first");
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe("second");
+  await expect.poll(() => running(), soon).toBe("second");
 });
 
 test("PUT replaces all settings; the same settings again restart nothing", async () => {
-  await expect.poll(() => starts.length).toBe(1);
+  await expect.poll(() => starts.length, soon).toBe(1);
   await put({ A: "1", B: "2" });
   expect((await arm("POST", `${settingsPath}/list`)).json).toMatchObject({
     name: "appsettings",
@@ -114,7 +114,7 @@ test("PUT replaces all settings; the same settings again restart nothing", async
   });
   await put({ B: "3" });
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => starts.at(-1)).toEqual({ B: "3" });
+  await expect.poll(() => starts.at(-1), soon).toEqual({ B: "3" });
   await put({ B: "3" });
   cloud.clock.advance(lag * 1000);
   await sleep(200);
@@ -125,39 +125,39 @@ test("latest: cached over a plain restart, fetched again by refresh, by a change
   await write("first");
   await put({ DB: latest });
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe("first");
+  await expect.poll(() => running(), soon).toBe("first");
 
   const second = await write("second");
   await arm("POST", `${path}/restart`);
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => starts.length).toBe(3);
+  await expect.poll(() => starts.length, soon).toBe(3);
   expect(running()).toBe("first");
 
   expect((await arm("POST", `${referencesPath}/refresh`)).status).toBe(200);
-  await expect.poll(async () => (await reference("DB"))["activeVersion"]).toBe(second);
+  await expect.poll(async () => (await reference("DB"))["activeVersion"], soon).toBe(second);
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe("second");
+  await expect.poll(() => running(), soon).toBe("second");
 
   await write("third");
   await put({ DB: latest, OTHER: "changed" });
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe("third");
+  await expect.poll(() => running(), soon).toBe("third");
 
-  await write("fourth");
+  const fourth = await write("fourth");
   cloud.clock.advance((day - 60) * 1000);
   await sleep(300);
   expect(running()).toBe("third");
   cloud.clock.advance(61_000);
-  await sleep(200);
+  await expect.poll(async () => (await reference("DB"))["activeVersion"], soon).toBe(fourth);
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe("fourth");
+  await expect.poll(() => running(), soon).toBe("fourth");
 });
 
 test("a refresh that finds the same value restarts nothing", async () => {
   await write("first");
   await put({ DB: latest });
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe("first");
+  await expect.poll(() => running(), soon).toBe("first");
   const before = starts.length;
   await arm("POST", `${referencesPath}/refresh`);
   await sleep(200);
@@ -175,7 +175,7 @@ test.each([
   await write("first");
   await put({ DB: value() });
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe(value());
+  await expect.poll(() => running(), soon).toBe(value());
   expect(await reference("DB")).toMatchObject({ status, details: expect.any(String) });
 });
 
@@ -183,26 +183,29 @@ test("a site without rights on the vault, until a refresh after they arrived", a
   const version = await write("first");
   azure.rights.deny(site.identity!.objectId, "vault", 600);
   await put({ DB: pinTo(version) });
-  await expect.poll(async () => (await reference("DB"))["status"]).toBe("AccessToKeyVaultDenied");
+  await expect.poll(async () => (await reference("DB"))["status"], soon).toBe("AccessToKeyVaultDenied");
   cloud.clock.advance(600_000);
-  await expect.poll(() => running()).toBe(pinTo(version));
+  await expect.poll(() => running(), soon).toBe(pinTo(version));
   await arm("POST", `${referencesPath}/refresh`);
-  await expect.poll(async () => (await reference("DB"))["status"]).toBe("Resolved");
+  await expect.poll(async () => (await reference("DB"))["status"], soon).toBe("Resolved");
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe("first");
+  await expect.poll(() => running(), soon).toBe("first");
 });
 
 test("a refresh that fails leaves the value in use", async () => {
   const version = await write("first");
   await put({ DB: latest });
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe("first");
+  await expect.poll(() => running(), soon).toBe("first");
   azure.rights.deny(site.identity!.objectId, "vault", 600);
   await arm("POST", `${referencesPath}/refresh`);
-  await expect.poll(() => reference("DB")).toMatchObject({ status: "AccessToKeyVaultDenied", activeVersion: version });
+  await expect
+    .poll(() => reference("DB"), soon)
+    .toMatchObject({ status: "AccessToKeyVaultDenied", activeVersion: version });
+  const before = starts.length;
   await arm("POST", `${path}/restart`);
   cloud.clock.advance(lag * 1000);
-  await sleep(200);
+  await expect.poll(() => starts.length, soon).toBe(before + 1);
   expect(running()).toBe("first");
 });
 
@@ -210,7 +213,7 @@ test("a restart of the cloud brings back the version in use, not the latest, and
   await write("a value that only the vault may hold");
   await put({ DB: latest, PLAIN: "x" });
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe("a value that only the vault may hold");
+  await expect.poll(() => running(), soon).toBe("a value that only the vault may hold");
   await write("newer");
   const { url, identityEndpoint, identityHeader } = azure;
   await azure.stop();
@@ -218,7 +221,7 @@ test("a restart of the cloud brings back the version in use, not the latest, and
   starts = [];
   await startAll();
   expect(azure).toMatchObject({ url, identityEndpoint, identityHeader });
-  await expect.poll(() => starts).toEqual([{ DB: "a value that only the vault may hold", PLAIN: "x" }]);
+  await expect.poll(() => starts, soon).toEqual([{ DB: "a value that only the vault may hold", PLAIN: "x" }]);
   const dir = join(cloud.dir, "azure");
   const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   expect(files.length).toBeGreaterThan(1);
@@ -232,12 +235,12 @@ test("a change that a kill cut short is finished after the restart", async () =>
   const [one, two] = [await write("first"), await write("second")];
   await put({ DB: pinTo(one) });
   cloud.clock.advance(lag * 1000);
-  await expect.poll(() => running()).toBe("first");
+  await expect.poll(() => running(), soon).toBe("first");
   await put({ DB: pinTo(two) });
   await azure.stop();
   await vaults.close();
   await startAll();
-  await expect.poll(() => running()).toBe("second");
+  await expect.poll(() => running(), soon).toBe("second");
 });
 
 test("slots have settings and references of their own, and sticky names", async () => {

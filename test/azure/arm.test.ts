@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { SiteDeclaration } from "../../local/azure/app-service/site.ts";
 import type { Azure } from "../../local/azure/server.ts";
-import { app, call, openCloud } from "./cloud.ts";
+import { app, call, openCloud, soon } from "./cloud.ts";
 import type { Cloud } from "./cloud.ts";
 
 const site: SiteDeclaration = {
@@ -68,7 +68,7 @@ test("ARM's own refusals: token, audience, api-version, resource, rights, body",
   await call(azure, ca, "POST", "/_emulator/rights", { body: { objectId: app.objectId, plane: "arm", seconds: 300 } });
   expect(await code(call(azure, ca, "GET", path + version, { token }))).toEqual([403, "AuthorizationFailed"]);
   cloud.clock.advance(300_000);
-  await expect.poll(() => code(call(azure, ca, "GET", path + version, { token }))).toEqual([200, undefined]);
+  await expect.poll(() => code(call(azure, ca, "GET", path + version, { token })), soon).toEqual([200, undefined]);
 });
 
 test("faults by operation, before and after the work, as a status or a dropped connection", async () => {

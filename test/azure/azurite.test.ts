@@ -10,6 +10,7 @@ import { BlobServiceClient } from "@azure/storage-blob";
 import { QueueServiceClient } from "@azure/storage-queue";
 import { afterEach, expect, test } from "vitest";
 import { startAzurite } from "../../local/azurite.ts";
+import { soon } from "./cloud.ts";
 import { openClock } from "../../local/clock.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "pinion-azurite-"));
@@ -44,7 +45,7 @@ test("a message's visibility follows the cloud's clock", async () => {
   await queue.sendMessage("hello", { visibilityTimeout: 3600 });
   expect((await queue.receiveMessages()).receivedMessageItems).toHaveLength(0);
   clock.advance(3_601_000);
-  await expect.poll(async () => (await queue.receiveMessages()).receivedMessageItems.length).toBe(1);
+  await expect.poll(async () => (await queue.receiveMessages()).receivedMessageItems.length, soon).toBe(1);
 });
 
 test("a taken port is refused in Azurite's own words", async () => {

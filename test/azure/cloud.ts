@@ -14,6 +14,9 @@ export const app = {
   objectId: "aaaaaaaa-0000-4000-8000-000000000002",
 };
 
+/** For `expect.poll`: the patience that a busy machine needs. */
+export const soon = { timeout: 15_000 };
+
 /** A folder with a clock, from which Azure can be started any number of times. */
 export async function openCloud() {
   const dir = mkdtempSync(join(tmpdir(), "pinion-azure-"));

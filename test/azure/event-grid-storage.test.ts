@@ -3,6 +3,7 @@ import { QueueServiceClient } from "@azure/storage-queue";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startAzurite } from "../../local/azurite.ts";
 import type { Azurite } from "../../local/azurite.ts";
+import { soon } from "./cloud.ts";
 import { freshGrid, nearExpiry, outcomes } from "./grid.ts";
 
 const { fresh, toHook } = freshGrid();
@@ -37,7 +38,7 @@ test("a queue gets one base64 message per event", async () => {
   const destination = { type: "storageQueue", connectionString: azurite.connectionString, queue: "events" } as const;
   const azure = await fresh.cloud.start({ subscriptions: [toHook({ destination })] });
   for (const name of ["a", "b"]) azure.eventGrid.publishVaultEvent(nearExpiry(name));
-  await expect.poll(() => azure.eventGrid.pending()).toBe(0);
+  await expect.poll(() => azure.eventGrid.pending(), soon).toBe(0);
   const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32 });
   const events = receivedMessageItems.map(
     ({ messageText }) =>
@@ -51,10 +52,10 @@ test("a queue that is not there is a failure to be tried again", async () => {
   const destination = { type: "storageQueue", connectionString: azurite.connectionString, queue: "late" } as const;
   const azure = await fresh.cloud.start({ subscriptions: [toHook({ destination })] });
   azure.eventGrid.publishVaultEvent(nearExpiry("a"));
-  await expect.poll(() => outcomes(azure)).toEqual(["NotFound"]);
+  await expect.poll(() => outcomes(azure), soon).toEqual(["NotFound"]);
   await queueOf("late");
   fresh.cloud.clock.advance(301_000);
-  await expect.poll(() => outcomes(azure)).toEqual(["NotFound", "Delivered"]);
+  await expect.poll(() => outcomes(azure), soon).toEqual(["NotFound", "Delivered"]);
 });
 
 test.each([400, 401, 403, 413])("a webhook's %i goes to the dead letters at once", async (status) => {
@@ -64,7 +65,7 @@ test.each([400, 401, 403, 413])("a webhook's %i goes to the dead letters at once
   const deadLetter = { connectionString: azurite.connectionString, container };
   const azure = await fresh.cloud.start({ subscriptions: [toHook({ deadLetter })] });
   azure.eventGrid.publishVaultEvent(nearExpiry("orders"));
-  await expect.poll(() => azure.eventGrid.pending()).toBe(0);
+  await expect.poll(() => azure.eventGrid.pending(), soon).toBe(0);
   expect(fresh.hook.notifications()).toHaveLength(1);
   const [dead] = await deadLetters(container);
   expect(dead!.name).toMatch(/^HOOK\/\d{4}\/\d{1,2}\/\d{1,2}\/\d{1,2}\/[0-9a-f-]{36}\.json$/);
@@ -93,11 +94,11 @@ test("attempts and life time are limited", async () => {
   });
   const azure = await fresh.cloud.start({ subscriptions: [short, brief] });
   azure.eventGrid.publishVaultEvent(nearExpiry("orders"));
-  await expect.poll(() => fresh.hook.notifications().length).toBe(2);
+  await expect.poll(() => fresh.hook.notifications().length, soon).toBe(2);
   fresh.cloud.clock.advance(11_000);
-  await expect.poll(() => fresh.hook.notifications().length).toBe(4);
+  await expect.poll(() => fresh.hook.notifications().length, soon).toBe(4);
   fresh.cloud.clock.advance(50_000);
-  await expect.poll(() => azure.eventGrid.pending()).toBe(0);
+  await expect.poll(() => azure.eventGrid.pending(), soon).toBe(0);
   const events = (await deadLetters("dead-limits")).flatMap(({ events }) => events);
   const reasons = events.map((event) => event["deadLetterReason"] ?? event["deadletterreason"]);
   expect(new Set(reasons)).toEqual(new Set(["MaxDeliveryAttemptsExceeded", "TimeToLiveExceeded"]));
@@ -107,5 +108,5 @@ test("without a dead-letter container the event is dropped, and the log says so"
   fresh.hook.behaviour.status = 400;
   const azure = await fresh.cloud.start({ subscriptions: [toHook()] });
   azure.eventGrid.publishVaultEvent(nearExpiry("orders"));
-  await expect.poll(() => outcomes(azure)).toEqual(["BadRequest", "Dropped"]);
+  await expect.poll(() => outcomes(azure), soon).toEqual(["BadRequest", "Dropped"]);
 });

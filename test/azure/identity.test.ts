@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Azure } from "../../local/azure/server.ts";
 import { createTokens } from "../../local/azure/tokens.ts";
 import { join } from "node:path";
-import { app, call, openCloud, tenantId } from "./cloud.ts";
+import { app, call, openCloud, soon, tenantId } from "./cloud.ts";
 
 const cloud = await openCloud();
 const other = { clientId: "bbbbbbbb-0000-4000-8000-000000000001", objectId: "bbbbbbbb-0000-4000-8000-000000000002" };
@@ -112,5 +112,5 @@ test("a token for something else, a torn one and an old one are refused, each fo
   expect(await azure.tokens.verify(token.slice(0, -4), "https://vault.azure.net")).toEqual({ fault: "malformed" });
   expect(await azure.tokens.verifyHeader(undefined, "https://vault.azure.net")).toEqual({ fault: "missing" });
   cloud.clock.advance(90_000_000);
-  await expect.poll(() => azure.tokens.verify(token, "https://vault.azure.net")).toEqual({ fault: "expired" });
+  await expect.poll(() => azure.tokens.verify(token, "https://vault.azure.net"), soon).toEqual({ fault: "expired" });
 });

@@ -4,7 +4,7 @@ import { SecretClient } from "@azure/keyvault-secrets";
 import { afterAll, expect, test } from "vitest";
 import { vaultAccess } from "../../local/azure/vault-access.ts";
 import { startVaults } from "../../local/vault/vaults.ts";
-import { app, openCloud, tenantId } from "./cloud.ts";
+import { app, openCloud, soon, tenantId } from "./cloud.ts";
 import { startWebhook } from "./webhook.ts";
 
 const [cloud, hook] = await Promise.all([openCloud(), startWebhook()]);
@@ -43,13 +43,13 @@ test("a secret written with a managed identity's token makes its events, at thei
       .map(({ body }) => (JSON.parse(body) as [{ eventType: string }])[0].eventType.split(".").at(-1));
   const day = 86_400_000;
   const { properties } = await client.setSecret("db", "x", { expiresOn: new Date(cloud.clock.now() + 60 * day) });
-  await expect.poll(types).toEqual(["SecretNewVersionCreated"]);
+  await expect.poll(types, soon).toEqual(["SecretNewVersionCreated"]);
   azure.rights.deny(app.objectId, "vault", 60);
   await expect(client.getSecret("db")).rejects.toMatchObject({ statusCode: 403, code: "Forbidden" });
   cloud.clock.advance(60_000);
-  await expect.poll(async () => (await client.getSecret("db")).value).toBe("x");
+  await expect.poll(async () => (await client.getSecret("db")).value, soon).toBe("x");
   cloud.clock.advance(31 * day);
-  await expect.poll(types).toEqual(["SecretNewVersionCreated", "SecretNearExpiry"]);
+  await expect.poll(types, soon).toEqual(["SecretNewVersionCreated", "SecretNearExpiry"]);
   const [event] = JSON.parse(hook.notifications()[1]!.body) as [{ data: Record<string, unknown> }];
   expect(event.data).toMatchObject({
     VaultName: "kv",
