@@ -9,7 +9,7 @@ import { begin } from "./core.ts";
 import type { Checkpoint } from "./core.ts";
 import { createFamily } from "./family.ts";
 import { answers, event, EventType, openWork } from "./history.ts";
-import type { HistoryEvent, Parent, Scheduled } from "./history.ts";
+import type { HistoryEvent, Scheduled } from "./history.ts";
 import type { DurableOptions } from "./index.ts";
 import { AlreadyExists, create, isTerminal } from "./instance.ts";
 import type { Instance, Message, StartOptions } from "./instance.ts";

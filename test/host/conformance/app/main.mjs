@@ -194,6 +194,15 @@ orchestration("parentCatches", function* (context) {
   }
 });
 
+orchestration("waitsForChild", function* (context) {
+  try {
+    yield context.df.callSubOrchestrator("twoEvents", null, `${context.df.instanceId}-child`);
+    return { caught: false };
+  } catch {
+    return { caught: true };
+  }
+});
+
 orchestration("flakyChild", function* (context) {
   return yield context.df.callActivity("failFirst", context.df.getInput());
 });
