@@ -39,7 +39,7 @@ async function withQueue(run: (queue: Queue) => Promise<void>): Promise<void> {
           app: fixture("app"),
           state,
           clock: clock.file,
-          queueLock: 2,
+          queueLock: 3,
           env: { FIXTURE_RECORD: record, FIXTURE_QUEUE: name, AzureWebJobsStorage: azurite.connectionString, ...env },
         });
         hosts.push(host);
@@ -48,7 +48,7 @@ async function withQueue(run: (queue: Queue) => Promise<void>): Promise<void> {
       send: async (text) => {
         await client.sendMessage(Buffer.from(text).toString("base64"));
       },
-      entries: (key) => readRecord(record).filter((entry) => key in entry),
+      entries: (...keys) => readRecord(record).filter((entry) => keys.some((key) => key in entry)),
       length: async () => (await client.getProperties()).approximateMessagesCount ?? 0,
       poisoned: async () =>
         (
@@ -64,7 +64,7 @@ interface Queue {
   readonly client: ReturnType<QueueServiceClient["getQueueClient"]>;
   start(env?: Record<string, string>): Promise<HostProcess>;
   send(text: string): Promise<void>;
-  entries(key: string): Record<string, unknown>[];
+  entries(...keys: string[]): Record<string, unknown>[];
   length(): Promise<number>;
   poisoned(): Promise<string[]>;
 }
@@ -98,8 +98,11 @@ describe("a queue trigger", () => {
       await queue.client.create();
       for (let n = 0; n < 5; n++) await queue.send(JSON.stringify({ n, wait: 700 }));
       await queue.start();
-      await until("five begun", () => (queue.entries("begin").length === 5 ? true : undefined));
-      expect(queue.entries("end")).toHaveLength(0);
+      await until("five ends", () => (queue.entries("end").length === 5 ? true : undefined));
+      expect(queue.entries("begin", "end").map((entry) => "begin" in entry)).toEqual([
+        ...Array.from({ length: 5 }, () => true),
+        ...Array.from({ length: 5 }, () => false),
+      ]);
     }));
 
   test("sees a failed message again after visibilityTimeout and gives it to the poison queue at the last", () =>
@@ -132,8 +135,8 @@ describe("a queue trigger", () => {
     withQueue(async (queue) => {
       await queue.client.create();
       await queue.start();
-      // Longer than the lock of 2 s, shorter than the functionTimeout of 3 s.
-      await queue.send('{"wait":2800}');
+      // Longer than the lock of 3 s, shorter than the functionTimeout of 5 s.
+      await queue.send('{"wait":4000}');
       await until("the end", () => (queue.entries("end").length > 0 ? true : undefined));
       await until("an empty queue", async () => ((await queue.length()) === 0 ? true : undefined));
       expect(queue.entries("begin")).toHaveLength(1);
@@ -165,7 +168,7 @@ describe("a queue trigger", () => {
         const host = await queue.start();
         await until("a begin", () => (queue.entries("begin").length === time ? true : undefined));
         await host.kill();
-        clock.advance(3000);
+        clock.advance(4000);
       }
       await queue.start();
       await until("a poisoned message", async () => ((await queue.poisoned()).length > 0 ? true : undefined));
