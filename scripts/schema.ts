@@ -1,22 +1,15 @@
 // Writes rotations.schema.json, by which editors check and complete a policy: `node scripts/schema.ts`.
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { format } from "oxfmt";
 import { z } from "zod";
-import { policySchema, type RotatorShape } from "../src/policy.ts";
+import { rotators } from "../rotators/index.ts";
+import { policySchema } from "../src/policy.ts";
 
 const file = new URL("../rotations.schema.json", import.meta.url);
 
-/** The rotators that the policy may name; none while there is no registry. */
-async function registeredRotators(): Promise<readonly RotatorShape[]> {
-  const registry = new URL("../rotators/index.ts", import.meta.url);
-  if (!existsSync(registry)) return [];
-  const { rotators } = (await import(registry.href)) as { readonly rotators: readonly RotatorShape[] };
-  return rotators;
-}
-
 /** The JSON Schema of the policy as the text of its file. Draft 7, since editors know it best. */
 export async function schemaText(): Promise<string> {
-  const schema = z.toJSONSchema(policySchema(await registeredRotators()), {
+  const schema = z.toJSONSchema(policySchema(rotators), {
     io: "input",
     target: "draft-7",
     // What JSON Schema cannot say, Pinion still checks.

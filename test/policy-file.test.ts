@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parsePolicy, parsePolicyText } from "../src/policy-file.ts";
 import { describeFaults, type PolicyFault } from "../src/policy-faults.ts";
-import { accountOf, alternatingTarget, inPlaceTarget } from "../rotators/shared/postgres/target.ts";
+import { findRotator } from "../rotators/index.ts";
 import { facts, file, object, siteId, vaultId } from "./policy-sample.ts";
 
 const faultsOf = (...objects: unknown[]): readonly PolicyFault[] => parsePolicy(file(objects), facts).faults;
@@ -176,13 +176,8 @@ test("faults as text: one line each, the whole file when there is no place", () 
 test("the sample policy parses clean with the real rotators' schemas, and observes only", () => {
   const text = readFileSync(new URL("../rotations.json", import.meta.url), "utf8");
   const { policy, faults } = parsePolicyText(text, {
-    targetSchema: (kind, strategy) =>
-      kind === "postgres" ? (strategy === "in-place" ? inPlaceTarget : alternatingTarget) : undefined,
-    account: (_kind, strategy, target) => {
-      if (strategy !== "in-place")
-        return accountOf(alternatingTarget.parse(target), alternatingTarget.parse(target).roles);
-      return accountOf(inPlaceTarget.parse(target), [inPlaceTarget.parse(target).role]);
-    },
+    targetSchema: (kind, strategy) => findRotator(kind, strategy).target,
+    account: (kind, strategy, target) => findRotator(kind, strategy).account(target),
   });
   expect(faults).toEqual([]);
   expect(policy?.objects.map(({ mode }) => mode)).toEqual(["observe", "observe"]);

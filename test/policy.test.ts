@@ -54,6 +54,12 @@ const fieldFaults: readonly Case[] = [
   [{ validity: "P31D" }, "validity", /is P31D; Key Vault says near expiry 30 days before it/, "more than P31D"],
   [{ rotateBefore: "P88D" }, "rotateBefore", /is P88D; with a grace of P1D/, "less than P88D for a validity of P90D"],
   [{ grace: "PT4M" }, "grace", "is PT4M; the consumer broken-api may use the old value for PT5M", "at least PT5M"],
+  [
+    { grace: "PT1H", consumers: [consumer("quick"), consumer("slow", { lag: "PT2H" }), consumer("other")] },
+    "grace",
+    "is PT1H; the consumer slow may use the old value for PT2H",
+    "at least PT2H",
+  ],
   [{ grace: "P30D" }, "grace", /would outlive its own expiry/, "at most P29DT23H45M for a rotateBefore of P30D"],
   [{ retry: { backoff: "P2D" } }, "retry.maxBackoff", "is P1D", "at least the backoff, P2D"],
   [{ retry: { attempts: 0 } }, "retry.attempts", "is 0", "a whole number of at least 1"],
@@ -114,6 +120,7 @@ const fieldFaults: readonly Case[] = [
     "true, or a strategy without a gap",
   ],
   [{ window: { ...window, cron: "0 2 * *" } }, "window.cron", "is not a cron expression", /five fields/],
+  [{ window: { ...window, cron: "0 0 2 * * *" } }, "window.cron", "is not a cron expression", /five fields/],
   [{ window: { ...window, cron: "@daily" } }, "window.cron", "is not a cron expression", /five fields/],
   [
     { window: { ...window, cron: "0 2 30 2 *" } },
