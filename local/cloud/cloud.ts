@@ -1,0 +1,171 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { BlobServiceClient } from "@azure/storage-blob";
+import { QueueServiceClient } from "@azure/storage-queue";
+import { SecretClient } from "@azure/keyvault-secrets";
+import { startAzure } from "../azure/server.ts";
+import type { Azure, AzureOptions } from "../azure/server.ts";
+import { vaultAccess } from "../azure/vault-access.ts";
+import { startAzurite } from "../azurite.ts";
+import type { Azurite } from "../azurite.ts";
+import { openClock } from "../clock.ts";
+import type { MovableClock } from "../clock.ts";
+import { startPostgres } from "../targets/postgres.ts";
+import type { PostgresServer } from "../targets/postgres.ts";
+import { ensureTls } from "../tls.ts";
+import type { Tls } from "../tls.ts";
+import { startVaults } from "../vault/vaults.ts";
+import type { Vaults } from "../vault/vaults.ts";
+
+export const tenantId = "11111111-1111-4111-8111-111111111111";
+export const subscriptionId = "22222222-2222-4222-8222-222222222222";
+export const resourceGroup = "rg-contoso-orders-dev";
+export const topicName = "pinion";
+export const eventsQueue = "pinion-events";
+
+/** The identities of the local cloud: the app's, the site's, and the one that seeds and plays the people. */
+export const identities = {
+  app: { clientId: "aaaaaaaa-0000-4000-8000-000000000001", objectId: "aaaaaaaa-0000-4000-8000-000000000002" },
+  site: { clientId: "bbbbbbbb-0000-4000-8000-000000000001", objectId: "bbbbbbbb-0000-4000-8000-000000000002" },
+  person: { clientId: "cccccccc-0000-4000-8000-000000000001", objectId: "cccccccc-0000-4000-8000-000000000002" },
+} as const;
+
+export const vaultResourceId = (name: string): string =>
+  `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.KeyVault/vaults/${name}`;
+export const siteResourceId = (name: string): string =>
+  `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Web/sites/${name}`;
+
+export interface CloudOptions extends Pick<
+  AzureOptions,
+  "onStart" | "restartLagSeconds" | "cacheSeconds" | "timeFactor"
+> {
+  /** Folder of everything that outlives the processes. */
+  readonly dir: string;
+  readonly vaults: readonly string[];
+  /** Site names with the settings they begin with. */
+  readonly sites: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Deliver events to a webhook (its URL) instead of the storage queue. */
+  readonly webhook?: string;
+  /** Told of each part as it comes up. */
+  readonly progress?: (part: string) => void;
+}
+
+/** The local cloud: all of it but the Functions host. */
+export interface Cloud {
+  readonly dir: string;
+  readonly clock: MovableClock;
+  readonly clockFile: string;
+  readonly tls: Tls;
+  readonly azurite: Azurite;
+  readonly vaults: Vaults;
+  readonly azure: Azure;
+  readonly postgres: PostgresServer;
+  /** A client as a person with rights on the vault would have. */
+  secrets(vault: string): SecretClient;
+  vaultUrl(vault: string): string;
+  /** Puts the policy where the app's settings say it is. */
+  putPolicy(policy: unknown): Promise<void>;
+  readonly policyUrl: string;
+  stop(): Promise<void>;
+}
+
+/** Starts the local cloud on 127.0.0.1; a second start on the same folder goes on where the first ended. */
+export async function startCloud(options: CloudOptions): Promise<Cloud> {
+  const { dir, progress = () => undefined } = options;
+  mkdirSync(dir, { recursive: true });
+  const clockFile = join(dir, "clock");
+  const first = !existsSync(clockFile);
+  const clock = openClock(clockFile);
+  const told = async <T>(part: string, starting: Promise<T>): Promise<T> => {
+    const started = await starting;
+    progress(part);
+    return started;
+  };
+  const [tls, azurite, postgres] = await Promise.all([
+    ensureTls(join(dir, "tls"), clock),
+    told("storage", startAzurite({ dir: join(dir, "azurite"), clockFile })),
+    told("PostgreSQL", startPostgres({ dir: join(dir, "postgres") })),
+  ]);
+  const azure: Azure = await told(
+    "Azure",
+    startAzure({
+      ...options,
+      ...{ stateDir: join(dir, "azure"), clock, tls, tenantId },
+      identities: [{ ...identities.app, systemAssigned: true }, identities.site],
+      topics: [{ name: topicName, inputSchema: "CloudEventSchemaV1_0" }],
+      subscriptions: options.vaults.map((vault) => ({
+        ...{ name: `${vault}-to-pinion`, topic: vault, schema: "EventGridSchema" },
+        destination:
+          options.webhook === undefined
+            ? { type: "storageQueue", connectionString: azurite.connectionString, queue: eventsQueue }
+            : { type: "webhook", url: options.webhook },
+        filters: { includedEventTypes: ["Microsoft.KeyVault.SecretNearExpiry", "Microsoft.KeyVault.SecretExpired"] },
+        deadLetter: { connectionString: azurite.connectionString, container: "dead-letters" },
+      })),
+      vaults: () => Object.fromEntries(vaults.vaults.map(({ name, url }) => [name, url])),
+      sites: Object.entries(options.sites).map(([name, appSettings]) => ({
+        subscriptionId,
+        resourceGroup,
+        name,
+        identity: identities.site,
+        appSettings,
+      })),
+    }),
+  );
+  const vaults: Vaults = await told(
+    "vaults",
+    startVaults({
+      ...{ clock, stateDir: join(dir, "vaults"), tls },
+      vaults: options.vaults.map((name) => ({ name, resourceId: vaultResourceId(name) })),
+      authority: `https://login.windows.net/${tenantId}`,
+      authorize: vaultAccess(azure),
+      onEvent: (event) => azure.eventGrid.publishVaultEvent(event),
+      subscribedSince: clock.now() - (first ? 1000 : 365 * 86_400_000),
+    }),
+  );
+  await prepareStorage(azurite.connectionString);
+  const policyUrl = `${azurite.blobUrl}/pinion-policy/rotations.json`;
+  return {
+    ...{ dir, clock, clockFile, tls, azurite, vaults, azure, postgres, policyUrl },
+    secrets: (vault) => personsClient(azure, tls, vaultUrl(vaults, vault)),
+    vaultUrl: (vault) => vaultUrl(vaults, vault),
+    async putPolicy(policy) {
+      const text = JSON.stringify(policy, null, 2);
+      const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient(
+        "pinion-policy",
+      );
+      await container.createIfNotExists();
+      await container.getBlockBlobClient("rotations.json").upload(text, Buffer.byteLength(text));
+    },
+    async stop() {
+      await Promise.allSettled([vaults.close(), azure.stop()]);
+      await Promise.allSettled([azurite.stop(), postgres.stop()]);
+    },
+  };
+}
+
+function vaultUrl({ vaults }: Vaults, name: string): string {
+  const found = vaults.find((vault) => vault.name === name);
+  if (found === undefined) throw new Error(`there is no vault ${name}`);
+  return found.url;
+}
+
+function personsClient({ tokens }: Azure, tls: Tls, url: string): SecretClient {
+  const credential = {
+    async getToken() {
+      const { objectId, clientId } = identities.person;
+      const { token, expiresOn } = await tokens.issue({
+        audience: "https://vault.azure.net",
+        objectId,
+        appId: clientId,
+      });
+      return { token, expiresOnTimestamp: expiresOn * 1000 };
+    },
+  };
+  return new SecretClient(url, credential, { disableChallengeResourceVerification: true, tlsOptions: { ca: tls.ca } });
+}
+
+async function prepareStorage(connectionString: string): Promise<void> {
+  await QueueServiceClient.fromConnectionString(connectionString).getQueueClient(eventsQueue).createIfNotExists();
+  await BlobServiceClient.fromConnectionString(connectionString).getContainerClient("dead-letters").createIfNotExists();
+}
