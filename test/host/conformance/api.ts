@@ -41,6 +41,14 @@ export interface Api {
   readonly url: string;
 }
 
+/** One behaviour. `run` throws when the host does not show it. */
+export interface Scenario {
+  readonly name: string;
+  /** Where only the stand-in is meant: the real host hangs, or does more. */
+  readonly only?: "stand-in";
+  run(api: Api): Promise<void>;
+}
+
 export const newId = (): string => `c${randomUUID().replaceAll("-", "")}`;
 
 const ended = ["Completed", "Failed", "Terminated", "Canceled"];

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { newId } from "./api.ts";
-import type { Api, Status } from "./api.ts";
-import type { Scenario } from "./scenarios.ts";
+import type { Api, Scenario, Status } from "./api.ts";
 
 const later = (ms: number) => new Date(Date.now() + ms).toISOString();
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { newId } from "./api.ts";
-import type { Status } from "./api.ts";
-import type { Scenario } from "./scenarios.ts";
+import type { Scenario, Status } from "./api.ts";
 
 /** The SDK's own client, inside the app: what it makes of the binding and of the answers. */
 export const clientScenarios: readonly Scenario[] = [

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Scenario } from "./scenarios.ts";
+import type { Scenario } from "./api.ts";
 
 /** The output of a completed run. */
 const completed = (status: { runtimeStatus: string; output: unknown }) => {
@@ -132,10 +132,10 @@ export const codeScenarios: readonly Scenario[] = [
       const begun = performance.now();
       const open = await api.start("openTimer");
       assert.equal(completed(await api.run("openTimer", "cancel")), "returned");
-      assert.ok(performance.now() - begun < 1400, "the cancelled timer did not hold it up");
+      assert.ok(performance.now() - begun < 2900, "the cancelled timer did not hold it up");
       assert.equal((await api.status(open)).runtimeStatus, "Running");
       assert.equal(completed(await api.until(open)), "returned");
-      assert.ok(performance.now() - begun >= 1400, "the open timer did");
+      assert.ok(performance.now() - begun >= 2900, "the open timer did");
     },
   },
   {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Scenario } from "./scenarios.ts";
+import type { Scenario } from "./api.ts";
 
 /** External events, terminate, suspend and resume. */
 export const eventScenarios: readonly Scenario[] = [

@@ -1,22 +1,17 @@
-// What a Functions host with the Durable extension has to show, told over HTTP alone: the same table runs against the
-// stand-in and, by URL, against a real host that runs ./app. Clauses name the sections of the protocol's facts.
+// What a Functions host with the Durable extension has to show, told over HTTP alone: the same tables run against the
+// stand-in and, by URL, against a real host that runs ./app.
+import type { Scenario } from "./api.ts";
 import { apiScenarios } from "./scenarios-api.ts";
 import { clientScenarios } from "./scenarios-client.ts";
 import { codeScenarios } from "./scenarios-code.ts";
 import { eventScenarios } from "./scenarios-events.ts";
-import type { Api } from "./api.ts";
 
-/** One behaviour. `run` throws when the host does not show it. */
-export interface Scenario {
-  readonly name: string;
-  /** Where only the stand-in is meant: the real host hangs, or does more. */
-  readonly only?: "stand-in";
-  run(api: Api): Promise<void>;
-}
+export type { Scenario } from "./api.ts";
 
-export const scenarios: readonly Scenario[] = [
-  ...codeScenarios,
-  ...eventScenarios,
-  ...apiScenarios,
-  ...clientScenarios,
-];
+/** They wait most of their time and touch their own instances only, so they can run side by side. */
+export const independent: readonly Scenario[] = [...codeScenarios, ...eventScenarios];
+
+/** They list and purge what others have made, so they run one after the other, after the rest. */
+export const exclusive: readonly Scenario[] = [...apiScenarios, ...clientScenarios];
+
+export const scenarios: readonly Scenario[] = [...independent, ...exclusive];

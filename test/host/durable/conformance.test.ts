@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { startAzurite } from "../../../local/azurite.ts";
 import { createMemoryStore, createTableStore } from "../../../local/host/durable/index.ts";
 import { createApi } from "../conformance/api.ts";
-import type { Api } from "../conformance/api.ts";
-import { scenarios } from "../conformance/scenarios.ts";
+import type { Api, Scenario } from "../conformance/api.ts";
+import { exclusive, independent } from "../conformance/scenarios.ts";
 import { serve } from "./serve.ts";
 
 const clock = { now: () => Date.now() };
@@ -47,7 +47,8 @@ describe.each(hosts)("%s", (_, host) => {
     running = await host();
   });
   afterAll(() => running.stop());
-  for (const { name, only, run } of scenarios) {
+  const one = ({ name, only, run }: Scenario) =>
     it.skipIf(real !== undefined && only === "stand-in")(name, () => run(running.api));
-  }
+  describe.concurrent("code and events", () => independent.forEach(one));
+  describe("management API and client", () => exclusive.forEach(one));
 });

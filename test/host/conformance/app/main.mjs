@@ -137,7 +137,7 @@ orchestration("timer", function* (context) {
 });
 
 orchestration("openTimer", function* (context) {
-  const timer = context.df.createTimer(seconds(context, 1.5));
+  const timer = context.df.createTimer(seconds(context, 3));
   yield context.df.Task.any([timer, context.df.callActivity("nothing")]);
   if (context.df.getInput() === "cancel") timer.cancel();
   return "returned";
@@ -305,6 +305,47 @@ df.app.activity("slowFail", {
   handler: async () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     throw new Error("slow failure");
+  },
+});
+
+/**
+ * Runs a program: a list of steps, each `{act}`, `{retry, fails, attempts}`, `{timer}`, `{event}`, `{sub}`, `{all}` or
+ * `{any}`. It returns what each gave, so that an answer that met the wrong task shows.
+ */
+orchestration("program", function* (context) {
+  const out = [];
+  for (const step of context.df.getInput()) {
+    try {
+      const result = yield taskOf(context, step);
+      // Which of several was first is a matter of luck.
+      out.push("any" in step ? "any" : (result ?? null));
+    } catch (error) {
+      out.push(`failed: ${error.message.split("\n")[0].trim()}`);
+    }
+  }
+  return out;
+});
+
+function taskOf(context, step) {
+  if ("act" in step) return context.df.callActivity("labelled", { label: step.act });
+  if ("retry" in step) {
+    const input = { label: step.retry, fails: step.fails };
+    return context.df.callActivityWithRetry("labelled", retry(step.attempts, 1000), input);
+  }
+  if ("timer" in step) return context.df.createTimer(seconds(context, step.timer));
+  if ("event" in step) return context.df.waitForExternalEvent(step.event);
+  if ("sub" in step) return context.df.callSubOrchestrator("program", step.sub);
+  const tasks = (step.all ?? step.any).map((one) => taskOf(context, one));
+  return step.all ? context.df.Task.all(tasks) : context.df.Task.any(tasks);
+}
+
+df.app.activity("labelled", {
+  handler: ({ label, fails = 0 }, { triggerMetadata }) => {
+    const key = `${triggerMetadata?.instanceId}/${label}`;
+    const attempt = (attempts.get(key) ?? 0) + 1;
+    attempts.set(key, attempt);
+    if (attempt <= fails) throw new Error(`${label} attempt ${attempt}`);
+    return label;
   },
 });
 
