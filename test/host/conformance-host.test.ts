@@ -1,9 +1,10 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startAzurite } from "../../local/azurite.ts";
 import type { Azurite } from "../../local/azurite.ts";
 import { createApi } from "./conformance/api.ts";
-import { scenarios } from "./conformance/scenarios.ts";
+import { exclusive, independent } from "./conformance/scenarios.ts";
+import type { Scenario } from "./conformance/scenarios.ts";
 import { startHostProcess, temporaryFolder } from "./harness.ts";
 import type { HostProcess } from "./harness.ts";
 
@@ -26,8 +27,11 @@ afterAll(async () => {
 });
 
 // The whole host as `npm start` runs it: a process of its own, keys asked for, storage in Azurite.
-describe("the host in its own process conforms:", () => {
-  for (const { name, run } of scenarios) {
-    it(name, () => run(createApi(host.url, host.keys.system.durabletask_extension)));
-  }
+describe("the host in its own process", () => {
+  const named = (list: readonly Scenario[]) => list.map((scenario) => [scenario.name, scenario] as const);
+  const conforms = async (_: string, { run }: Scenario) => {
+    await expect(run(createApi(host.url, host.keys.system.durabletask_extension))).resolves.toBeUndefined();
+  };
+  test.concurrent.each(named(independent))("%s", conforms);
+  test.each(named(exclusive))("%s", conforms);
 });
