@@ -126,6 +126,8 @@ async function makeDatabase(client: Client, database: string, owner: string): Pr
 
 async function makeTable(server: Server, database: string, owner: string): Promise<void> {
   await asSuperuser(server, database, async (client) => {
+    const known = await client.query<{ found: boolean }>("SELECT to_regclass('app.orders') IS NOT NULL AS found");
+    if (known.rows[0]?.found) return;
     await client.query(`SET ROLE ${client.escapeIdentifier(owner)}`);
     await client.query("CREATE SCHEMA IF NOT EXISTS app");
     await client.query("CREATE TABLE IF NOT EXISTS app.orders (id int PRIMARY KEY, item text NOT NULL)");

@@ -1,12 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Client } from "pg";
+import { Client, escapeIdentifier } from "pg";
 import { asSuperuser, seedAlternating, seedInPlace } from "../../local/targets/postgres-seed.ts";
 import type { Login } from "../../local/targets/postgres-seed.ts";
 import { startPostgres } from "../../local/targets/postgres.ts";
 import type { PostgresOptions, PostgresServer } from "../../local/targets/postgres.ts";
-import { postgresAlternating, postgresInPlace } from "../../rotators/postgres.ts";
 import type { AlternatingTarget, InPlaceTarget } from "../../rotators/shared/postgres/target.ts";
 import { alternatingTarget, inPlaceTarget } from "../../rotators/shared/postgres/target.ts";
 import type { Ports } from "../../src/rotator.ts";
@@ -56,7 +55,7 @@ function watch(server: PostgresServer, database: string, roles: readonly string[
     },
     async changes() {
       const log = (await written()).slice(begin);
-      return roles.reduce((sum, role) => sum + log.split(`ALTER ROLE "${role}"`).length - 1, 0);
+      return roles.reduce((sum, role) => sum + log.split(`ALTER ROLE ${escapeIdentifier(role)}`).length - 1, 0);
     },
     async use(credential: { id: string; material: unknown }) {
       const client = new Client({
@@ -98,7 +97,6 @@ export async function alternatingLab(
 export async function alternatingHarness(): Promise<Harness<AlternatingTarget>> {
   const server = await freshServer();
   return {
-    rotator: postgresAlternating,
     stop: server.stop,
     lab: async (edgeTo) => await alternatingLab(server, edgeTo),
   };
@@ -108,11 +106,12 @@ export async function alternatingHarness(): Promise<Harness<AlternatingTarget>> 
 export async function inPlaceHarness({ self }: { readonly self: boolean }): Promise<Harness<InPlaceTarget>> {
   const server = await freshServer();
   return {
-    rotator: postgresInPlace,
     stop: server.stop,
+    // A role that changes itself may leave no mark in the server, and a restore brings back what a late set waits for.
+    ...(self ? { leaseOnly: ["set after its restore"] } : {}),
     async lab(edgeTo) {
       const role = `svc-${(count += 1)}`;
-      const seed = await seedInPlace(server, { database: role, role, admin: `${role}-admin` });
+      const seed = await seedInPlace(server, { database: "shop", role, admin: `${role}-admin` });
       // What a role becomes at login must not keep it from changing itself.
       if (self) {
         await asSuperuser(server, "postgres", async (client) => {
@@ -122,11 +121,11 @@ export async function inPlaceHarness({ self }: { readonly self: boolean }): Prom
       }
       const edge = await edgeTo(server.port);
       const target = inPlaceTarget.parse({
-        ...{ host: server.host, port: edge.port, database: role, tls: { mode: "disable" }, role },
+        ...{ host: server.host, port: edge.port, database: "shop", tls: { mode: "disable" }, role },
         ...(self ? {} : { admin: { user: seed.admin.user, secret: adminSecret } }),
       });
       const current = { id: role, material: seed.role.password };
-      return { target, ports: portsWith(seed.admin), current, ...watch(server, role, [role], edge) };
+      return { target, ports: portsWith(seed.admin), current, ...watch(server, "shop", [role], edge) };
     },
   };
 }

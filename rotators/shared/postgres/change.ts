@@ -23,8 +23,8 @@ export interface Change {
 }
 
 // A holder of the lock that freezes is ended by the server before the next one gives up waiting.
-const idleLimit = "6s";
-const lockLimit = "10s";
+const idleLimit = "4s";
+const lockLimit = "8s";
 
 const markPattern = /\n?\[pinion (\S+) (set|suspended|resumed|revoked|restored)\]$/;
 

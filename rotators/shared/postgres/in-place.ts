@@ -30,7 +30,11 @@ export async function observeRole(step: S, current: Credential, negativeControl:
     current: { id: role },
     idle: { id: role },
     proofs: [...proofs, ...seen.proofs],
-    facts: { serverVersion: String(seen.version), changedBy: step.target.admin?.user ?? role },
+    facts: {
+      serverVersion: String(seen.version),
+      changedBy: step.target.admin?.user ?? role,
+      lateCopies: step.target.admin ? "told by a mark" : "held off by the lease",
+    },
   };
 }
 

@@ -1,0 +1,9 @@
+import { postgresInPlace } from "../../rotators/postgres.ts";
+import { testRotator } from "../contract/rotator.ts";
+import { inPlaceHarness } from "./postgres-harness.ts";
+
+testRotator(
+  "postgres, in-place by an administrator",
+  postgresInPlace,
+  async () => await inPlaceHarness({ self: false }),
+);
