@@ -21,8 +21,6 @@ export interface Collection<V extends VersionRecord> {
   readonly announce: (name: string, id: string, moment: Moment) => void;
   /** Grows with every change. */
   readonly revision: () => number;
-  /** The order of the next version. */
-  readonly nextOrder: () => number;
   /** Removes what has been deleted for the whole retention. */
   readonly purgeDue: (now: number) => void;
   readonly replay: (record: ObjectRecord<V>) => void;
@@ -36,7 +34,6 @@ export function createCollection<V extends VersionRecord>(
 ): Collection<V> {
   const objects = new Map<string, VaultObject<V>>();
   let sorted: string[] | undefined;
-  let order = 0;
   let nextPurge = Infinity;
   let revision = 0;
 
@@ -45,7 +42,6 @@ export function createCollection<V extends VersionRecord>(
     const key = object.name.toLowerCase();
     if (!objects.has(key)) sorted = undefined;
     objects.set(key, object);
-    order = Math.max(order, latest(object).order);
     if (object.deleted) nextPurge = Math.min(nextPurge, object.deleted.purgeAt);
   };
   const drop = (name: string) => {
@@ -65,7 +61,6 @@ export function createCollection<V extends VersionRecord>(
   return {
     find,
     names: () => (sorted ??= [...objects.keys()].sort()),
-    nextOrder: () => order + 1,
     revision: () => revision,
     write,
     remove,
@@ -103,7 +98,7 @@ export function createCollection<V extends VersionRecord>(
 
 const stateOf = ({ deleted, settledAt }: VaultObject<unknown>) => ({ deleted, settledAt });
 
-/** The newest version: the one with the greatest order. */
+/** The newest version: the last one made. */
 export function latest<V>(object: VaultObject<V>): V {
   return object.versions.at(-1)!;
 }

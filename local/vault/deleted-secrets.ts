@@ -85,12 +85,7 @@ function restore(call: Call): Reply {
   const before = vault.secrets.find(kept.name);
   refuseTaken(before, now);
   if (before) throw conflict(`Secret ${before.name} already exists in this key vault; it cannot be restored over.`);
-  const order = vault.secrets.nextOrder();
-  const versions = kept.versions.map((version, index): SecretVersion => ({
-    ...version,
-    order: order + index,
-    announced: ["NewVersionCreated"],
-  }));
+  const versions = kept.versions.map((one): SecretVersion => ({ ...one, announced: ["NewVersionCreated"] }));
   const secret: Secret = { name: kept.name, versions };
   vault.secrets.write(secret, versions);
   return { status: 200, body: bundle(vault, secret, latest(secret)) };

@@ -84,11 +84,10 @@ export function createEvents({ clock, subscribedSince, onEvent, tickMs }: EventO
     source.nextAt = Infinity;
     for (const object of objects(source)) {
       const newest = latest(object);
-      if (newest.created < since || object.deleted) continue;
-      if (lifeOf(object, now) !== "live") {
-        source.nextAt = Math.min(source.nextAt, object.settledAt ?? Infinity);
-        continue;
-      }
+      if (newest.created < since) continue;
+      const life = lifeOf(object, now);
+      if (life === "recovering") source.nextAt = Math.min(source.nextAt, object.settledAt ?? Infinity);
+      if (life !== "live") continue;
       for (const { moment, at } of ahead(newest)) {
         if (now >= at) give(source, object.name, newest, moment);
         else source.nextAt = Math.min(source.nextAt, at);

@@ -45,8 +45,6 @@ export type Moment = "NewVersionCreated" | "NearExpiry" | "Expired";
 export interface VersionRecord {
   /** 32 hex characters. */
   readonly id: string;
-  /** Grows with each version of a vault: versions made in the same millisecond keep their order. */
-  readonly order: number;
   /** Milliseconds; the wire has whole seconds. */
   readonly created: number;
   readonly updated: number;
@@ -64,7 +62,10 @@ export interface SecretVersion extends VersionRecord {
   readonly contentType?: string | undefined;
 }
 
-/** A named object with all its versions, oldest first, at least one. Never changed in place. */
+/**
+ * A named object with all its versions, at least one. Never changed in place. Versions stand in the order of their making,
+ * so that those of the same millisecond keep it.
+ */
 export interface VaultObject<V> {
   /** In the spelling of its first write. */
   readonly name: string;

@@ -27,7 +27,6 @@ function set(call: Call): Reply {
   refuseTaken(before, now);
   const version: SecretVersion = {
     id: randomBytes(16).toString("hex"),
-    order: vault.secrets.nextOrder(),
     created: now,
     updated: now,
     enabled: true,
