@@ -29,9 +29,11 @@ afterAll(async () => {
 // The whole host as `npm start` runs it: a process of its own, keys asked for, storage in Azurite.
 describe("the host in its own process", () => {
   const named = (list: readonly Scenario[]) => list.map((scenario) => [scenario.name, scenario] as const);
-  const conforms = async (_: string, { run }: Scenario) => {
-    await expect(run(createApi(host.url, host.keys.system.durabletask_extension))).resolves.toBeUndefined();
-  };
-  test.concurrent.each(named(independent))("%s", conforms);
-  test.each(named(exclusive))("%s", conforms);
+  const api = () => createApi(host.url, host.keys.system.durabletask_extension);
+  test.concurrent.each(named(independent))("%s", async (_, { run }) => {
+    await expect(run(api())).resolves.toBeUndefined();
+  });
+  test.each(named(exclusive))("%s", async (_, { run }) => {
+    await expect(run(api())).resolves.toBeUndefined();
+  });
 });
