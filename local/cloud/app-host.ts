@@ -91,7 +91,12 @@ export async function startAppHost(options: AppHostOptions): Promise<AppHost> {
     await ended;
   };
   return {
-    ...{ url, pid: child.pid ?? 0, key: keys.function, masterKey: keys.master, systemKeys: keys.system, ended },
+    url,
+    pid: child.pid ?? 0,
+    key: keys.function,
+    masterKey: keys.master,
+    systemKeys: keys.system,
+    ended,
     stop: () => end("SIGTERM"),
     kill: () => end("SIGKILL"),
   };

@@ -90,11 +90,16 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     "Azure",
     startAzure({
       ...options,
-      ...{ stateDir: join(dir, "azure"), clock, tls, tenantId },
+      stateDir: join(dir, "azure"),
+      clock,
+      tls,
+      tenantId,
       identities: [{ ...identities.app, systemAssigned: true }, identities.site],
       topics: [{ name: topicName, inputSchema: "CloudEventSchemaV1_0" }],
       subscriptions: options.vaults.map((vault) => ({
-        ...{ name: `${vault}-to-pinion`, topic: vault, schema: "EventGridSchema" },
+        name: `${vault}-to-pinion`,
+        topic: vault,
+        schema: "EventGridSchema",
         destination:
           options.webhook === undefined
             ? { type: "storageQueue", connectionString: azurite.connectionString, queue: eventsQueue }
@@ -115,7 +120,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const vaults: Vaults = await told(
     "vaults",
     startVaults({
-      ...{ clock, stateDir: join(dir, "vaults"), tls },
+      clock,
+      stateDir: join(dir, "vaults"),
+      tls,
       vaults: options.vaults.map((name) => ({ name, resourceId: vaultResourceId(name) })),
       authority: `https://login.windows.net/${tenantId}`,
       authorize: vaultAccess(azure),
@@ -126,7 +133,15 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   await prepareStorage(azurite.connectionString);
   const policyUrl = `${azurite.blobUrl}/pinion-policy/rotations.json`;
   return {
-    ...{ dir, clock, clockFile, tls, azurite, vaults, azure, postgres, policyUrl },
+    dir,
+    clock,
+    clockFile,
+    tls,
+    azurite,
+    vaults,
+    azure,
+    postgres,
+    policyUrl,
     secrets: (vault) => personsClient(azure, tls, vaultUrl(vaults, vault)),
     vaultUrl: (vault) => vaultUrl(vaults, vault),
     async putPolicy(policy) {

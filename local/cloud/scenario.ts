@@ -81,8 +81,13 @@ export function policyFor(cloud: Cloud, health: HealthUrls, timing: Timing) {
     format: { type: "json", username: "username", password: "password" },
   };
   const consumer = (site: string, setting: string) => ({
-    ...{ kind: "app-service", id: site, resourceId: siteResourceId(site), setting, reads: "pinned", lag: timing.lag },
-    ...(health[site] !== undefined && { health: { url: health[site], versionField: "version" } }),
+    kind: "app-service",
+    id: site,
+    resourceId: siteResourceId(site),
+    setting,
+    reads: "pinned",
+    lag: timing.lag,
+    ...(health[site] !== undefined && { health: { url: health[site] } }),
   });
   const admin = (name: string) => ({ user: `pinion_${name}`, secret: `${url}/secrets/pinion-${name}-admin` });
   return {
@@ -91,9 +96,12 @@ export function policyFor(cloud: Cloud, health: HealthUrls, timing: Timing) {
     vaults: { orders: { uri: url, resourceId: vaultResourceId(vault) } },
     objects: [
       {
-        ...{ id: "orders-db", name: "orders-db", ...common },
+        id: "orders-db",
+        name: "orders-db",
+        ...common,
         rotator: {
-          ...{ kind: "postgres", strategy: "alternating" },
+          kind: "postgres",
+          strategy: "alternating",
           target: {
             host,
             port,
@@ -107,9 +115,13 @@ export function policyFor(cloud: Cloud, health: HealthUrls, timing: Timing) {
         consumers: [consumer(ordersSite, "ORDERS_DB")],
       },
       {
-        ...{ id: "reports-db", name: "reports-db", ...common, acceptGap: true },
+        id: "reports-db",
+        name: "reports-db",
+        ...common,
+        acceptGap: true,
         rotator: {
-          ...{ kind: "postgres", strategy: "in-place" },
+          kind: "postgres",
+          strategy: "in-place",
           target: {
             host,
             port,

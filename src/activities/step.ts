@@ -77,7 +77,13 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
     const done = await definition.run({ deps, subject, state, commands: page.commands, signal, step }, input);
     signal.throwIfAborted();
     if (done.state !== undefined)
-      await patchState(deps, subject.key, input.rotationId, { ...done.state, step: name }, first ? undefined : page.state);
+      await patchState(
+        deps,
+        subject.key,
+        input.rotationId,
+        { ...done.state, step: name },
+        first ? undefined : page.state,
+      );
     if (done.event !== undefined) await announce(deps, subject, input.rotationId, name, done.event, signal);
     return { ok: true, result: done.result, proofs: done.proofs ?? [] };
   };

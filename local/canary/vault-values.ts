@@ -1,0 +1,37 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { loadKey, unseal } from "../vault/seal.ts";
+
+interface Line {
+  readonly versions?: readonly { readonly value?: string }[];
+}
+
+/** Every value that a vault of this state folder has ever held, disabled and deleted versions too. For the canary scan only. */
+export function valuesEverHeld(stateDir: string): readonly string[] {
+  const key = loadKey(stateDir);
+  const found = new Set<string>();
+  for (const file of readdirSync(stateDir).filter((name) => name.endsWith(".journal"))) {
+    for (const line of readFileSync(join(stateDir, file), "latin1")
+      .split("\n")
+      .filter((text) => text !== "")) {
+      const record = unseal(key, file, Buffer.from(line, "base64"));
+      if (record === undefined) continue;
+      for (const { value } of (JSON.parse(record) as Line).versions ?? []) if (value !== undefined) found.add(value);
+    }
+  }
+  return [...found];
+}
+
+/** The passwords in such values: a JSON value's `password`, or the whole value. */
+export function passwordsIn(values: readonly string[]): readonly string[] {
+  return [...new Set(values.map(passwordOf))];
+}
+
+function passwordOf(value: string): string {
+  try {
+    const { password } = JSON.parse(value) as { password?: unknown };
+    return typeof password === "string" ? password : value;
+  } catch {
+    return value;
+  }
+}
