@@ -20,8 +20,8 @@ export function findRotator(kind: string, strategy?: string): Rotator<unknown> {
   const known = rotators.filter((rotator) => rotator.kind === kind);
   const found = known.filter((rotator) => strategy === undefined || rotator.strategy === strategy);
   const [only] = found;
-  // Which target goes with which rotator is known to the parser only, so the type is widened in this one place.
-  if (only && found.length === 1) return only as unknown as Rotator<unknown>;
+  // Here the type of the target is lost: which one goes with which rotator is known to its schema only.
+  if (only && found.length === 1) return only;
   const kinds = [...new Set(rotators.map((rotator) => rotator.kind))].join(", ");
   const message =
     known.length === 0

@@ -186,6 +186,7 @@ export function testRotator<T>(name: string, rotator: Rotator<T>, start: () => P
       }
       await rotator.set(step, next, old);
       outputs.push(await rotator.validate(step, next, old));
+      expect(outputs.length).toBeGreaterThan(casesOf(rotator).length);
       const wrong = { ...old, material: "an-old-password-nobody-has" };
       outputs.push(await rotator.observe(step, wrong, { negativeControl: false }).catch((error: unknown) => error));
       expectAbsent([next, old, wrong], everything(outputs) + (await lab.written()));

@@ -11,9 +11,13 @@ test("finds a rotator by kind and strategy", () => {
 
 test("says what there is when it finds none", () => {
   const unknown = { code: "ROTATOR_UNKNOWN", class: "permanent" };
-  expect(() => findRotator("oracle")).toThrow(expect.objectContaining({ ...unknown, message: expect.stringContaining("postgres") }));
+  expect(() => findRotator("oracle")).toThrow(
+    expect.objectContaining({ ...unknown, message: expect.stringContaining("postgres") }),
+  );
   expect(() => findRotator("postgres", "dual")).toThrow(expect.objectContaining(unknown));
-  expect(() => findRotator("postgres")).toThrow(expect.objectContaining({ ...unknown, message: expect.stringContaining("in-place") }));
+  expect(() => findRotator("postgres")).toThrow(
+    expect.objectContaining({ ...unknown, message: expect.stringContaining("in-place") }),
+  );
 });
 
 test("no two rotators share kind and strategy", () => {

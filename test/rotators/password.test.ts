@@ -1,15 +1,18 @@
-import fc from "fast-check";
+import { assert, constantFrom, integer, pre, property, uniqueArray } from "fast-check";
 import { expect, test } from "vitest";
 import { generatePassword, urlSafeAlphabet } from "../../rotators/shared/password.ts";
 
-const letters = fc.uniqueArray(fc.constantFrom(...urlSafeAlphabet, "é", "😀", "'", "\\"), { minLength: 2, maxLength: 30 });
+const letters = uniqueArray(constantFrom(...Array.from(urlSafeAlphabet), "é", "😀", "'", "\\"), {
+  minLength: 2,
+  maxLength: 30,
+});
 
 test("has the length, keeps to the alphabet and leaves out what is excluded", () => {
-  fc.assert(
-    fc.property(letters, letters, fc.integer({ min: 1, max: 200 }), (alphabet, exclude, length) => {
+  assert(
+    property(letters, letters, integer({ min: 1, max: 200 }), (alphabet, exclude, length) => {
       const allowed = alphabet.filter((letter) => !exclude.includes(letter));
-      fc.pre(allowed.length >= 2);
-      const password = [...generatePassword({ length, alphabet: alphabet.join(""), exclude: exclude.join("") })];
+      pre(allowed.length >= 2);
+      const password = Array.from(generatePassword({ length, alphabet: alphabet.join(""), exclude: exclude.join("") }));
       expect(password).toHaveLength(length);
       expect(password.filter((letter) => !allowed.includes(letter))).toEqual([]);
     }),

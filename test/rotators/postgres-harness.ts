@@ -59,10 +59,15 @@ function watch(server: PostgresServer, database: string, roles: readonly string[
     },
     async use(credential: { id: string; material: unknown }) {
       const client = new Client({
-        ...{ host: server.host, port: server.port, database, user: credential.id },
+        host: server.host,
+        port: server.port,
+        database,
+        user: credential.id,
         password: String(credential.material),
         application_name: "orders-api",
       });
+      // The rotator may end this session.
+      client.on("error", () => {});
       await client.connect();
       return async () => {
         await client.end();
@@ -85,7 +90,11 @@ export async function alternatingLab(
   const seed = await seedAlternating(server, { database: "shop", owner: "shop_owner", roles, admin: `${name}_admin` });
   const edge = await edgeTo(server.port);
   const target = alternatingTarget.parse({
-    ...{ host: server.host, port: edge.port, database: "shop", tls: { mode: "disable" }, roles },
+    host: server.host,
+    port: edge.port,
+    database: "shop",
+    tls: { mode: "disable" },
+    roles,
     admin: { user: seed.admin.user, secret: adminSecret },
     probe: "SELECT item FROM app.orders WHERE id = 1",
     terminateSessions: true,
@@ -121,7 +130,11 @@ export async function inPlaceHarness({ self }: { readonly self: boolean }): Prom
       }
       const edge = await edgeTo(server.port);
       const target = inPlaceTarget.parse({
-        ...{ host: server.host, port: edge.port, database: "shop", tls: { mode: "disable" }, role },
+        host: server.host,
+        port: edge.port,
+        database: "shop",
+        tls: { mode: "disable" },
+        role,
         ...(self ? {} : { admin: { user: seed.admin.user, secret: adminSecret } }),
       });
       const current = { id: role, material: seed.role.password };

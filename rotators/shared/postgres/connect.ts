@@ -56,7 +56,11 @@ export async function session<R>(
   const { Client } = await import("pg");
   const socket = new Socket();
   const client = new Client({
-    ...{ host, port, user: login.user, password: login.password, database: target.database },
+    host,
+    port,
+    user: login.user,
+    password: login.password,
+    database: target.database,
     ssl: tlsOptions(target.tls),
     stream: () => socket,
     connectionTimeoutMillis: connectTimeout,

@@ -89,7 +89,7 @@ function stateFault(state: string, user: string, address: string): PinionError {
 }
 
 function isTlsCode(code: string | undefined): boolean {
-  return code !== undefined && /CERT|SELF_SIGNED|ERR_TLS|ERR_SSL|EPROTO/.test(code);
+  return code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|ERR_TLS|ERR_SSL|EPROTO/.test(code);
 }
 
 function facts(error: unknown): { sqlState?: string; routine?: string; code?: string; text: string } {

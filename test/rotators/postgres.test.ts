@@ -1,0 +1,393 @@
+import { chownSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { asSuperuser } from "../../local/targets/postgres-seed.ts";
+import type { PostgresServer } from "../../local/targets/postgres.ts";
+import { ensureTls } from "../../local/tls.ts";
+import { postgresAlternating as pair, postgresInPlace as single } from "../../rotators/postgres.ts";
+import type { AlternatingTarget } from "../../rotators/shared/postgres/target.ts";
+import type { Step } from "../../src/rotator.ts";
+import { startEdge } from "../contract/edge.ts";
+import type { Edge } from "../contract/edge.ts";
+import type { Lab } from "../contract/rotator.ts";
+import { adminSecret, alternatingLab, freshServer } from "./postgres-harness.ts";
+
+let server: PostgresServer;
+const edges: Edge[] = [];
+beforeAll(async () => {
+  server = await freshServer();
+});
+afterAll(async () => {
+  await Promise.all(edges.map((edge) => edge.close()));
+  await server.stop();
+});
+
+type PairLab = Lab<AlternatingTarget>;
+
+async function lab(): Promise<PairLab & { step: Step<AlternatingTarget>; roles: readonly [string, string] }> {
+  const made = await alternatingLab(server, async (port) => {
+    const edge = await startEdge(port);
+    edges.push(edge);
+    return edge;
+  });
+  return { ...made, step: stepFor(made, made.target), roles: made.target.roles };
+}
+
+function stepFor<T>({ ports }: Pick<PairLab, "ports">, target: T, rotationId = "r-0mi000001-aaaaaa"): Step<T> {
+  return { target, rotationId, ports, signal: new AbortController().signal };
+}
+
+/** Runs SQL as the superuser; `%I` in it stands for the quoted role. */
+async function sql(text: string, role = "", database = "shop"): Promise<void> {
+  await asSuperuser(server, database, async (client) => {
+    await client.query(text.replaceAll("%I", client.escapeIdentifier(role)));
+  });
+}
+
+async function comment(role: string): Promise<string | null> {
+  return await asSuperuser(server, "shop", async (client) => {
+    const text = "SELECT shobj_description(oid, 'pg_authid') AS comment FROM pg_roles WHERE rolname = $1";
+    return (await client.query<{ comment: string | null }>(text, [role])).rows[0]?.comment ?? null;
+  });
+}
+
+const look = async ({ step, current }: Awaited<ReturnType<typeof lab>>) =>
+  await pair.observe(step, current, { negativeControl: true });
+
+describe("preflight of a pair", () => {
+  test("finds the slot of a value that carries no user name", async () => {
+    const { step, current, roles } = await lab();
+    const seen = await pair.observe(step, { ...current, id: "" }, { negativeControl: false });
+    expect(seen).toMatchObject({ current: { id: roles[0] }, idle: { id: roles[1] } });
+  });
+
+  test("refuses an unclear slot: both roles, neither, the wrong one, a stranger", async () => {
+    const { step, current, roles } = await lab();
+    const unclear = { code: "SLOT_UNCLEAR", class: "permanent" };
+    const observe = async (id: string, material = current.material) =>
+      await pair.observe(step, { id, material }, { negativeControl: false });
+    await expect(observe("", "neither-opens")).rejects.toMatchObject(unclear);
+    await expect(observe("stranger")).rejects.toMatchObject(unclear);
+    await expect(observe(roles[1])).rejects.toMatchObject(unclear);
+    await pair.set(step, { id: roles[1], material: current.material }, current);
+    await expect(observe("")).rejects.toMatchObject(unclear);
+  });
+
+  test.each([
+    ["a direct grant", "GRANT SELECT ON app.orders TO %I", "SELECT on relation app.orders"],
+    ["a column grant", "GRANT UPDATE (item) ON app.orders TO %I", "UPDATE on column app.orders.item"],
+    ["a membership", "GRANT pg_read_all_data TO %I", "membership in pg_read_all_data"],
+    ["a membership's option", "GRANT shop_owner TO %I WITH INHERIT FALSE", "membership in shop_owner"],
+    ["an attribute", "ALTER ROLE %I CREATEDB", "attribute rolcreatedb"],
+    ["a setting", "ALTER ROLE %I SET app.token = 'do-not-show'", "setting app.token"],
+    ["ownership", "CREATE SCHEMA AUTHORIZATION %I", "ownership of schema"],
+    [
+      "a default privilege",
+      "ALTER DEFAULT PRIVILEGES FOR ROLE %I GRANT SELECT ON TABLES TO PUBLIC",
+      "default privilege SELECT",
+    ],
+  ])("refuses roles that differ in %s", async (_, statement, label) => {
+    const at = await lab();
+    await sql(statement, at.roles[0]);
+    const error = await look(at).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "PRIVILEGES_DIFFER", message: expect.stringContaining(label) });
+    expect((error as Error).message).not.toContain("do-not-show");
+    // Once the other has it too (or, for what only one can own, neither), they are alike.
+    if (label.startsWith("ownership")) await sql("DROP SCHEMA %I", at.roles[0]);
+    else await sql(statement, at.roles[1]);
+    await expect(look(at)).resolves.toMatchObject({ current: { id: at.roles[0] } });
+  });
+
+  test("sees differences that arise later when it validates", async () => {
+    const { step, current, roles } = await lab();
+    const next = { id: roles[1], material: "a-candidate-password-1" };
+    await pair.set(step, next, current);
+    await sql("GRANT SELECT ON app.orders TO %I", roles[0]);
+    const proofs = await pair.validate(step, next, current);
+    expect(proofs.filter(({ ok }) => !ok)).toEqual([
+      expect.objectContaining({ detail: expect.stringContaining("SELECT on relation app.orders") }),
+    ]);
+  });
+
+  test.each([
+    ["a wrong password", "ALTER ROLE %I PASSWORD 'other'", "ADMIN_LOGIN_FAILED"],
+    ["no CREATEROLE", "ALTER ROLE %I NOCREATEROLE", "TARGET_FORBIDDEN"],
+    ["no right to end sessions", "REVOKE pg_signal_backend FROM %I", "TARGET_FORBIDDEN"],
+  ])("refuses an administrator with %s", async (_, statement, code) => {
+    const at = await lab();
+    await sql(statement, at.target.admin.user);
+    await expect(look(at)).rejects.toMatchObject({ code, class: "permanent" });
+  });
+
+  test("refuses an administrator without ADMIN OPTION on one role, and so does the server", async () => {
+    const at = await lab();
+    const admin = `"${at.target.admin.user.replaceAll('"', '""')}"`;
+    await sql(`REVOKE ADMIN OPTION FOR %I FROM ${admin}`, at.roles[1]);
+    await expect(look(at)).rejects.toMatchObject({ code: "TARGET_FORBIDDEN" });
+    const next = { id: at.roles[1], material: "a-candidate-password-2" };
+    await expect(pair.set(at.step, next, at.current)).rejects.toMatchObject({ code: "TARGET_FORBIDDEN" });
+  });
+
+  test("a superuser may change both", async () => {
+    const { target, step, current } = await lab();
+    const admin = { user: server.superuser.user, secret: adminSecret };
+    const ports = { ...step.ports, secret: async () => server.superuser.password };
+    await expect(
+      pair.observe({ ...step, ports, target: { ...target, admin } }, current, { negativeControl: false }),
+    ).resolves.toBeDefined();
+  });
+
+  test.each([
+    ["is gone", "DROP ROLE %I", "TARGET_MISCONFIGURED"],
+    ["is past its VALID UNTIL", "ALTER ROLE %I VALID UNTIL '2001-01-01'", "TARGET_MISCONFIGURED"],
+  ])("refuses an idle role that %s", async (_, statement, code) => {
+    const at = await lab();
+    await sql(statement, at.roles[1]);
+    await expect(look(at)).rejects.toMatchObject({ code });
+  });
+
+  test("refuses an idle role that somebody uses, and takes one that may not log in", async () => {
+    const at = await lab();
+    const other = { id: at.roles[1], material: "somebody-has-this-one" };
+    await pair.set(stepFor(at, at.target, "r-0mi000000-aaaaaa"), other, at.current);
+    const end = await at.use(other);
+    await expect(look(at)).rejects.toMatchObject({ code: "NO_FREE_SLOT" });
+    await sql("ALTER ROLE %I NOLOGIN", at.roles[1]);
+    await expect(look(at)).resolves.toMatchObject({ facts: { idleCanLogin: "false", idleSessions: "1" } });
+    await end();
+  });
+
+  test.each([
+    ["azure.accepted_password_auth_method", "md5", "md5,scram-sha-256"],
+    ["credcheck.encrypted_password_allowed", "off", "on"],
+  ])("refuses a server whose %s rules verifiers out", async (setting, bad, good) => {
+    const at = await lab();
+    try {
+      await sql(`ALTER DATABASE shop SET ${setting} = '${bad}'`);
+      await expect(look(at)).rejects.toMatchObject({
+        code: "TARGET_MISCONFIGURED",
+        message: expect.stringContaining(setting),
+      });
+      await sql(`ALTER DATABASE shop SET ${setting} = '${good}'`);
+      await expect(look(at)).resolves.toBeDefined();
+    } finally {
+      await sql(`ALTER DATABASE shop RESET ${setting}`);
+    }
+  });
+
+  test("refuses a server that lets wrong passwords in", async () => {
+    const at = await lab();
+    const file = join(dirname(server.logFile), "data", "pg_hba.conf");
+    const rules = readFileSync(file, "utf8");
+    const name = `"${at.roles[0].replaceAll('"', '""')}"`;
+    try {
+      writeFileSync(file, `host all ${name} 127.0.0.1/32 trust\n${rules}`);
+      await sql("SELECT pg_reload_conf()");
+      await expect
+        .poll(async () => await look(at).catch((error: unknown) => error))
+        .toMatchObject({ code: "WRONG_PASSWORD_ACCEPTED" });
+      writeFileSync(file, `host all ${name} 127.0.0.1/32 reject\n${rules}`);
+      await sql("SELECT pg_reload_conf()");
+      // A line that keeps everybody out says nothing about the password.
+      await expect
+        .poll(async () => await pair.works(at.step, at.current).catch((error: unknown) => error))
+        .toMatchObject({ code: "TARGET_MISCONFIGURED" });
+    } finally {
+      writeFileSync(file, rules);
+      await sql("SELECT pg_reload_conf()");
+    }
+  });
+});
+
+describe("changes", () => {
+  test("never touches the current role", async () => {
+    const { step, current } = await lab();
+    await expect(pair.set(step, { ...current, material: "another-password" }, current)).rejects.toMatchObject({
+      code: "SLOT_UNCLEAR",
+    });
+    expect(await pair.works(step, current)).toBe(true);
+  });
+
+  test("sends a verifier, never the password, and keeps what people wrote in the comment", async () => {
+    const { step, current, roles, written } = await lab();
+    await sql("COMMENT ON ROLE %I IS 'Belongs to team \"Orders\"'", roles[1]);
+    const next = await pair.create(step, { current: { id: roles[0] }, idle: { id: roles[1] } });
+    expect(next.material).toMatch(/^[A-Za-z0-9]{40}$/);
+    await pair.set(step, next, current);
+    expect(await comment(roles[1])).toBe(`Belongs to team "Orders"\n[pinion ${step.rotationId} set]`);
+    await pair.revoke(step, next);
+    expect(await comment(roles[1])).toBe(`Belongs to team "Orders"\n[pinion ${step.rotationId} revoked]`);
+    const log = await written();
+    expect(log).toContain("LOGIN PASSWORD 'SCRAM-SHA-256$4096:");
+    expect(log.includes(next.material as string)).toBe(false);
+  });
+
+  test("suspending leaves open sessions, revoking ends them", async () => {
+    const { step, current, roles, use } = await lab();
+    await pair.set(step, { id: roles[1], material: "a-candidate-password-3" }, current);
+    const end = await use(current);
+    await pair.suspension?.suspend(step, current);
+    expect(await pair.works(step, current)).toBe(false);
+    expect(await pair.usage!(step, current)).toMatchObject({ active: 1, users: ["orders-api at 127.0.0.1"] });
+    await pair.revoke(step, current);
+    expect(await pair.usage!(step, current)).toMatchObject({ active: 0 });
+    await end();
+  });
+
+  test("after a revoke there is nothing to resume", async () => {
+    const { step, current, roles } = await lab();
+    await pair.set(step, { id: roles[1], material: "a-candidate-password-4" }, current);
+    await pair.revoke(step, current);
+    await expect(pair.suspension!.resume(step, current)).rejects.toMatchObject({ code: "ROLLBACK_IMPOSSIBLE" });
+  });
+
+  test("waits for the lock of another change, and says so when it does not come", { timeout: 20_000 }, async () => {
+    const { step, current, roles } = await lab();
+    await asSuperuser(server, "shop", async (client) => {
+      await client.query("SELECT pg_advisory_lock(hashtext('pinion:' || $1))", [roles[1]]);
+      await expect(pair.set(step, { id: roles[1], material: "a-candidate-password-5" }, current)).rejects.toMatchObject(
+        {
+          code: "LEASE_HELD",
+          class: "transient",
+        },
+      );
+    });
+  });
+
+  test("in-place stops when somebody else has changed the password", async () => {
+    const at = await lab();
+    const [role] = at.roles;
+    const { roles: _, terminateSessions: __, ...rest } = at.target;
+    const next = { id: role, material: "a-candidate-password-6" };
+    for (const target of [
+      { ...rest, role },
+      { ...rest, role, admin: undefined },
+    ]) {
+      await sql("ALTER ROLE %I PASSWORD 'changed by hand'", role);
+      const step = stepFor(at, single.target.parse(target));
+      await expect(single.set(step, next, at.current)).rejects.toMatchObject({
+        code: "OUT_OF_BAND_CHANGE",
+        class: "permanent",
+      });
+      expect(await single.works(step, { id: role, material: "changed by hand" })).toBe(true);
+    }
+  });
+});
+
+describe("logins", () => {
+  test("only a refused login counts as one", async () => {
+    const { step, current, roles, target } = await lab();
+    const works = async (changed: Partial<AlternatingTarget> = {}) =>
+      await pair.works({ ...step, target: { ...target, ...changed } }, current);
+    await sql("ALTER ROLE %I CONNECTION LIMIT 0", roles[0]);
+    await expect(works()).rejects.toMatchObject({ code: "TARGET_UNREACHABLE", class: "transient" });
+    await sql("ALTER ROLE %I CONNECTION LIMIT -1", roles[0]);
+    await expect(works({ database: "nowhere" })).rejects.toMatchObject({
+      code: "TARGET_MISCONFIGURED",
+      class: "permanent",
+    });
+    await expect(works({ host: "nowhere.invalid" })).rejects.toMatchObject({
+      code: "TARGET_UNREACHABLE",
+      class: "transient",
+    });
+    await expect(works({ tls: { mode: "require" } })).rejects.toMatchObject({
+      code: "TARGET_MISCONFIGURED",
+      class: "permanent",
+    });
+    await sql("ALTER ROLE %I NOLOGIN", roles[0]);
+    expect(await works()).toBe(false);
+  });
+
+  test("a probe that fails, writes, or is two statements is a failed proof without its text", async () => {
+    const { step, current, target } = await lab();
+    const probes = ["SELECT 'secret-value'::int", "DELETE FROM app.orders", "SELECT 1; COMMIT"];
+    for (const probe of probes) {
+      const proofs = await pair.validate({ ...step, target: { ...target, probe } }, current, current);
+      const failed = proofs.filter(({ ok }) => !ok);
+      expect(failed).toHaveLength(1);
+      expect(failed[0]?.detail).toMatch(/^SQLSTATE \w{5}$/);
+    }
+  });
+
+  test("verifies the server's certificate unless told not to", { timeout: 60_000 }, async () => {
+    const secure = await freshServer();
+    const dir = dirname(secure.logFile);
+    const tls = await ensureTls(join(dir, "tls"), { now: () => Date.now() });
+    const other = await ensureTls(join(dir, "other"), { now: () => Date.now() });
+    const { uid, gid } = statSync(join(dir, "data"));
+    for (const [name, pem] of [
+      ["server.crt", tls.cert],
+      ["server.key", tls.key],
+    ] as const) {
+      const file = join(dir, "data", name);
+      writeFileSync(file, pem, { mode: 0o600 });
+      chownSync(file, uid, gid);
+    }
+    await asSuperuser(secure, "postgres", async (client) => {
+      await client.query("ALTER SYSTEM SET ssl = on");
+      await client.query("SELECT pg_reload_conf()");
+    });
+    const at = await alternatingLab(secure, startEdge);
+    const works = async (mode: AlternatingTarget["tls"]) =>
+      await pair.works(stepFor(at, { ...at.target, tls: mode }), at.current).catch((error: unknown) => error);
+    await expect.poll(async () => await works({ mode: "require" })).toBe(true);
+    expect(await works({ mode: "verify-full", ca: tls.ca })).toBe(true);
+    expect(await works({ mode: "verify-full", ca: other.ca })).toMatchObject({
+      code: "TARGET_MISCONFIGURED",
+      class: "permanent",
+    });
+    expect(await works({ mode: "verify-full" })).toMatchObject({ code: "TARGET_MISCONFIGURED" });
+    const named = { ...at.target, host: "localhost", tls: { mode: "verify-full" as const, ca: tls.ca } };
+    expect(await pair.works(stepFor(at, named), at.current)).toBe(true);
+
+    // An Entra token is the administrator's password, asked for the scope of Azure's open source databases.
+    const scopes: string[] = [];
+    const token = async (scope: string) => {
+      scopes.push(scope);
+      return await at.ports.secret(adminSecret);
+    };
+    const entra = pair.target.parse({ ...named, admin: { user: at.target.admin.user, entra: true } });
+    const step = { ...stepFor(at, entra), ports: { ...at.ports, token, secret: async () => "unused" } };
+    await expect(pair.observe(step, at.current, { negativeControl: false })).resolves.toBeDefined();
+    expect(scopes).toEqual(["https://ossrdbms-aad.database.windows.net/.default"]);
+    await at.edge.close();
+    await secure.stop();
+  });
+});
+
+describe("targets", () => {
+  const good = {
+    host: "DB.example",
+    database: "shop",
+    roles: ["b", "a"],
+    admin: { user: "admin", secret: adminSecret },
+  };
+
+  test("have safe defaults and one account for what one change touches", () => {
+    const target = pair.target.parse(good);
+    expect(target).toMatchObject({
+      port: 5432,
+      tls: { mode: "verify-full" },
+      terminateSessions: false,
+      passwordLength: 40,
+    });
+    expect(pair.account(target)).toBe("postgres:db.example:5432:a+b");
+    expect(pair.account({ ...target, roles: ["a", "b"] })).toBe(pair.account(target));
+    expect(pair.account({ ...target, host: "pooler", port: 6432, adminHost: "db.EXAMPLE" })).toBe(pair.account(target));
+  });
+
+  test.each([
+    ["an unknown field", { surprise: 1 }],
+    ["one role twice", { roles: ["a", "a"] }],
+    ["three roles", { roles: ["a", "b", "c"] }],
+    ["a name longer than PostgreSQL keeps", { roles: ["a", "ü".repeat(32)] }],
+    ["a secret over plain HTTP", { admin: { user: "admin", secret: "http://vault.example/secrets/admin" } }],
+    ["two ways to log in", { admin: { user: "admin", secret: adminSecret, entra: true } }],
+    ["no administrator", { admin: undefined }],
+    ["a token without TLS", { admin: { user: "admin", entra: true }, tls: { mode: "disable" } }],
+    ["a short password", { passwordLength: 8 }],
+  ])("refuse %s", (_, change) => {
+    expect(pair.target.safeParse(good).success).toBe(true);
+    expect(pair.target.safeParse({ ...good, ...change }).success).toBe(false);
+  });
+});
