@@ -57,6 +57,7 @@ describe("a malformed value is SECRET_MALFORMED, and the error holds nothing of 
     [json, `{"username":"canary"}`, "no password"],
     [json, `{"username":"canary","password":7}`, "no password"],
     [json, `{"username":"canary","password":""}`, "no password"],
+    [json, `{"username":"u","password":{"v":"canary"}}`, "no password"],
     [json, `{"username":"u","password":"canary","password":"canary"}`, "twice"],
     [json, `{"username":"u","password":"canary","password":7}`, "twice"],
     [url, "canary", "not a URL"],
