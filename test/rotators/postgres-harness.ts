@@ -10,7 +10,8 @@ import type { AlternatingTarget, InPlaceTarget } from "../../rotators/shared/pos
 import { alternatingTarget, inPlaceTarget } from "../../rotators/shared/postgres/target.ts";
 import type { Ports } from "../../src/rotator.ts";
 import type { Edge } from "../contract/edge.ts";
-import type { Harness, Lab } from "../contract/rotator.ts";
+import type { Lab } from "../contract/rotator-cases.ts";
+import type { Harness } from "../contract/rotator.ts";
 
 /** A server in a folder of its own, gone with `stop`. */
 export async function freshServer(settings?: PostgresOptions["settings"]): Promise<PostgresServer> {
