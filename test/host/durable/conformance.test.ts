@@ -47,8 +47,17 @@ describe.each(hosts)("%s", (_, host) => {
     running = await host();
   });
   afterAll(() => running.stop());
-  const one = ({ name, only, run }: Scenario) =>
-    it.skipIf(real !== undefined && only === "stand-in")(name, () => run(running.api));
-  describe.concurrent("code and events", () => independent.forEach(one));
-  describe("management API and client", () => exclusive.forEach(one));
+  const skipped = ({ only }: Scenario) => real !== undefined && only === "stand-in";
+  describe.concurrent("code and events", () => {
+    it.for(independent)("$name", async (scenario, { skip, expect }) => {
+      skip(skipped(scenario));
+      await expect(scenario.run(running.api)).resolves.toBeUndefined();
+    });
+  });
+  describe("management API and client", () => {
+    it.for(exclusive)("$name", async (scenario, { skip, expect }) => {
+      skip(skipped(scenario));
+      await expect(scenario.run(running.api)).resolves.toBeUndefined();
+    });
+  });
 });

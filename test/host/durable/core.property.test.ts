@@ -100,7 +100,8 @@ async function play(program: Program, schedule: readonly Move[], tamper: (now: C
     const message: Message = { key: nextKey(), executionId, event: row };
     state = { ...state, inbox: [...state.inbox, message] };
   };
-  const answered = () => new Set(state.inbox.map((message) => answers(message.event)));
+  const answered = () =>
+    new Set(state.inbox.flatMap(({ executionId, event: row }) => (executionId === "x" ? [answers(row)] : [])));
   const open = () =>
     [...openWork(state.history).values()].filter(
       (row) => !answered().has(row.EventId) && !state.instance.cancelled.includes(row.EventId),
@@ -134,8 +135,15 @@ async function play(program: Program, schedule: readonly Move[], tamper: (now: C
     if (kind === "end" && work.length > 0) end(work[pick % work.length]!);
     else if (kind === "event") raise(pick % 2 ? "e" : "f");
     else if (kind === "duplicate" && said.length > 0) push(said[pick % said.length]!);
-    else if (kind === "foreign" && said.length > 0) push(said[pick % said.length]!, "another execution");
-    else if (kind === "suspend") {
+    else if (kind === "foreign" && work.length > 0) {
+      const id = work[pick % work.length]!.EventId;
+      const wrong = {
+        EventType: EventType.TaskCompleted,
+        TaskScheduledId: id,
+        Result: '"of another execution"',
+      } as const;
+      push(event(wrong, now), "another execution");
+    } else if (kind === "suspend") {
       push(event({ EventType: EventType.ExecutionSuspended, Reason: "" }, now), null);
       push(event({ EventType: EventType.ExecutionResumed, Reason: "" }, now), null);
     } else if (kind === "crash") {
@@ -165,8 +173,8 @@ describe("the core, whatever the order of things", () => {
     await fc.assert(
       fc.asyncProperty(programs, moves, async (program, schedule) => {
         const { state, asked } = await play(program, schedule);
-        expect(state.instance.status, state.instance.output ?? "").toBe("Completed");
-        expect(JSON.parse(state.instance.output!)).toEqual(resultOf(program));
+        const output = JSON.parse(state.instance.output!) as unknown;
+        expect({ status: state.instance.status, output }).toEqual({ status: "Completed", output: resultOf(program) });
         expect(asked).toEqual(asked.map((_, n) => n));
         const taken = state.history.map(answers).filter((id) => id !== undefined);
         expect(new Set(taken).size).toBe(taken.length);

@@ -123,7 +123,7 @@ describe("the engine, killed at its writes and started again", () => {
     await fc.assert(
       fc.asyncProperty(families, fc.array(death, { maxLength: 4 }), async (program, deaths) => {
         const { status, history, ids, ran } = await live(program, deaths);
-        expect(status, JSON.stringify(history("i"))).toMatchObject({
+        expect(status).toMatchObject({
           runtimeStatus: "Completed",
           output: resultOf(program),
         });

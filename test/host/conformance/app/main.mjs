@@ -341,7 +341,7 @@ function taskOf(context, step) {
 
 df.app.activity("labelled", {
   handler: ({ label, fails = 0 }, { triggerMetadata }) => {
-    const key = `${triggerMetadata?.instanceId}/${label}`;
+    const key = `${String(triggerMetadata?.instanceId)}/${label}`;
     const attempt = (attempts.get(key) ?? 0) + 1;
     attempts.set(key, attempt);
     if (attempt <= fails) throw new Error(`${label} attempt ${attempt}`);
