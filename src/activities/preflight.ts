@@ -1,5 +1,7 @@
 import { PinionError } from "../errors.ts";
+import type { PolicyConsumer } from "../policy.ts";
 import type { Credential, Observed, Proof } from "../rotator.ts";
+import type { Command } from "../store/types.ts";
 import type { LatestSecret } from "../vault/secrets.ts";
 import { ownTagCount, ownTagLimit, tags } from "../vault/tags.ts";
 import type { Plan } from "../workflow/steps.ts";
@@ -13,6 +15,8 @@ const skewLimit = 120_000;
 const versionLimit = 490;
 /** Seconds a consumer gets beyond its declared lag to be proven. */
 const uptakeMargin = 60;
+/** Seconds after which a restarted consumer surely answers itself. */
+const restartSeconds = 60;
 
 /**
  * Takes the object for its rotation, then looks at everything and changes nothing: that somebody with a record asked, that the
@@ -29,10 +33,10 @@ export const createPreflight = (deps: Deps) =>
       const { object, vault, rotator } = subject;
       const command = requireRecord(scene, input);
 
-      const state = await patchState(deps, subject.key, undefined, claim(scene, input.rotationId));
+      const state = await patchState(deps, subject.key, undefined, claim(scene, command));
       const newest = await vault.latest(object.name, scene.signal);
       if (newest.version !== command.version) return { result: { end: "stale" } };
-      const proofs: Proof[] = [...vaultProofs(newest, state.versionCount ?? 0, deps.now())];
+      const proofs: Proof[] = [...vaultProofs(newest, object.tags, state.versionCount ?? 0, deps.now())];
       demand(proofs, ({ name, detail }) => {
         const code = name.startsWith("clock") ? "CLOCK_SKEW" : "VAULT_VERSION_LIMIT";
         return new PinionError(
@@ -70,12 +74,16 @@ export const createPreflight = (deps: Deps) =>
     },
   });
 
-/** The start's command record; without one, or with one that was used up, whoever started this has no authority. */
+/**
+ * The start's command record; without one, or with one that was used up, whoever started this has no authority. Ids of an object's
+ * rotations rise, so a record that is older than the last one was used or passed over.
+ */
 function requireRecord({ state, commands, subject }: Scene, input: { rotationId: string; instanceId: string }) {
   const command = commands.find(({ verb, rotationId }) => verb === "start" && rotationId === input.rotationId);
+  const last = state.rotationId ?? "";
   const used =
-    state.rotationId === input.rotationId &&
-    !(state.phase === "running" && (state.step ?? "preflight") === "preflight");
+    input.rotationId < last ||
+    (input.rotationId === last && !(state.phase === "running" && (state.step ?? "preflight") === "preflight"));
   if (command === undefined || used || input.instanceId !== subject.key) {
     throw new PinionError(
       "COMMAND_MISSING",
@@ -85,28 +93,27 @@ function requireRecord({ state, commands, subject }: Scene, input: { rotationId:
   return command;
 }
 
-function claim({ state }: Scene, rotationId: string): StatePatch {
+function claim({ state }: Scene, { rotationId, version }: Command): StatePatch {
   const attempts = state.rotationId === rotationId ? state.attempts : state.attempts + 1;
-  const cleared = [
-    "step",
-    "sourceVersion",
-    "idleSince",
-    "outcome",
-    "code",
-    "message",
-    "endedAt",
-    "remembered",
-  ] as const;
+  const cleared = ["step", "idleSince", "outcome", "code", "message", "endedAt", "remembered"] as const;
   return {
     ...Object.fromEntries(cleared.map((name) => [name, undefined])),
     rotationId,
+    // From the first moment, so that a repeat of the request is known for one.
+    sourceVersion: version,
     phase: "running",
     attempts,
     pointOfNoReturn: false,
   };
 }
 
-function vaultProofs(newest: LatestSecret, versions: number, now: number): readonly Proof[] {
+function vaultProofs(
+  newest: LatestSecret,
+  policyTags: Readonly<Record<string, string>>,
+  versions: number,
+  now: number,
+): readonly Proof[] {
+  const ownTags = ownTagCount(newest.tags, policyTags);
   const skew = Math.abs(newest.at.getTime() - now);
   return [
     {
@@ -116,8 +123,8 @@ function vaultProofs(newest: LatestSecret, versions: number, now: number): reado
     },
     {
       name: "room for our tags",
-      ok: ownTagCount(newest.tags) <= ownTagLimit,
-      detail: `${ownTagCount(newest.tags)} of its own`,
+      ok: ownTags <= ownTagLimit,
+      detail: `${ownTags} of its own`,
     },
     { name: "room for more versions", ok: versions < versionLimit, detail: `${versions} versions` },
   ];
@@ -174,10 +181,16 @@ function planFor({ subject, step }: Scene, newest: LatestSecret, seen: Observed,
     graceSeconds: seconds(Math.max(object.grace, lag)),
     lagSeconds: seconds(lag),
     uptakeSeconds: seconds(lag) + uptakeMargin,
+    recheckSeconds: object.consumers.some(answersUnseen) ? Math.min(seconds(lag), restartSeconds) : 0,
     watchSeconds: seconds(object.suspend.watch),
     maxHoldSeconds: seconds(object.revoke.maxHold),
     consumers,
   };
+}
+
+/** A health answer without a version may still come from the instance that is being replaced. */
+function answersUnseen({ health }: PolicyConsumer): boolean {
+  return health !== undefined && health.versionField === undefined;
 }
 
 /** Only what may be in durable history, whatever else a rotator's object carries. */

@@ -18,14 +18,18 @@ export function nextTags(
   former: Readonly<Record<string, string>>,
   mine: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const kept = Object.entries(former).filter(([name]) => !ours.includes(name));
-  const room = limit - Object.keys(mine).length;
+  const kept = Object.entries(former).filter(([name]) => !ours.includes(name) && !(name in mine));
+  const room = Math.max(0, limit - Object.keys(mine).length);
   return { ...Object.fromEntries(kept.slice(0, room)), ...mine };
 }
 
 /** How many of an object's own tags fit beside ours; more must be refused before a rotation, never dropped during one. */
 export const ownTagLimit = limit - 3;
 
-export function ownTagCount(former: Readonly<Record<string, string>>): number {
-  return Object.keys(former).filter((name) => !ours.includes(name)).length;
+/** How many tags of its own the next version would have: those of the former version and those that the policy gives. */
+export function ownTagCount(
+  former: Readonly<Record<string, string>>,
+  policy: Readonly<Record<string, string>>,
+): number {
+  return Object.keys({ ...former, ...policy }).filter((name) => !ours.includes(name)).length;
 }
