@@ -41,6 +41,8 @@ export const createRepublish = (deps: Deps) =>
         proofs: [{ name: "the newest version carries the former credential", ok: true, detail: published.version }],
         state: {
           publishedVersion: published.version,
+          // It is no fresh credential: it is as due as the one it brings back.
+          publishedAt: undefined,
           versionCount: published.versions,
           superseded: [...state.superseded.filter((version) => version !== sourceVersion), forward.version].slice(-20),
         },

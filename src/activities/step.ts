@@ -92,7 +92,8 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
     const deadline = AbortSignal.timeout(deadlineSeconds * 1000);
     try {
       const subject = await findSubject(deps, input.objectId);
-      if (subject === undefined) throw gone(input.objectId);
+      if (subject === undefined)
+        throw first && !(await isKnown(deps, input.objectId)) ? forged() : gone(input.objectId);
       if (!leased) return await work(subject, input, deadline);
       const account = subject.rotator.account(subject.object.rotator.target);
       return await deps.withLease(account, () => work(subject, input, deadline));
@@ -173,6 +174,20 @@ function gone(objectId: string): PinionError {
       class: "transient",
     },
   );
+}
+
+/** Whether the policy knows an object, be it with faults; while it cannot be read, it may know any. */
+async function isKnown(deps: Deps, objectId: string): Promise<boolean> {
+  const { policy, faults } = await deps.policy();
+  return (
+    policy === undefined ||
+    [...policy.objects.map(({ id }) => id), ...faults.map(({ object }) => object)].includes(objectId)
+  );
+}
+
+/** Nobody's record can name an object that does not exist; waiting for it would keep a real one from being rotated. */
+function forged(): PinionError {
+  return new PinionError("COMMAND_MISSING", "This start names no object of the policy: nothing was changed.");
 }
 
 /** Where in the code an unexpected error arose, without its message, which may quote a value. */

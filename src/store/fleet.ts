@@ -20,7 +20,10 @@ export interface FleetLimits {
 
 /** Caps and breakers over all objects (design 3.6). */
 export interface Fleet {
-  /** Takes a place for a start. Asking again for the same object and rotation takes none. A person's start passes an open breaker. */
+  /**
+   * Takes a place for a start. An object that holds one keeps it, whichever of its rotations asks, and is not counted again: a repeat of
+   * a request must not use up the day. A person's start passes an open breaker.
+   */
   claim(request: {
     readonly object: string;
     readonly rotationId: string;
@@ -71,16 +74,15 @@ export function openFleet(table: TableClient): Fleet {
       await update((row) => {
         refusal = undefined;
         if (row.active[object] === rotationId) return undefined;
+        const active = { ...row.active, [object]: rotationId };
+        if (row.active[object] !== undefined) return { ...row, active };
         const day = at.slice(0, 10);
         const started = row.day === day ? row.started : 0;
-        const others = Object.keys(row.active).filter((name) => name !== object).length;
-        if (others >= limits.concurrent) refusal = "concurrent";
+        if (Object.keys(row.active).length >= limits.concurrent) refusal = "concurrent";
         else if (started >= limits.perDay) refusal = "daily";
         else if (!byPerson && breakers.some((name) => (row.failures[name] ?? 0) >= limits.breakerFailures))
           refusal = "breaker";
-        return refusal === undefined
-          ? { ...row, active: { ...row.active, [object]: rotationId }, day, started: started + 1 }
-          : undefined;
+        return refusal === undefined ? { ...row, active, day, started: started + 1 } : undefined;
       });
       return refusal;
     },

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { TableClient, TransactionAction } from "@azure/data-tables";
+import { odata, type TableClient, type TransactionAction } from "@azure/data-tables";
 import { PinionError } from "../errors.ts";
 import type { Command, ObjectState } from "./types.ts";
 import { storageError, statusOf } from "./storage.ts";
@@ -54,7 +54,8 @@ export function openRecords(table: TableClient): Records {
     read: (object, rotationId) =>
       run(async () => {
         const from = `cmd!${rotationId ?? "~"}!`;
-        const filter = `PartitionKey eq '${object}' and (RowKey eq '${stateRow}' or (RowKey ge '${from}' and RowKey lt '${from}~'))`;
+        // The rotation id may come from a forged start, so it is quoted.
+        const filter = odata`PartitionKey eq ${object} and (RowKey eq ${stateRow} or (RowKey ge ${from} and RowKey lt ${`${from}~`}))`;
         let state: Stored<ObjectState> = { value: emptyState, etag: "" };
         const commands: Command[] = [];
         for await (const row of table.listEntities<{ json: string }>({ queryOptions: { filter } })) {

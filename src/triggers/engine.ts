@@ -3,8 +3,8 @@ import { commandEvent, orchestration, type Start, type Status } from "../workflo
 
 /** What triggers need of the durable engine. Its management URLs never leave it. */
 export interface Engine {
-  /** Starts an object's orchestration; false when one is running already. */
-  start(instance: string, input: Start): Promise<boolean>;
+  /** Starts an object's orchestration, unless one is running already: then that one's rotation is named. */
+  start(instance: string, input: Start): Promise<{ readonly started: boolean; readonly rotationId: string }>;
   /** Wakes a waiting orchestration; it reads the command records for itself. */
   wake(instance: string): Promise<void>;
   /** The running rotation's status; undefined when none is running. */
@@ -14,19 +14,20 @@ export interface Engine {
 const alive = ["Running", "Pending", "Suspended", "ContinuedAsNew"];
 
 export function engineOf(client: DurableClient): Engine {
-  const status = async (instance: string) => {
-    const found = await client.getStatus(instance, { showInput: false }).catch(() => undefined);
+  const status = async (instance: string, showInput = false) => {
+    const found = await client.getStatus(instance, { showInput }).catch(() => undefined);
     return found !== undefined && alive.includes(found.runtimeStatus) ? found : undefined;
   };
   return {
     async start(instance, input) {
       try {
         await client.startNew(orchestration, { instanceId: instance, input });
-        return true;
+        return { started: true, rotationId: input.rotationId };
       } catch (error) {
         // The rejection says only that it was not started; whether one runs is asked.
-        if ((await status(instance)) !== undefined) return false;
-        throw error;
+        const running = await status(instance, true);
+        if (running === undefined) throw error;
+        return { started: false, rotationId: rotationOf(running.input) ?? input.rotationId };
       }
     },
     async wake(instance) {
@@ -45,4 +46,10 @@ export function engineOf(client: DurableClient): Engine {
       );
     },
   };
+}
+
+/** The rotation that an orchestration was started for. Whoever holds a system key chooses the input, so it is looked at. */
+function rotationOf(input: unknown): string | undefined {
+  const named = typeof input === "object" && input !== null && "rotationId" in input ? input.rotationId : undefined;
+  return typeof named === "string" && /^[a-z0-9-]{1,80}$/.test(named) ? named : undefined;
 }

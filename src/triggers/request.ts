@@ -22,9 +22,15 @@ export type StartReply =
   | { readonly kind: "started" | "running"; readonly rotationId: string }
   | { readonly kind: "ignored" | "refused"; readonly code: ErrorCode; readonly why: string };
 
-/** Rotation ids sort by time: a later rotation's mark in a target is told from an earlier one's. */
-export function newRotationId(now: number): string {
-  return `r-${now.toString(36).padStart(9, "0")}-${randomBytes(4).toString("hex")}`;
+/**
+ * Rotation ids of an object sort in the order of their making, even when a clock was behind: a later rotation's mark in a target is told
+ * from an earlier one's, and a record that is older than the object's last rotation was used or passed over.
+ */
+export function newRotationId(now: number, last?: string): string {
+  const after = Number.parseInt(/^r-([0-9a-z]{9})-/.exec(last ?? "")?.[1] ?? "0", 36);
+  return `r-${Math.max(now, after + 1)
+    .toString(36)
+    .padStart(9, "0")}-${randomBytes(4).toString("hex")}`;
 }
 
 /** The key under which an event and the sweep ask for the same attempt. */
@@ -92,7 +98,7 @@ async function startNow(
         breakerFailures: limits.breaker.failures,
       },
     });
-  const mine = newRotationId(deps.now());
+  const mine = newRotationId(deps.now(), state.value.rotationId);
   const refusal = await claim(mine);
   if (refusal !== undefined)
     return await remembered(deps, subject, state, version, {
@@ -113,18 +119,20 @@ async function startNow(
   };
   const { rotationId } = await deps.records.start(subject.key, request.key, wish);
   if (rotationId !== mine) {
-    const known = state.value.rotationId === rotationId && state.value.phase === "idle";
-    await deps.fleet.release(subject.key, mine);
-    if (known)
+    const last = state.value.rotationId ?? "";
+    if (rotationId < last || (rotationId === last && state.value.phase === "idle")) {
+      await deps.fleet.release(subject.key, mine);
       return {
         kind: "ignored",
         code: "VERSION_NOT_CURRENT",
         why: `This request was served by rotation ${rotationId}, which has ended.`,
       };
+    }
     await claim(rotationId);
   }
-  const started = await engine.start(subject.key, { objectId: subject.object.id, rotationId });
-  return { kind: started ? "started" : "running", rotationId };
+  const running = await engine.start(subject.key, { objectId: subject.object.id, rotationId });
+  if (running.rotationId !== rotationId) await claim(running.rotationId);
+  return { kind: running.started ? "started" : "running", rotationId: running.rotationId };
 }
 
 const refusals: Readonly<Record<FleetRefusal, string>> = {
@@ -153,7 +161,9 @@ function judge(
   }
   if (byPerson) return undefined;
   const age = state.publishedAt === undefined ? undefined : now() - Date.parse(state.publishedAt);
-  if (state.publishedVersion === version && age !== undefined && age < (object.validity - object.rotateBefore) / 2) {
+  const fresh = age !== undefined && age < (object.validity - object.rotateBefore) / 2;
+  // Unless a person wished for it while there was no room for another rotation.
+  if (state.publishedVersion === version && fresh && state.remembered?.version !== version) {
     return no(
       "ignored",
       "VERSION_NOT_CURRENT",

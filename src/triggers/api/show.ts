@@ -7,7 +7,9 @@ import { type ApiHandler, subjectOf } from "./route.ts";
 
 /** `GET /api/rotations`: every object of the policy with its state, and what is wrong with the rest. */
 export const list: ApiHandler = async ({ deps }) => {
-  const [{ policy, faults }, states] = await Promise.all([deps.policy(), deps.records.all()]);
+  // One after the other: the policy comes with the storage made ready.
+  const { policy, faults } = await deps.policy();
+  const states = await deps.records.all();
   const byKey = new Map(states.map(({ object, state }) => [object, state]));
   const objects = await Promise.all(
     (policy?.objects ?? []).map(async ({ id }) => {
@@ -34,10 +36,8 @@ function summary({ object, vaultName, rotator }: Subject, state: ObjectState, st
     kind: object.kind,
     name: object.name,
     mode: object.mode,
-    ...{
-      rotator: rotator.kind,
-      strategy: rotator.strategy,
-    },
+    rotator: rotator.kind,
+    strategy: rotator.strategy,
     ...rest,
     ...(status !== undefined && { status }),
   };
