@@ -87,7 +87,7 @@ export function policyFor(cloud: Cloud, health: HealthUrls, timing: Timing) {
     setting,
     reads: "pinned",
     lag: timing.lag,
-    ...(health[site] !== undefined && { health: { url: health[site] } }),
+    ...(health[site] !== undefined && { health: { url: health[site], versionField: "version" } }),
   });
   const admin = (name: string) => ({ user: `pinion_${name}`, secret: `${url}/secrets/pinion-${name}-admin` });
   return {

@@ -57,7 +57,7 @@ export async function readReferences(
 }
 
 const pollEvery = 250;
-const pollFor = 8_000;
+const pollFor = 3_000;
 
 /**
  * Proves every consumer on a version. Asks for a few seconds, since most have moved by then, before it gives the step back to the

@@ -16,5 +16,5 @@ export interface Progress {
 
 /** How long and how often a consumer is asked whether it has moved. */
 export function uptake(plan: Plan): RetryPolicy {
-  return { first: 2, factor: 1.5, most: 60, total: plan.uptakeSeconds };
+  return { first: 5, factor: 2, most: 120, total: plan.uptakeSeconds };
 }

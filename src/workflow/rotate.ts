@@ -61,6 +61,10 @@ function* moveForward(run: Run, progress: Progress): Flow<undefined> {
 
   yield* step(run, "cutover", { version: published.publishedVersion, consumers: plan.consumers });
   yield* step(run, "verify", { version: published.publishedVersion }, uptake(plan));
+  if (plan.recheckSeconds > 0) {
+    yield* waitUnlessTurned(run, plan.recheckSeconds, { step: "verify" });
+    yield* step(run, "verify", { version: published.publishedVersion }, uptake(plan));
+  }
   return undefined;
 }
 

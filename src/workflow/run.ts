@@ -58,7 +58,13 @@ function nowIso(context: OrchestrationContext): string {
 
 /** Shows where the rotation stands. Past steps are given as names: the whole timeline would outgrow the status. */
 export function say(run: Run, status: Omit<Status, "rotationId" | "since" | "timeline">): void {
-  const timeline = run.timeline.map(({ step, endedAt, fault }) => ({ step, endedAt, ok: fault === undefined }));
+  const timeline = run.timeline.map(({ step: name, startedAt, endedAt, proofs, fault }) => ({
+    step: name,
+    startedAt,
+    endedAt,
+    proofs: proofs.length,
+    ...withFault(fault),
+  }));
   run.context.df.setCustomStatus({
     rotationId: run.start.rotationId,
     since: nowIso(run.context),

@@ -30,6 +30,8 @@ export interface Plan {
   readonly lagSeconds: number;
   /** How long a consumer may take to be proven on a version. */
   readonly uptakeSeconds: number;
+  /** Until consumers that do not report their version are asked for their health again; 0 where all of them report it. */
+  readonly recheckSeconds: number;
   readonly watchSeconds: number;
   readonly maxHoldSeconds: number;
   readonly consumers: readonly Before[];
@@ -138,5 +140,12 @@ export interface Status {
   readonly until?: string;
   readonly fault?: Fault;
   readonly outcome?: Outcome;
-  readonly timeline: readonly { readonly step: string; readonly endedAt: string; readonly ok: boolean }[];
+  readonly timeline: readonly {
+    readonly step: StepName;
+    readonly startedAt: string;
+    readonly endedAt: string;
+    /** How many proofs held; the evidence has them in full. */
+    readonly proofs: number;
+    readonly fault?: Fault;
+  }[];
 }

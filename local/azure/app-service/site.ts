@@ -126,7 +126,13 @@ export function createSite(state: SiteState, ports: SitePorts): Site {
     ports.save(state);
     const settings = Object.entries(state.appSettings).map(([name, value]) => [name, values.get(name) ?? value]);
     running = true;
-    await ports.onStart(Object.fromEntries(settings));
+    // [U] The platform shows a site its references and their state in this variable; not confirmed in its documentation.
+    const shown = Object.entries(state.references).map(([name, { reference, status }]) => [
+      name,
+      { rawReference: reference, status },
+    ]);
+    const platform = { WEBSITE_KEYVAULT_REFERENCES: JSON.stringify(Object.fromEntries(shown)) };
+    await ports.onStart({ ...platform, ...Object.fromEntries(settings) });
   };
 
   return {
