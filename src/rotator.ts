@@ -35,6 +35,8 @@ export interface Ports {
 export interface Step<T> {
   readonly target: T;
   readonly rotationId: string;
+  /** Which suspension of this rotation it is, from 1: a hold lifts one and begins the next. One of an earlier round is a late copy. */
+  readonly round: number;
   readonly ports: Ports;
   readonly signal: AbortSignal;
 }

@@ -73,7 +73,9 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
       const patch = { phase: "rolling-back", idleSince: undefined } as const;
       state = await patchState(deps, subject.key, input.rotationId, patch, page.state);
     }
-    const step = { target: subject.object.rotator.target, rotationId: input.rotationId, ports: deps.ports, signal };
+    const { target } = subject.object.rotator;
+    const round = "round" in input ? input.round : 1;
+    const step = { target, rotationId: input.rotationId, round, ports: deps.ports, signal };
     const done = await definition.run({ deps, subject, state, commands: page.commands, signal, step }, input);
     signal.throwIfAborted();
     if (done.state !== undefined)

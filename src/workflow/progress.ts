@@ -10,8 +10,8 @@ export interface Progress {
   /** True from the moment a version of ours may be in the vault. */
   publishBegun: boolean;
   publishedVersion?: string;
-  /** True from the moment the old credential may be suspended. */
-  suspended: boolean;
+  /** The round in which the old credential may be suspended; absent when it is not. */
+  suspended: number | undefined;
 }
 
 /** How long and how often a consumer is asked whether it has moved. */

@@ -5,22 +5,23 @@ import type { Plan, Retirement } from "./steps.ts";
 
 /**
  * Suspend, watch, revoke and prove: the end of a credential. A gate that is shut lifts the suspension and holds the rotation, ever
- * longer, and never turns it back; after the policy's longest hold the credential is left alive and the last fault is returned. `onSuspend` is told
- * before anything is done, so that a rollback also lifts a suspension that failed half way.
+ * longer, and never turns it back; after the policy's longest hold the credential is left alive and the last fault is returned.
+ * `onSuspend` is told the round before anything is done, so that a rollback also lifts a suspension that failed half way.
  */
 export function* retire(
   run: Run,
   plan: Plan,
-  retirement: Retirement,
-  onSuspend: (suspended: boolean) => void,
+  given: Omit<Retirement, "round">,
+  onSuspend: (round: number | undefined) => void,
 ): Flow<Fault | undefined> {
   const since = run.context.df.currentUtcDateTime.getTime();
 
-  for (let attempt = 1; ; attempt++) {
+  for (let round = 1; ; round++) {
+    const retirement = { ...given, round };
     let suspended = false;
     try {
       if (plan.suspends) {
-        onSuspend(true);
+        onSuspend(round);
         for (;;) {
           const { waitSeconds } = yield* step(run, "suspend", retirement);
           if (waitSeconds === undefined) break;
@@ -34,12 +35,14 @@ export function* retire(
       return undefined;
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
-      if (suspended) yield* step(run, "resume", { old: retirement.old }, cleanup);
-      onSuspend(false);
+      // A suspend that failed on its way back may have been done.
+      if (plan.suspends && (suspended || error.fault.class !== "permanent"))
+        yield* evenIfItFails(step(run, "resume", { old: given.old, round }, cleanup));
+      onSuspend(undefined);
       const elapsed = (run.context.df.currentUtcDateTime.getTime() - since) / 1000;
-      const delay = elapsed < plan.maxHoldSeconds ? nextDelay(hold, attempt, elapsed) : undefined;
+      const delay = elapsed < plan.maxHoldSeconds ? nextDelay(hold, round, elapsed) : undefined;
       const escalate = delay === undefined || endsWithin(plan, run, delay);
-      if (attempt === 1 || escalate) yield* tell(run, error.fault, escalate);
+      if (round === 1 || escalate) yield* tell(run, error.fault, escalate);
       if (delay === undefined) return error.fault;
       yield* waitUnlessTurned(run, delay, { step: "held", fault: error.fault });
     }
@@ -55,9 +58,14 @@ function endsWithin(plan: Plan, run: Run, seconds: number): boolean {
 
 /** An alert that cannot be sent is not worth stopping for: the status shows the same. */
 function* tell(run: Run, fault: Fault, escalate: boolean): Flow<void> {
+  yield* evenIfItFails(step(run, "hold", { fault, escalate }));
+  run.timeline.pop();
+}
+
+/** Goes on after a step that could not be done: its fault is in the timeline, and a hold follows. */
+function* evenIfItFails(part: Flow<unknown>): Flow<void> {
   try {
-    yield* step(run, "hold", { fault, escalate });
-    run.timeline.pop();
+    yield* part;
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
   }

@@ -27,7 +27,7 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
   if ("end" in preflight.value) return yield* end(run, { outcome: preflight.value.end });
 
   const plan = preflight.value.plan;
-  const progress: Progress = { plan, setBegun: false, publishBegun: false, suspended: false };
+  const progress: Progress = { plan, setBegun: false, publishBegun: false, suspended: undefined };
 
   const forward = yield* attempt(() => moveForward(run, progress));
   const waited = forward.ok ? yield* attempt(() => graceAndRetire(run, progress)) : forward;
@@ -79,7 +79,7 @@ function* graceAndRetire(run: Run, progress: Progress): Flow<Fault | undefined> 
     keptVersion: publishedVersion,
     ...(plan.sourceAlias !== undefined && { oldAlias: plan.sourceAlias }),
   };
-  return yield* retire(run, plan, retirement, (suspended) => (progress.suspended = suspended));
+  return yield* retire(run, plan, retirement, (round) => (progress.suspended = round));
 }
 
 /** A part that ended: with its value, with a fault, or, without one, because a person asked to turn back. */

@@ -50,6 +50,8 @@ export interface Retirement {
   /** The version of the managed object that holds the old one's value. */
   readonly oldVersion: string;
   readonly keptVersion: string;
+  /** Counts the suspensions of this rotation from 1, so that a late copy of one is told from the next. */
+  readonly round: number;
   /** An earlier version that holds the same value as the old one, because the old one was a rollback to it. */
   readonly oldAlias?: string;
 }
@@ -81,7 +83,7 @@ export interface Steps {
   suspend: { input: Retirement; result: { waitSeconds?: number } };
   revoke: { input: Retirement & { suspended: boolean }; result: object };
   /** Lifts a suspension. */
-  resume: { input: { old: CredentialRef }; result: object };
+  resume: { input: { old: CredentialRef; round: number }; result: object };
   /** Proves that the current credential works, after putting its value back where the strategy is in place. */
   restore: { input: Candidate & { publishedVersion?: string }; result: object };
   /** Removes a candidate that was never published. */

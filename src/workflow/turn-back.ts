@@ -23,7 +23,8 @@ export function* turnBack(
   if (candidate === undefined) return done;
 
   try {
-    if (progress.suspended) yield* step(run, "resume", { old: plan.current }, cleanup);
+    if (progress.suspended !== undefined)
+      yield* step(run, "resume", { old: plan.current, round: progress.suspended }, cleanup);
     const { publishedVersion } = progress;
     const where = { ...candidate, ...(publishedVersion !== undefined && { publishedVersion }) };
     if (progress.setBegun) yield* step(run, "restore", where, cleanup);

@@ -47,7 +47,7 @@ export const ids = { first: "r-0mi000001-aaaaaa", second: "r-0mi000002-aaaaaa" }
 
 /** A step against a lab. */
 export function stepOf<T>(lab: Lab<T>, rotationId: string): Step<T> {
-  return { target: lab.target, rotationId, ports: lab.ports, signal: new AbortController().signal };
+  return { target: lab.target, rotationId, round: 1, ports: lab.ports, signal: new AbortController().signal };
 }
 
 /** What a rotator of this strategy must be able to do, as cases that every test of the contract goes through. */

@@ -33,9 +33,9 @@ describe("changes", () => {
     const next = await pair.create(step, { current: { id: roles[0] }, idle: { id: roles[1] } });
     expect(next.material).toMatch(/^[A-Za-z0-9]{40}$/);
     await pair.set(step, next, current);
-    expect(await comment(roles[1])).toBe(`Belongs to team "Orders"\n[pinion ${step.rotationId} set]`);
+    expect(await comment(roles[1])).toBe(`Belongs to team "Orders"\n[pinion ${step.rotationId} set 1]`);
     await pair.revoke(step, next);
-    expect(await comment(roles[1])).toBe(`Belongs to team "Orders"\n[pinion ${step.rotationId} revoked]`);
+    expect(await comment(roles[1])).toBe(`Belongs to team "Orders"\n[pinion ${step.rotationId} revoked 1]`);
     const log = await written();
     expect(log).toContain("LOGIN PASSWORD 'SCRAM-SHA-256$4096:");
     expect(log.includes(next.material as string)).toBe(false);
@@ -51,6 +51,18 @@ describe("changes", () => {
     await pair.revoke(step, current);
     expect(await pair.usage!(step, current)).toMatchObject({ active: 0 });
     await end();
+  });
+
+  test("a hold lifts a suspension and begins the next one; a late copy of the first changes nothing", async () => {
+    const { step, current } = await lab();
+    const second = { ...step, round: 2 };
+    await pair.suspension?.suspend(step, current);
+    await pair.suspension?.resume(step, current);
+    expect(await pair.works(step, current)).toBe(true);
+    await expect(pair.suspension?.suspend(step, current)).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await pair.works(step, current)).toBe(true);
+    await pair.suspension?.suspend(second, current);
+    expect(await pair.works(step, current)).toBe(false);
   });
 
   test("after a revoke there is nothing to resume", async () => {

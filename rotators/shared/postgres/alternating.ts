@@ -93,10 +93,10 @@ export async function setIdle(step: S, next: Credential, current: Credential): P
   return [{ name, ok: true, ...(changed ? {} : { detail: "it was there already" }) }];
 }
 
-/** NOLOGIN: no new login, open sessions stay. After a resume of the same rotation it is refused: that is a late copy. */
+/** NOLOGIN: no new login, open sessions stay. After a resume of the same round it is refused: that is a late copy. */
 export async function suspendRole(step: S, old: CredentialRef): Promise<Proof[]> {
-  await change(step, old.id, async ({ own, canLogin }) => {
-    if (own === "resumed") throw late(step, old.id);
+  await change(step, old.id, async ({ own, ownRound = 1, canLogin }) => {
+    if (own === "resumed" && ownRound >= step.round) throw late(step, old.id);
     if (own === "revoked" || (own === "suspended" && !canLogin)) return undefined;
     return { state: "suspended", alter: "NOLOGIN" };
   });

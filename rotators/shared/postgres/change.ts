@@ -6,6 +6,7 @@ import type { Step } from "../../../src/rotator.ts";
 export interface Mark {
   readonly rotationId: string;
   readonly state: "set" | "suspended" | "resumed" | "revoked" | "restored";
+  readonly round: number;
 }
 
 /** A role as it is while its lock is held. */
@@ -13,6 +14,8 @@ export interface RoleNow {
   readonly canLogin: boolean;
   /** What this very rotation did to the role last, if anything. */
   readonly own?: Mark["state"];
+  /** The round of that. */
+  readonly ownRound?: number;
 }
 
 /** A change to make: the rest of an `ALTER ROLE <name>` statement (absent: only the mark), and what to do in the same transaction. */
@@ -26,12 +29,13 @@ export interface Change {
 const idleLimit = "4s";
 const lockLimit = "8s";
 
-const markPattern = /\n?\[pinion (\S+) (set|suspended|resumed|revoked|restored)\]$/;
+const markPattern = /\n?\[pinion (\S+) (set|suspended|resumed|revoked|restored)(?: (\d+))?\]$/;
 
 /** The mark in a role's comment. */
 export function readMark(comment: string | null): Mark | undefined {
   const match = markPattern.exec(comment ?? "");
-  return match ? { rotationId: match[1]!, state: match[2] as Mark["state"] } : undefined;
+  if (!match) return undefined;
+  return { rotationId: match[1]!, state: match[2] as Mark["state"], round: Number(match[3] ?? 1) };
 }
 
 /**
@@ -73,15 +77,16 @@ export async function changeRole(
       `Rotation ${mark.rotationId} has changed ${role} since; ${step.rotationId} leaves it alone.`,
     );
   }
-  const own = mark?.rotationId === step.rotationId ? mark.state : undefined;
-  const change = await decide({ canLogin: row.rolcanlogin, ...(own === undefined ? {} : { own }) });
+  const own = mark?.rotationId === step.rotationId ? { own: mark.state, ownRound: mark.round } : {};
+  const change = await decide({ canLogin: row.rolcanlogin, ...own });
   step.signal.throwIfAborted();
   if (!change) {
     await client.query("ROLLBACK");
     return false;
   }
   const name = client.escapeIdentifier(role);
-  const comment = `${(row.comment ?? "").replace(markPattern, "")}\n[pinion ${step.rotationId} ${change.state}]`.trim();
+  const comment =
+    `${(row.comment ?? "").replace(markPattern, "")}\n[pinion ${step.rotationId} ${change.state} ${step.round}]`.trim();
   await client.query(
     [
       ...(change.alter === undefined ? [] : [`ALTER ROLE ${name} ${change.alter}`]),

@@ -1,0 +1,35 @@
+// npm run cloud [-- --dir <folder>]: the local cloud without the host. Writes local.settings.json, so that Core Tools' `func start`
+// or any Functions host can run dist/app against it.
+import { existsSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { appSettings } from "./cloud/app-host.ts";
+import { startCloud } from "./cloud/cloud.ts";
+import { writeEndpoints } from "./cloud/endpoints.ts";
+import { demoTiming, policyFor, seed, sites, vault } from "./cloud/scenario.ts";
+import { createProgress } from "./demo/progress.ts";
+
+const { values: args } = parseArgs({ options: { dir: { type: "string", default: ".pinion" } } });
+const dir = resolve(args.dir);
+const progress = createProgress("Starting the local cloud");
+const cloud = await startCloud({ dir, vaults: [vault], sites, progress: progress.step });
+const seeded = join(dir, "seeded");
+if (existsSync(seeded)) await cloud.putPolicy(policyFor(cloud, {}, demoTiming));
+else {
+  await cloud.putPolicy((await seed(cloud)).policy);
+  writeFileSync(seeded, "");
+}
+cloud.azure.appService.start();
+progress.end("The local cloud is up.\n");
+
+const settings = { IsEncrypted: false, Values: appSettings(cloud) };
+writeFileSync("local.settings.json", `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 });
+const { file } = writeEndpoints(cloud, undefined, {});
+console.log(`local.settings.json is written; every part's address is in ${file}.`);
+console.log(
+  `Start a host with the cloud's certificate authority, for instance:\n  NODE_EXTRA_CA_CERTS=${cloud.tls.caFile} func start`,
+);
+console.log("Ctrl+C stops the cloud.");
+await new Promise<void>((done) => void process.once("SIGINT", done).once("SIGTERM", done));
+await cloud.stop();
+process.exit(0);
