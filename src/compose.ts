@@ -70,7 +70,7 @@ function rotatorFacts({ rotators, find }: Registry): RotatorFacts {
     rotators.some((rotator) => rotator.kind === kind && rotator.strategy === strategy);
   return {
     targetSchema: (kind, strategy) => (has(kind, strategy) ? find(kind, strategy).target : undefined),
-    account: (kind, strategy, target) => find(kind, strategy).account(target),
+    account: (kind, strategy, target) => find(kind, strategy).accounts(target),
     known: rotators.map(({ kind, strategy }) => `${kind} (${strategy})`),
   };
 }

@@ -206,15 +206,6 @@ export const objectShape = {
     .prefault({}),
   pairedWith: z.array(label).default([]).describe("Other objects on the same account; each must name the other."),
   acceptGap: z.boolean().default(false).describe("Accepts that logins fail for a moment; in-place needs it."),
-  acceptIrreversible: z
-    .boolean()
-    .default(false)
-    .describe("Accepts a target that cannot take its former credential back."),
-  keepVersions: z
-    .int()
-    .min(2, { error: "a whole number of at least 2: the newest version and the one before it" })
-    .default(2)
-    .describe("The newest versions that tidying leaves alone; older ones are disabled."),
   tags: tagsSchema
     .refine((tags) => Object.keys(tags).length <= 10, { error: "at most 10 tags" })
     .default({})

@@ -75,6 +75,8 @@ interface Common<T> {
   readonly roles: readonly AzureRole[];
   /** The account that a value without a user name belongs to, where the target has only one. */
   soleAccount?(target: T): string;
+  /** Every account that a rotation may change. Two objects that share one must be declared a pair. */
+  accounts(target: T): readonly string[];
   /** The lease key: equal for everything that one change touches (both roles of a pair). */
   account(target: T): string;
   /**

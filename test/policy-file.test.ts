@@ -28,8 +28,6 @@ test("a sound policy has its defaults filled in, durations in milliseconds, and 
     consumers: [{ lag: 300_000, owner: "pinion" }],
     pairedWith: [],
     acceptGap: false,
-    acceptIrreversible: false,
-    keepVersions: 2,
     tags: {},
   });
   expect(policy?.objects[1]?.window).toEqual({ ...window, duration: 10_800_000 });

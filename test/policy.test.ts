@@ -66,7 +66,6 @@ const fieldFaults: readonly Case[] = [
   [{ validate: { successes: 1.5 } }, "validate.successes", "is 1.5", "a whole number"],
   [{ suspend: { watch: "10m" } }, "suspend.watch", `is "10m"`, /ISO 8601 duration/],
   [{ revoke: { maxHold: "PT0S" } }, "revoke.maxHold", `is "PT0S"`, "a duration longer than PT0S"],
-  [{ keepVersions: 1 }, "keepVersions", "is 1", /at least 2/],
   [
     { tags: { "Pinion-x": "1" } },
     `tags.Pinion-x`,

@@ -10,7 +10,7 @@ export const createCutover = (deps: Deps) =>
     name: "cutover",
     phases: ["running"],
     async run(scene, { version, consumers }) {
-      requireOpenWindow(scene.subject.object, new Date(deps.now()), undefined);
+      if (scene.subject.rotator.strategy !== "in-place") requireOpenWindow(scene);
       const before = new Map(consumers.map(({ id, text }) => [id, text]));
       for (const { kind, at } of boundConsumers(scene)) {
         const { text } = await kind.read(at);

@@ -13,9 +13,9 @@ export async function passGates(
   scene: Scene,
   { keptVersion, oldVersion }: Retirement,
 ): Promise<{ proofs: readonly Proof[]; newest: LatestSecret }> {
-  const { subject, signal, deps } = scene;
+  const { subject, signal } = scene;
   const { object, vault } = subject;
-  requireOpenWindow(object, new Date(deps.now()), undefined);
+  requireOpenWindow(scene);
 
   const newest = await vault.latest(object.name, signal);
   if (newest.version !== keptVersion) {

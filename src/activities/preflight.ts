@@ -9,7 +9,7 @@ import { readReferences } from "./consumers.ts";
 import { demand, toCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
 import { createStep, patchState, type Scene, type StatePatch } from "./step.ts";
-import { requireOpenWindow } from "./window.ts";
+import { checkWindow } from "./window.ts";
 
 const skewLimit = 120_000;
 const versionLimit = 490;
@@ -44,7 +44,7 @@ export const createPreflight = (deps: Deps) =>
           `${object.id}: ${name} does not hold (${detail ?? ""}): correct that before it is rotated.`,
         );
       });
-      requireOpenWindow(object, newest.at, newest.expiresOn);
+      checkWindow(object, newest.at, newest.expiresOn);
       if (rotator.strategy === "in-place" && !rotator.restorable) {
         throw new PinionError(
           "ROLLBACK_IMPOSSIBLE",
@@ -63,7 +63,11 @@ export const createPreflight = (deps: Deps) =>
         detail: `${consumers.length} consumers`,
       });
 
-      const done = { sourceVersion: newest.version, controlledFor: input.rotationId } as const;
+      const done = {
+        sourceVersion: newest.version,
+        expiresAt: newest.expiresOn?.toISOString(),
+        controlledFor: input.rotationId,
+      } as const;
       if (object.mode === "observe") return { result: { end: "observed" }, proofs, state: done };
       return {
         result: { plan: planFor(scene, newest, seen, consumers) },

@@ -14,7 +14,9 @@ export const createPublish = (deps: Deps) =>
     async run(scene, { stagedVersion, candidate, sourceVersion, rotationId }) {
       const { subject, signal, state } = scene;
       const { object, key, vault, staging } = subject;
-      requireOpenWindow(object, new Date(deps.now()), undefined);
+      // For readers of *latest* this is the cutover. In place the gap is open by now, and nothing may lengthen it.
+      const moves = object.consumers.some(({ reads }) => reads === "latest");
+      if (moves && subject.rotator.strategy !== "in-place") requireOpenWindow(scene);
       const render = async (): Promise<string> => {
         // Proven readable in the object's format before it is written.
         await stagedCredential(scene, stagedVersion, candidate);

@@ -13,7 +13,7 @@ export const createSet = (deps: Deps) =>
     async run(scene, { stagedVersion, candidate, sourceVersion, current }) {
       const { object, rotator } = scene.subject;
       // In place, this is the moment of the gap.
-      if (rotator.strategy === "in-place") requireOpenWindow(object, new Date(deps.now()), undefined);
+      if (rotator.strategy === "in-place") requireOpenWindow(scene);
       const next = await stagedCredential(scene, stagedVersion, candidate);
       const old = await credentialIn(scene, sourceVersion, current);
       const proofs = await rotator.set(scene.step, next, old);

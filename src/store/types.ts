@@ -12,6 +12,8 @@ export interface ObjectState {
   readonly rotationId?: string;
   readonly step?: string;
   readonly sourceVersion?: string;
+  /** When the source version expires. */
+  readonly expiresAt?: string;
   readonly publishedVersion?: string;
   readonly publishedAt?: string;
   /** Since when the old credential was seen idle without a break. */

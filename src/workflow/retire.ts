@@ -44,7 +44,7 @@ export function* retire(
       const escalate = delay === undefined || endsWithin(plan, run, delay);
       if (round === 1 || escalate) yield* tell(run, error.fault, escalate);
       if (delay === undefined) return error.fault;
-      yield* waitUnlessTurned(run, delay, { step: "held", fault: error.fault });
+      yield* waitUnlessTurned(run, delay, { step: "held", fault: error.fault }, "finish");
     }
   }
 }

@@ -72,7 +72,7 @@ function* moveForward(run: Run, progress: Progress): Flow<undefined> {
 function* graceAndRetire(run: Run, progress: Progress): Flow<Fault | undefined> {
   const { plan, candidate, publishedVersion } = progress;
   if (candidate === undefined || publishedVersion === undefined) return undefined;
-  yield* waitUnlessTurned(run, plan.graceSeconds, { step: "grace" });
+  yield* waitUnlessTurned(run, plan.graceSeconds, { step: "grace" }, "finish");
   const retirement = {
     old: plan.current,
     oldVersion: plan.sourceVersion,

@@ -1,6 +1,5 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import type { Fault } from "../errors.ts";
-import type { Verb } from "../store/types.ts";
 import { byClass, nextDelay, type RetryPolicy } from "./retry.ts";
 import {
   commandEvent,
@@ -123,33 +122,30 @@ function nextTry(fault: Fault, policy: RetryPolicy | undefined, attempt: number,
   return chosen && nextDelay(chosen, attempt, elapsed, fault);
 }
 
-/** Waits; throws {@link RollbackAsked} when that is commanded, unless the rotation is being undone already. */
-export function* waitUnlessTurned(run: Run, seconds: number, status: Pick<Status, "step" | "fault">): Flow<void> {
-  const heard = yield* wait(run, seconds, status);
-  if (heard === "rollback" && !run.turningBack) throw new RollbackAsked(`asked for during ${status.step}`);
-}
-
 /**
- * Waits, and listens: an event only wakes; what was really asked is read from the command records. Forged events change nothing.
+ * Waits, and listens: an event only wakes; what was really asked is read from the command records. Forged events change nothing. Throws
+ * {@link RollbackAsked} when that is commanded, unless the rotation is being undone already. Only a wait that may be `cut` ends at a
+ * finish: somebody may rely on the others, and a command of long ago is heard again at every waking.
  */
-export function* wait(
+export function* waitUnlessTurned(
   run: Run,
   seconds: number,
   status: Pick<Status, "step" | "fault">,
-): Flow<"elapsed" | Exclude<Verb, "start">> {
+  cut?: "finish",
+): Flow<void> {
   const until = at(run, seconds);
   while (run.context.df.currentUtcDateTime.getTime() < until.getTime()) {
     say(run, { ...status, until: until.toISOString() });
     const timer = run.context.df.createTimer(until);
     const woken = run.context.df.waitForExternalEvent(commandEvent);
     const winner = (yield run.context.df.Task.any([timer, woken])) as Task;
-    if (winner === timer) return "elapsed";
+    if (winner === timer) return;
     timer.cancel();
     const { heard } = yield* step(run, "hear", {});
     run.timeline.pop();
-    if (heard !== undefined) return heard;
+    if (heard === "rollback" && !run.turningBack) throw new RollbackAsked(`asked for during ${status.step}`);
+    if (heard !== undefined && heard === cut) return;
   }
-  return "elapsed";
 }
 
 function at(run: Run, seconds: number): Date {

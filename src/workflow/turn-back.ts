@@ -2,7 +2,7 @@ import type { Fault } from "../errors.ts";
 import { type Progress, uptake } from "./progress.ts";
 import { retire } from "./retire.ts";
 import { cleanup } from "./retry.ts";
-import { type Flow, type Run, step, StepFailed, wait, withFault } from "./run.ts";
+import { type Flow, type Run, step, StepFailed, waitUnlessTurned, withFault } from "./run.ts";
 import type { Ending } from "./steps.ts";
 
 /**
@@ -43,7 +43,7 @@ export function* turnBack(
       yield* step(run, "discard", candidate, cleanup);
       return done;
     }
-    yield* wait(run, plan.lagSeconds, { step: "lag" });
+    yield* waitUnlessTurned(run, plan.lagSeconds, { step: "lag" });
     const retirement = { old: candidate.candidate, oldVersion: candidateVersion, keptVersion: version };
     const kept = yield* retire(run, plan, retirement, () => undefined);
     return { outcome, ...withFault(fault ?? kept) };

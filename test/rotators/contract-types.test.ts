@@ -11,6 +11,7 @@ const common = {
   target,
   roles: [],
   account: ({ host }: { host: string }) => host,
+  accounts: ({ host }: { host: string }) => [host],
   observe: async () => ({ current: { id: "a" }, idle: { id: "b" }, proofs: [] }),
   create: async () => ({ id: "b", material: "value" }),
   validate: none,
