@@ -1,6 +1,6 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import type { Fault } from "../errors.ts";
-import { byClass, nextDelay, type RetryPolicy } from "./retry.ts";
+import { byClass, cleanup, nextDelay, type RetryPolicy } from "./retry.ts";
 import {
   commandEvent,
   type Reply,
@@ -39,11 +39,26 @@ export interface Run {
   readonly startedAt: string;
   /** True once the rotation is being undone: from then on a rollback command has nothing left to ask for. */
   turningBack: boolean;
+  /** False once no command can change anything any more: a wake-up then cuts no wait short. */
+  listens: boolean;
+  /** A finish was heard, perhaps before there was a grace to end. */
+  finishAsked: boolean;
+  /** Every wait for an event that has not come: the SDK gives the next event to the newest of them, even if its wait is long over. */
+  waiters: readonly Task[];
 }
 
 export function beginRun(context: OrchestrationContext): Run {
   const start = context.df.getInput<Start>();
-  return { context, start, timeline: [], startedAt: nowIso(context), turningBack: false };
+  return {
+    context,
+    start,
+    timeline: [],
+    startedAt: nowIso(context),
+    turningBack: false,
+    listens: true,
+    finishAsked: false,
+    waiters: [],
+  };
 }
 
 /** Seconds since 1970 by the history: the same on every replay. */
@@ -83,7 +98,8 @@ export function* step<S extends StepName>(
   policy?: RetryPolicy,
 ): Flow<Steps[S]["result"]> {
   const startedAt = nowIso(run.context);
-  const since = now(run);
+  let since = now(run);
+  let failures = 0;
   for (let attempt = 1; ; attempt++) {
     say(run, { step: name });
     const full = { ...input, ...run.start, turningBack: run.turningBack, instanceId: run.context.df.instanceId };
@@ -99,7 +115,9 @@ export function* step<S extends StepName>(
       return reply.result;
     }
     if ("interrupted" in reply) throw new RollbackAsked(`${name}: a rollback was asked for`);
-    const delay = nextTry(reply.fault, policy, attempt, now(run) - since);
+    const shut = reply.fault.code === "WINDOW_CLOSED";
+    failures = shut ? 0 : failures + 1;
+    const delay = nextTry(reply.fault, policy, failures, now(run) - since);
     if (delay === undefined) {
       const entry = { step: name, startedAt, endedAt: nowIso(run.context), attempts: attempt, proofs: reply.proofs };
       run.timeline.push({ ...entry, fault: reply.fault });
@@ -110,6 +128,8 @@ export function* step<S extends StepName>(
       say(run, { step: "retry", fault: reply.fault, until: at(run, delay).toISOString() });
       yield run.context.df.createTimer(at(run, delay));
     } else yield* waitUnlessTurned(run, delay, { step: "retry", fault: reply.fault });
+    // The time until a window opened is not time in which the step failed.
+    if (shut) since = now(run);
   }
 }
 
