@@ -4,6 +4,14 @@ import type { ErrorCode } from "../../../src/errors.ts";
 /** Whose login it is; decides which code a refused login gets. */
 export type Who = "admin" | "current" | "candidate" | "old" | "nobody";
 
+const advice: Record<Who, string> = {
+  admin: "correct the administrator's secret, or give the role that password",
+  current: "find out who changed it, and put the vault's value or the role right",
+  candidate: "look at the server's log for the reason",
+  old: "find out who changed it, and put the vault's value or the role right",
+  nobody: "check the role",
+};
+
 const loginCodes: Record<Who, ErrorCode> = {
   admin: "ADMIN_LOGIN_FAILED",
   current: "CURRENT_LOGIN_FAILED",
@@ -38,7 +46,7 @@ export function loginFault(error: unknown, { who, user, address }: Place): Pinio
     );
   }
   if (sqlState === "28P01" || sqlState === "28000") {
-    return new PinionError(loginCodes[who], `${address} refused the login of ${user} (${sqlState}).`);
+    return new PinionError(loginCodes[who], `${address} refused the login of ${user} (${sqlState}): ${advice[who]}.`);
   }
   return workFault(error, { who, user, address });
 }
@@ -56,7 +64,7 @@ export function workFault(error: unknown, { user, address }: Place): PinionError
   }
   return new PinionError(
     "TARGET_UNREACHABLE",
-    `${address} cannot be reached as ${user} (${code ?? "connection ended"}).`,
+    `${address} cannot be reached as ${user} (${code ?? "connection ended"}): check host, port and firewall, and that the server runs.`,
     {
       class: "transient",
       ...(code === undefined ? {} : { cause: error }),
