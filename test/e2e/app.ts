@@ -227,6 +227,8 @@ export async function everything({ cloud }: Bench): Promise<unknown> {
   const table = TableClient.fromConnectionString(cloud.azurite.connectionString, "PinionRecords", {
     allowInsecureConnection: true,
   });
+  // As the app does it: before the first request there is none.
+  await table.createTable();
   for await (const row of table.listEntities<{ json: string }>())
     records.push(`${row.partitionKey} ${row.rowKey} ${row.json}`);
   const changes = readFileSync(cloud.postgres.logFile, "utf8")
