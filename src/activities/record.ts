@@ -14,7 +14,7 @@ const eventOf: Readonly<Record<Outcome, string>> = {
   stale: "Stale",
 };
 
-/** The end of every rotation: evidence written once, the object's state, the fleet's places and breakers, the notification. */
+/** The end of every rotation: the dead versions disabled, evidence written once, the object's state, the fleet's places and breakers, the notification. */
 export const createRecord = (deps: Deps) =>
   createStep(deps, {
     name: "record",
@@ -23,8 +23,18 @@ export const createRecord = (deps: Deps) =>
     async run(scene, ending) {
       const { subject, state } = scene;
       const { outcome, fault, publishedVersion } = ending;
-      // A second copy: the first one got to its end.
-      if (state.phase === "idle") return { result: {} };
+      const event = {
+        name: eventOf[outcome],
+        data: {
+          outcome,
+          ...(fault && { code: fault.code, message: fault.message }),
+          ...(publishedVersion && { publishedVersion }),
+        },
+      };
+      // A second copy: the first one got to its end, or died before it told of it.
+      if (state.phase === "idle") return { result: {}, event };
+      for (const version of ending.retired ?? [])
+        await subject.vault.disable(subject.object.name, version, scene.signal);
       const evidence =
         outcome === "stale" ? undefined : await writeEvidence(deps.evidence, describe(scene, ending), scene.signal);
       await deps.fleet.release(subject.key, ending.rotationId);
@@ -34,14 +44,7 @@ export const createRecord = (deps: Deps) =>
       return {
         result: evidence === undefined ? {} : { evidence },
         state: { ...stateAfter(scene, state, ending), phase: "idle" },
-        event: {
-          name: eventOf[outcome],
-          data: {
-            outcome,
-            ...(fault && { code: fault.code, message: fault.message }),
-            ...(publishedVersion && { publishedVersion }),
-          },
-        },
+        event,
       };
     },
   });

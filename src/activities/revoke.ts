@@ -6,8 +6,8 @@ import { passGates } from "./gates.ts";
 import { createStep, type Scene } from "./step.ts";
 
 /**
- * The final kill, then the proof: the old one fails, the new one works. Only now is the old version disabled, since a disabled version
- * can prove and restore nothing. The point of no return is recorded before anything is done, against the state as it was read: a
+ * The final kill, then the proof: the old one fails, the new one works. The old version stays readable, so that a second run can prove
+ * the same; the last step disables it. The point of no return is recorded before anything is done, against the state as it was read: a
  * rollback command that came in meanwhile wins.
  */
 export const createRevoke = (deps: Deps) =>
@@ -16,8 +16,8 @@ export const createRevoke = (deps: Deps) =>
     leased: true,
     phases: ["grace", "retiring", "held", "rolling-back"],
     async run(scene, retirement) {
-      const { subject, step, signal, state } = scene;
-      const { object, vault, rotator } = subject;
+      const { subject, step, state } = scene;
+      const { object, rotator } = subject;
       const { proofs, newest } = await passGates(scene, retirement);
       const kept = toCredential(scene, newest.value);
       demand(
@@ -40,8 +40,6 @@ export const createRevoke = (deps: Deps) =>
             class: "transient",
           }),
       );
-      await vault.disable(object.name, retirement.oldVersion, signal);
-      if (retirement.oldAlias !== undefined) await vault.disable(object.name, retirement.oldAlias, signal);
       return {
         result: {},
         proofs: proven,

@@ -15,7 +15,7 @@ import {
   waitUnlessTurned,
   withFault,
 } from "./run.ts";
-import type { Candidate, Ending } from "./steps.ts";
+import type { Candidate, Ended, Ending } from "./steps.ts";
 import { turnBack } from "./turn-back.ts";
 
 /** The life of a rotation (design section 3), as a checklist. It branches on strategy and facts, never on kind. */
@@ -23,7 +23,10 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
   const run = beginRun(context);
 
   const preflight = yield* attempt(() => step(run, "preflight", {}));
-  if (!preflight.ok) return yield* end(run, { outcome: "refused", ...withFault(preflight.fault) });
+  if (!preflight.ok) {
+    // Without a fault a person called it off.
+    return yield* end(run, { outcome: preflight.fault ? "refused" : "rolled-back", ...withFault(preflight.fault) });
+  }
   if ("end" in preflight.value) return yield* end(run, { outcome: preflight.value.end });
 
   const plan = preflight.value.plan;
@@ -31,8 +34,11 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
 
   const forward = yield* attempt(() => moveForward(run, progress));
   const waited = forward.ok ? yield* attempt(() => graceAndRetire(run, progress)) : forward;
-  if (waited.ok)
-    return yield* end(run, { outcome: waited.value ? "kept" : "rotated", ...withFault(waited.value) }, progress);
+  if (waited.ok) {
+    const retired = [plan.sourceVersion, plan.sourceAlias].filter((version) => version !== undefined);
+    const ending: Ended = waited.value ? { outcome: "kept", fault: waited.value } : { outcome: "rotated", retired };
+    return yield* end(run, ending, progress);
+  }
 
   const outcome = yield* turnBack(run, progress, waited.fault);
   return yield* end(run, outcome, progress);
@@ -72,12 +78,13 @@ function* moveForward(run: Run, progress: Progress): Flow<undefined> {
 function* graceAndRetire(run: Run, progress: Progress): Flow<Fault | undefined> {
   const { plan, candidate, publishedVersion } = progress;
   if (candidate === undefined || publishedVersion === undefined) return undefined;
-  yield* waitUnlessTurned(run, plan.graceSeconds, { step: "grace" }, "finish");
+  // As long as somebody may hold the old value, not even a finish ends the grace.
+  yield* waitUnlessTurned(run, plan.lagSeconds, { step: "grace" });
+  if (!run.finishAsked) yield* waitUnlessTurned(run, plan.graceSeconds - plan.lagSeconds, { step: "grace" }, "finish");
   const retirement = {
     old: plan.current,
     oldVersion: plan.sourceVersion,
     keptVersion: publishedVersion,
-    ...(plan.sourceAlias !== undefined && { oldAlias: plan.sourceAlias }),
   };
   return yield* retire(run, plan, retirement, (round) => (progress.suspended = round));
 }
@@ -97,7 +104,8 @@ function* attempt<T>(part: () => Flow<T>): Flow<Attempt<T>> {
 }
 
 /** The last step: evidence, state, notification. Without a command record there is nothing to write and nobody to tell. */
-function* end(run: Run, ending: Pick<Ending, "outcome" | "fault">, progress?: Progress): Flow<{ outcome: Outcome }> {
+function* end(run: Run, ending: Ended, progress?: Progress): Flow<{ outcome: Outcome }> {
+  run.listens = false;
   if (ending.fault?.code !== "COMMAND_MISSING") {
     const done: Ending = {
       ...ending,

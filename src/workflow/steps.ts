@@ -52,8 +52,6 @@ export interface Retirement {
   readonly keptVersion: string;
   /** Counts the suspensions of this rotation from 1, so that a late copy of one is told from the next. */
   readonly round: number;
-  /** An earlier version that holds the same value as the old one, because the old one was a rollback to it. */
-  readonly oldAlias?: string;
 }
 
 /** One line of the evidence: a step with its times from the history (ISO 8601), its proofs, or its fault. */
@@ -103,12 +101,17 @@ export interface Candidate {
   readonly current: CredentialRef;
 }
 
+/** How a rotation ended, as the part that ended it says. */
+export type Ended = Pick<Ending, "outcome" | "fault" | "retired">;
+
 export interface Ending {
   readonly outcome: Outcome;
   readonly fault?: Fault;
   readonly plan?: Plan;
   readonly stagedVersion?: string;
   readonly publishedVersion?: string;
+  /** Versions whose credential is revoked and proven dead. They are disabled last of all: a disabled version can prove nothing. */
+  readonly retired?: readonly string[];
   readonly timeline: readonly TimelineEntry[];
   /** ISO 8601, from the history. */
   readonly startedAt: string;

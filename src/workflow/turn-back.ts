@@ -3,7 +3,7 @@ import { type Progress, uptake } from "./progress.ts";
 import { retire } from "./retire.ts";
 import { cleanup } from "./retry.ts";
 import { type Flow, type Run, step, StepFailed, waitUnlessTurned, withFault } from "./run.ts";
-import type { Ending } from "./steps.ts";
+import type { Ended } from "./steps.ts";
 
 /**
  * Undoes a rotation (design 3.1). Before publish the candidate is taken out of the target and nobody noticed. After it the current
@@ -11,15 +11,12 @@ import type { Ending } from "./steps.ts";
  * former credential again; the candidate goes last, through the same gates as any credential, since somebody may hold it.
  * `fault` is absent when a person asked.
  */
-export function* turnBack(
-  run: Run,
-  progress: Progress,
-  fault: Fault | undefined,
-): Flow<Pick<Ending, "outcome" | "fault">> {
+export function* turnBack(run: Run, progress: Progress, fault: Fault | undefined): Flow<Ended> {
   const { plan, candidate } = progress;
   const outcome = fault === undefined || progress.publishBegun ? "rolled-back" : "failed";
   const done = { outcome, ...withFault(fault) } as const;
   run.turningBack = true;
+  run.listens = false;
   if (candidate === undefined) return done;
 
   try {
@@ -46,7 +43,7 @@ export function* turnBack(
     yield* waitUnlessTurned(run, plan.lagSeconds, { step: "lag" });
     const retirement = { old: candidate.candidate, oldVersion: candidateVersion, keptVersion: version };
     const kept = yield* retire(run, plan, retirement, () => undefined);
-    return { outcome, ...withFault(fault ?? kept) };
+    return { outcome, ...withFault(fault ?? kept), ...(kept === undefined && { retired: [candidateVersion] }) };
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
     // The way back is blocked too: both credentials stay alive, and a person is told what stopped it.
