@@ -1,7 +1,10 @@
 import { PinionError } from "../errors.ts";
+import type { Credential } from "../rotator.ts";
+import { isOurs } from "../vault/publishing.ts";
+import type { Steps } from "../workflow/steps.ts";
 import { credentialIn, demand, stagedCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
-import { createStep } from "./step.ts";
+import { createStep, type Scene } from "./step.ts";
 
 /** The first step back: the current credential works, after its value was put back where the strategy is in place. */
 export const createRestore = (deps: Deps) =>
@@ -9,16 +12,13 @@ export const createRestore = (deps: Deps) =>
     name: "restore",
     leased: true,
     phases: ["running", "grace", "retiring", "held", "rolling-back"],
-    async run(scene, { sourceVersion, current, stagedVersion, candidate, publishedVersion }) {
+    async run(scene, input) {
+      const { sourceVersion, current } = input;
       const { rotator, object } = scene.subject;
       const previous = await credentialIn(scene, sourceVersion, current);
-      const next = async () =>
-        publishedVersion === undefined
-          ? await stagedCredential(scene, stagedVersion, candidate)
-          : await credentialIn(scene, publishedVersion, candidate);
       const restored =
         rotator.strategy === "in-place" && rotator.restorable
-          ? await rotator.restore(scene.step, previous, await next())
+          ? await rotator.restore(scene.step, previous, await candidateOf(scene, input))
           : [];
       const works = {
         name: "the former credential logs in",
@@ -36,3 +36,21 @@ export const createRestore = (deps: Deps) =>
       return { result: {}, proofs };
     },
   });
+
+/**
+ * The candidate, wherever it is. Publishing disables its staged copy; when the publisher died before its reply, only the mark on the
+ * managed object's version tells where the value went.
+ */
+async function candidateOf(scene: Scene, input: Steps["restore"]["input"]): Promise<Credential> {
+  const { stagedVersion, candidate, publishedVersion } = input;
+  if (publishedVersion !== undefined) return await credentialIn(scene, publishedVersion, candidate);
+  try {
+    return await stagedCredential(scene, stagedVersion, candidate);
+  } catch (error) {
+    if (!(error instanceof PinionError && error.code === "STAGED_LOST")) throw error;
+    const versions = await scene.subject.vault.versions(scene.subject.object.name, scene.signal);
+    const published = versions.find((version) => isOurs(version, scene.step.rotationId));
+    if (published === undefined) throw error;
+    return await credentialIn(scene, published.version, candidate);
+  }
+}
