@@ -15,7 +15,11 @@ const alive = ["Running", "Pending", "Suspended", "ContinuedAsNew"];
 
 export function engineOf(client: DurableClient): Engine {
   const status = async (instance: string, showInput = false) => {
-    const found = await client.getStatus(instance, { showInput }).catch(() => undefined);
+    const found = await client.getStatus(instance, { showInput }).catch((error: unknown) => {
+      // The SDK rejects for an instance that never was; any other failure is no answer, and must not pass for one.
+      if (error instanceof Error && error.message.includes("HTTP 404")) return undefined;
+      throw error;
+    });
     return found !== undefined && alive.includes(found.runtimeStatus) ? found : undefined;
   };
   return {
