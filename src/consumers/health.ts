@@ -1,6 +1,9 @@
 import type { PolicyConsumer } from "../policy.ts";
 import type { Proof } from "../rotator.ts";
 
+/** How Key Vault names versions. */
+const isVersion = /^[0-9a-f]{32}$/;
+
 /** Asks a consumer's own health endpoint. An endpoint that cannot be reached is unhealthy, not an error: the caller asks again. */
 export async function probeHealth(
   id: string,
@@ -19,11 +22,9 @@ export async function probeHealth(
       return { name, ok: false, detail: `answered ${reply.status}, expected ${health.expect}` };
     if (health.versionField === undefined) return { name, ok: true, detail: `answered ${reply.status}` };
     const reported = (JSON.parse(text) as Record<string, unknown>)[health.versionField];
-    return {
-      name,
-      ok: reported === version,
-      detail: `answered ${reply.status}, reports version ${String(reported).slice(0, 40)}`,
-    };
+    // What it reports goes into the evidence, and a field that was named by mistake may hold anything.
+    const shown = typeof reported === "string" && isVersion.test(reported) ? reported : "in another form";
+    return { name, ok: reported === version, detail: `answered ${reply.status}, reports version ${shown}` };
   } catch {
     if (signal.aborted) throw signal.reason;
     return { name, ok: false, detail: "did not answer in time, or not with JSON" };
