@@ -12,8 +12,10 @@ export interface Call {
   readonly name: string;
   /** How many calls of this name there were before it, plus one. */
   readonly nth: number;
-  /** `waiting`: held at the edge. `sent`: on its way. `answered`: the reply was passed on. `lost`: it, or its reply, never got through. */
-  readonly fate: "waiting" | "sent" | "answered" | "lost";
+  /** Whether it was forwarded: then its work was done, whatever became of the reply. */
+  readonly sent: boolean;
+  /** Whether the reply was passed on. */
+  readonly answered: boolean;
   /** The reply's status, for HTTP. */
   readonly status?: number;
 }
@@ -45,8 +47,6 @@ export interface Passage {
   reply(status?: number): Promise<boolean>;
   /** When the reply was handed to the app's connection. */
   replied(): void;
-  /** The connection broke, on whichever side. */
-  lost(): void;
 }
 
 /** Numbers calls and applies what was decided for them. */
@@ -57,13 +57,15 @@ export interface Gate {
   reset(): void;
 }
 
+type Recorded = { -readonly [K in keyof Call]: Call[K] };
+
 /** The app gets this long after a reply before it is killed, unless it makes its next call sooner. */
 const aMoment = 15;
 /** Requests that a killed process has left in sockets are read, and thrown away, within this time. */
 const drained = 30;
 
 export function createGate(): Gate {
-  let calls: (Call & { fate: Call["fate"]; status?: number })[] = [];
+  let calls: Recorded[] = [];
   let seen = new Map<string, number>();
   let choose: Decide | undefined;
   /** Set while a process is being killed: nothing passes until it is dead. */
@@ -96,18 +98,14 @@ export function createGate(): Gate {
         const killed = dying;
         arrived?.();
         const never = () => killed.then(() => false);
-        return { answer: undefined, send: never, reply: never, replied: () => {}, lost: () => {} };
+        return { answer: undefined, send: never, reply: never, replied: () => {} };
       }
       const nth = (seen.get(name) ?? 0) + 1;
       seen.set(name, nth);
-      const call: (typeof calls)[number] = { number: calls.length + 1, place, name, nth, fate: "waiting" };
+      const call: Recorded = { number: calls.length + 1, place, name, nth, sent: false, answered: false };
       calls.push(call);
       const action = choose?.(call);
       const kill = action !== undefined && "kill" in action ? action : undefined;
-      const lose = (): false => {
-        call.fate = "lost";
-        return false;
-      };
       return {
         answer:
           action !== undefined && "answer" in action
@@ -125,23 +123,22 @@ export function createGate(): Gate {
             kill?.when === "before" ||
             (action !== undefined && "drop" in action && action.drop === "before")
           )
-            return lose();
-          call.fate = "sent";
+            return false;
+          call.sent = true;
           return true;
         },
         async reply(status) {
           if (status !== undefined) call.status = status;
           if (kill?.when === "work") await execute(kill.kill);
-          if (kill?.when === "work" || (action !== undefined && "drop" in action)) return lose();
+          if (kill?.when === "work" || (action !== undefined && "drop" in action)) return false;
           return true;
         },
         replied() {
-          call.fate = "answered";
+          call.answered = true;
           if (kill?.when !== "after") return;
           const next = new Promise<void>((resolve) => (arrived = resolve));
           void execute(kill.kill, Promise.race([next, delay(aMoment)]));
         },
-        lost: () => void lose(),
       };
     },
   };

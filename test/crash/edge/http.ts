@@ -58,7 +58,7 @@ export async function startHttpEdge(options: HttpEdgeOptions): Promise<HttpEdge>
       delete headers["accept-encoding"];
       const { reply, body } = await forward(method, request.url ?? "/", headers, rewrite(sent, url, options.outward));
       if (!(await passage.reply(reply.statusCode))) return cut();
-      if (request.socket.destroyed) return passage.lost();
+      if (request.socket.destroyed) return undefined;
       const back = { ...reply.headers };
       delete back["transfer-encoding"];
       delete back["connection"];
@@ -67,7 +67,6 @@ export async function startHttpEdge(options: HttpEdgeOptions): Promise<HttpEdge>
       response.writeHead(reply.statusCode ?? 502, back);
       response.end(rewrite(body, url, options.inward), () => passage.replied());
     } catch {
-      passage.lost();
       cut();
     }
     return undefined;

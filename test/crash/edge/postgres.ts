@@ -60,13 +60,10 @@ function serve(gate: Gate, client: Socket, target: Socket): void {
   };
 
   const begin = async (name: string, bytes: Buffer): Promise<void> => {
-    // The next frames of the app wait in its socket until this call is decided.
-    client.pause();
     call = gate.open("postgres", name);
     const passage = call;
     if (passage.answer !== undefined || !(await passage.send(() => client.destroyed))) return destroy();
     target.write(bytes);
-    if (!client.destroyed) client.resume();
     return undefined;
   };
   const finish = async (): Promise<void> => {
@@ -74,7 +71,7 @@ function serve(gate: Gate, client: Socket, target: Socket): void {
     call = undefined;
     if (passage === undefined) return flush();
     if (!(await passage.reply())) return destroy();
-    if (client.destroyed) return passage.lost();
+    if (client.destroyed) return undefined;
     flush();
     return passage.replied();
   };
@@ -114,8 +111,8 @@ function serve(gate: Gate, client: Socket, target: Socket): void {
   target
     .on("error", () => {})
     .on("close", () => {
-      // What was said last goes through; a call that got no reply is lost.
-      void (call === undefined ? Promise.resolve(flush()) : replies.length > 0 ? finish() : call.lost());
+      // What was said last goes through.
+      if (replies.length > 0) void finish();
       client.end();
     });
 }

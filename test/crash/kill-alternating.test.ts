@@ -1,0 +1,4 @@
+import { killSuite } from "./kill-suite.ts";
+import { orders } from "./world.ts";
+
+killSuite(orders);

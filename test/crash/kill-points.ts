@@ -1,0 +1,109 @@
+import { type Call, type Phase, phases } from "./edge/index.ts";
+import { type Before, checkRotated, look } from "./promise.ts";
+import { drive, startRotation } from "./rotation.ts";
+import { openWorld, type Subject, type World, type WorldOptions } from "./world.ts";
+
+/** A moment of a rotation: the n-th call of a name, and on which side of it the process dies. */
+export interface Point {
+  readonly name: string;
+  readonly nth: number;
+  readonly phase: Phase;
+  /** Only a process that has just started makes this call. */
+  readonly cold: boolean;
+  /** How often the rotation did not come by. */
+  readonly tried: number;
+}
+
+/** What a kill at a point led to. `unreached`: this time the rotation made no such call. */
+export type Verdict = { readonly point: Point } & (
+  | { readonly kind: "held" | "unreached" }
+  | { readonly kind: "broken"; readonly faults: readonly string[] }
+);
+
+export interface CleanRun {
+  readonly calls: readonly Call[];
+  readonly activities: readonly string[];
+  readonly seconds: number;
+}
+
+/** One rotation without any fault. */
+export async function runClean(world: World, subject: Subject): Promise<CleanRun> {
+  const before = await look(world, subject);
+  world.edge.reset();
+  const began = performance.now();
+  const ended = await drive(world, subject, await startRotation(world, subject, before.version));
+  const seconds = (performance.now() - began) / 1000;
+  const calls = [...world.edge.calls];
+  const { faults } = await checkRotated(world, subject, before, ended);
+  if (faults.length > 0) throw new Error(`An undisturbed rotation did not hold:\n${faults.join("\n")}`);
+  const history = (await world.instance(subject, true))?.historyEvents ?? [];
+  const activities = history.flatMap((row) => (row.EventType === "TaskCompleted" ? [row.FunctionName ?? ""] : []));
+  return { calls, activities, seconds };
+}
+
+/** Every point of the calls of a first rotation of a process and of a later one. */
+export function pointsOf(cold: readonly Call[], warm: readonly Call[]): Point[] {
+  const known = new Set(warm.map(({ name, nth }) => `${name} ${nth}`));
+  const all = [...warm, ...cold.filter(({ name, nth }) => !known.has(`${name} ${nth}`))];
+  return all.flatMap(({ name, nth }) =>
+    phases.map((phase) => ({ name, nth, phase, cold: !known.has(`${name} ${nth}`), tried: 0 })),
+  );
+}
+
+/** Rotates, kills the process at the point, brings it back and judges the end. */
+export async function killAt(world: World, subject: Subject, point: Point): Promise<Verdict> {
+  const { edge } = world;
+  if (point.cold) {
+    await world.kill();
+    await world.revive();
+  }
+  const before: Before = await look(world, subject);
+  let revived: Promise<void> | undefined;
+  edge.reset();
+  edge.on(({ name, nth }) => {
+    if (name !== point.name || nth !== point.nth || revived !== undefined) return undefined;
+    const kill = async () => {
+      await world.kill();
+      revived = world.revive();
+    };
+    return { kill, when: point.phase };
+  });
+  try {
+    const ended = await drive(world, subject, await startRotation(world, subject, before.version));
+    edge.on(undefined);
+    await revived;
+    const { faults } = await checkRotated(world, subject, before, ended);
+    if (faults.length > 0) return { point, kind: "broken", faults };
+    return { point, kind: revived === undefined ? "unreached" : "held" };
+  } catch (error) {
+    return { point, kind: "broken", faults: [String(error)] };
+  }
+}
+
+/** A point whose call is not made this time (the roles take turns, a wait was shorter) is tried so often. */
+const tries = 6;
+
+/** Takes points off a list until it is empty, in a world of its own; a broken world is left behind for a new one. */
+export async function killLane(
+  subject: Subject,
+  points: Point[],
+  options: WorldOptions,
+  tell: (verdict: Verdict) => void,
+): Promise<void> {
+  let world = await openWorld(options);
+  for (let point = points.shift(); point !== undefined; point = points.shift()) {
+    const verdict = await killAt(world, subject, point);
+    const again = verdict.kind === "unreached" && point.tried < tries;
+    if (again) points.push({ ...point, tried: point.tried + 1 });
+    else tell(verdict);
+    if (verdict.kind !== "broken") continue;
+    await world.close().catch(() => undefined);
+    world = await openWorld(options);
+  }
+  await world.close();
+}
+
+/** `before vault PUT /secrets/orders-db #1` */
+export function describePoint({ name, nth, phase }: Point): string {
+  return `${phase} ${name} #${nth}`;
+}

@@ -1,0 +1,57 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { keyOf, type Instance, type Subject, type World } from "./world.ts";
+
+/** A rotation that ended. */
+export interface Ended {
+  readonly rotationId: string;
+  readonly outcome: string;
+  readonly instance: Instance;
+}
+
+/** What a rotation may be disturbed with while it is driven. */
+export interface DriveOptions {
+  /** Called at each look; may do something and wait. */
+  readonly onLook?: (instance: Instance) => Promise<void>;
+  /** Real milliseconds after which it is given up. */
+  readonly patience?: number;
+}
+
+/** Asks for a rotation as a careful user would: the same key again until there is an answer. */
+export async function startRotation(world: World, { id }: Subject, version: string): Promise<string> {
+  const headers = { "idempotency-key": randomUUID() };
+  const { status, body } = await world.api("POST", `rotations/${id}/start`, { version, reason: "test" }, headers);
+  if (status !== 200 && status !== 202) throw new Error(`The start was answered ${status}: ${JSON.stringify(body)}`);
+  return String(body["rotationId"]);
+}
+
+/**
+ * Drives a started rotation to its end: moves the clock to whatever instant it waits for, and brings the process back whenever it was
+ * killed. Polls durable's status, which makes no outside call.
+ */
+export async function drive(
+  world: World,
+  subject: Subject,
+  rotationId: string,
+  options: DriveOptions = {},
+): Promise<Ended> {
+  const until = performance.now() + (options.patience ?? 60_000);
+  for (;;) {
+    const instance = await world.instance(subject);
+    const status = instance?.customStatus;
+    if (instance !== undefined) await options.onLook?.(instance);
+    if (instance !== undefined && status?.rotationId === rotationId) {
+      if (status.outcome !== undefined && instance.runtimeStatus === "Completed")
+        return { rotationId, outcome: status.outcome, instance };
+      if (["Failed", "Terminated"].includes(instance.runtimeStatus))
+        throw new Error(`The orchestration of ${rotationId} ended ${instance.runtimeStatus}.`);
+      const wait = status.until === undefined ? 0 : Date.parse(status.until) - world.cloud.clock.now();
+      if (wait > 0) world.cloud.clock.advance(wait);
+    }
+    if (performance.now() > until) {
+      const at = `${status?.step ?? "nowhere"} ${status?.fault?.code ?? ""} ${status?.fault?.message ?? ""}`;
+      throw new Error(`${keyOf(subject)} did not end: rotation ${rotationId} stands at ${at}.`);
+    }
+    await delay(15);
+  }
+}
