@@ -35,12 +35,13 @@ export function* retire(
       return undefined;
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
-      // A suspend that failed on its way back may have been done.
-      if (plan.suspends && (suspended || error.fault.class !== "permanent"))
-        yield* evenIfItFails(step(run, "resume", { old: given.old, round }, cleanup));
-      onSuspend(undefined);
       const elapsed = (run.context.df.currentUtcDateTime.getTime() - since) / 1000;
       const delay = elapsed < plan.maxHoldSeconds ? nextDelay(hold, round, elapsed) : undefined;
+      // A suspend that failed on its way back may have been done; whatever was, nothing stays suspended for good.
+      if (plan.suspends && (suspended || error.fault.class !== "permanent" || delay === undefined)) {
+        const lifted = yield* evenIfItFails(step(run, "resume", { old: given.old, round }, cleanup));
+        if (lifted) onSuspend(undefined);
+      }
       const escalate = delay === undefined || endsWithin(plan, run, delay);
       if (round === 1 || escalate) yield* tell(run, error.fault, escalate);
       if (delay === undefined) return error.fault;
@@ -63,10 +64,12 @@ function* tell(run: Run, fault: Fault, escalate: boolean): Flow<void> {
 }
 
 /** Goes on after a step that could not be done: its fault is in the timeline, and a hold follows. */
-function* evenIfItFails(part: Flow<unknown>): Flow<void> {
+function* evenIfItFails(part: Flow<unknown>): Flow<boolean> {
   try {
     yield* part;
+    return true;
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
+    return false;
   }
 }

@@ -70,21 +70,32 @@ function nowIso(context: OrchestrationContext): string {
   return context.df.currentUtcDateTime.toISOString();
 }
 
-/** Shows where the rotation stands. Past steps are given as names: the whole timeline would outgrow the status. */
+/** Characters of JSON for the past steps. The extension takes a status of 8192 at most, and fails the orchestration above that. */
+const timelineRoom = 5_000;
+/** Characters of a fault's message in the status; the evidence has all of it. */
+const messageRoom = 250;
+
+/** Shows where the rotation stands. Past steps are given in short, and of a long hold only the latest. */
 export function say(run: Run, status: Omit<Status, "rotationId" | "since" | "timeline">): void {
-  const timeline = run.timeline.map(({ step: name, startedAt, endedAt, proofs, fault }) => ({
-    step: name,
-    startedAt,
-    endedAt,
-    proofs: proofs.length,
-    ...withFault(fault),
-  }));
+  const timeline: Status["timeline"][number][] = [];
+  let room = timelineRoom;
+  for (const { step: name, startedAt, endedAt, proofs, fault } of run.timeline.toReversed()) {
+    const entry = { step: name, startedAt, endedAt, proofs: proofs.length, ...inShort(fault) };
+    room -= JSON.stringify(entry).length;
+    if (room < 0) break;
+    timeline.unshift(entry);
+  }
   run.context.df.setCustomStatus({
     rotationId: run.start.rotationId,
     since: nowIso(run.context),
     ...status,
+    ...inShort(status.fault),
     timeline,
   } satisfies Status);
+}
+
+function inShort(fault: Fault | undefined): { fault?: Fault } {
+  return withFault(fault && { ...fault, message: fault.message.slice(0, messageRoom) });
 }
 
 /**
@@ -124,7 +135,7 @@ export function* step<S extends StepName>(
       throw new StepFailed(name, reply.fault);
     }
     // A short wait just ends; during a long one (a shut window) a person may think again.
-    if (delay <= listenFrom) {
+    if (delay <= listenFrom || name === "hear") {
       say(run, { step: "retry", fault: reply.fault, until: at(run, delay).toISOString() });
       yield run.context.df.createTimer(at(run, delay));
     } else yield* waitUnlessTurned(run, delay, { step: "retry", fault: reply.fault });
@@ -145,7 +156,8 @@ function nextTry(fault: Fault, policy: RetryPolicy | undefined, attempt: number,
 /**
  * Waits, and listens: an event only wakes; what was really asked is read from the command records. Forged events change nothing. Throws
  * {@link RollbackAsked} when that is commanded, unless the rotation is being undone already. Only a wait that may be `cut` ends at a
- * finish: somebody may rely on the others, and a command of long ago is heard again at every waking.
+ * finish: somebody may rely on the others, and a command of long ago is heard again at every waking. Where nobody can ask for anything
+ * any more it only waits.
  */
 export function* waitUnlessTurned(
   run: Run,
@@ -156,15 +168,40 @@ export function* waitUnlessTurned(
   const until = at(run, seconds);
   while (run.context.df.currentUtcDateTime.getTime() < until.getTime()) {
     say(run, { ...status, until: until.toISOString() });
-    const timer = run.context.df.createTimer(until);
-    const woken = run.context.df.waitForExternalEvent(commandEvent);
-    const winner = (yield run.context.df.Task.any([timer, woken])) as Task;
-    if (winner === timer) return;
-    timer.cancel();
-    const { heard } = yield* step(run, "hear", {});
-    run.timeline.pop();
-    if (heard === "rollback" && !run.turningBack) throw new RollbackAsked(`asked for during ${status.step}`);
+    if (!run.listens) {
+      yield run.context.df.createTimer(until);
+      return;
+    }
+    if (!wokenMeanwhile(run)) {
+      const timer = run.context.df.createTimer(until);
+      const woken = run.context.df.waitForExternalEvent(commandEvent);
+      run.waiters = [...run.waiters, woken];
+      const winner = (yield run.context.df.Task.any([timer, woken])) as Task;
+      if (winner === timer) return;
+      timer.cancel();
+    }
+    run.waiters = run.waiters.filter(({ isCompleted }) => !isCompleted);
+    const heard = yield* hear(run);
+    if (heard === "finish") run.finishAsked = true;
+    if (heard === "rollback") throw new RollbackAsked(`asked for during ${status.step}`);
     if (heard !== undefined && heard === cut) return;
+  }
+}
+
+/** Whether an event came while no wait was on, and went to one that had ended. */
+function wokenMeanwhile(run: Run): boolean {
+  return run.waiters.some(({ isCompleted }) => isCompleted);
+}
+
+/** Reads the commands; patiently, since a wake-up comes once. Records that cannot be read turn nothing back: every step reads them again. */
+function* hear(run: Run): Flow<Steps["hear"]["result"]["heard"]> {
+  try {
+    return (yield* step(run, "hear", {}, cleanup)).heard;
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
+    return undefined;
+  } finally {
+    run.timeline.pop();
   }
 }
 
