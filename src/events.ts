@@ -11,12 +11,15 @@ export interface RotationEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** Milliseconds a topic gets: a step waits for it, and in place that is time in which logins fail. */
+const patience = 5_000;
+
 export type Publisher = (event: RotationEvent, signal?: AbortSignal) => Promise<void>;
 
 /** Publishes CloudEvents to a custom Event Grid topic with the app's identity; without an endpoint there is nobody to tell. */
 export function openPublisher(endpoint: string | undefined, source: string, credential: TokenCredential): Publisher {
   if (endpoint === undefined) return async () => undefined;
-  type Client = { send(events: object[], options?: { abortSignal?: AbortSignal }): Promise<void> };
+  type Client = { send(events: object[], options: { abortSignal: AbortSignal }): Promise<void> };
   let client: Promise<Client> | undefined;
   const open = async (): Promise<Client> => {
     const { EventGridPublisherClient } = await import("@azure/eventgrid");
@@ -25,11 +28,8 @@ export function openPublisher(endpoint: string | undefined, source: string, cred
   return async (event, signal) => {
     client ??= open();
     const { id, type, subject, time, data } = event;
-    await (
-      await client
-    ).send(
-      [{ id, type, source, subject, time: new Date(time), data }],
-      signal === undefined ? {} : { abortSignal: signal },
-    );
+    const limit = AbortSignal.timeout(patience);
+    const abortSignal = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+    await (await client).send([{ id, type, source, subject, time: new Date(time), data }], { abortSignal });
   };
 }
