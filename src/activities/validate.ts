@@ -10,6 +10,8 @@ export const createValidate = (deps: Deps) =>
     phases: ["running"],
     async run(scene, { stagedVersion, candidate, sourceVersion, current }) {
       const { object, rotator } = scene.subject;
+      // Where the target replicates, a login just after the change may reach a server that has not heard of it.
+      const settles = object.validate.successes > 1 || (rotator.settleSeconds ?? 0) > 0;
       const next = await stagedCredential(scene, stagedVersion, candidate);
       const old = await credentialIn(scene, sourceVersion, current);
       const proofs = await rotator.validate(scene.step, next, old);
@@ -19,6 +21,7 @@ export const createValidate = (deps: Deps) =>
           new PinionError(
             "CANDIDATE_LOGIN_FAILED",
             `${object.id}: the candidate was not proven: ${name} (${detail ?? "no detail"}).`,
+            { class: settles ? "propagation" : "permanent" },
           ),
       );
       return { result: {}, proofs };
