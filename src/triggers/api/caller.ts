@@ -4,7 +4,11 @@ import type { Config } from "../../config.ts";
 import { PinionError } from "../../errors.ts";
 import type { Actor } from "../../store/types.ts";
 
-const principal = z.object({ claims: z.array(z.object({ typ: z.string(), val: z.string() })).max(1000) });
+// Another identity provider could vouch for a claim of the same name, so only Entra ID's own principal counts.
+const principal = z.object({
+  auth_typ: z.literal("aad"),
+  claims: z.array(z.object({ typ: z.string(), val: z.string() })).max(1000),
+});
 
 const objectIdClaims = ["http://schemas.microsoft.com/identity/claims/objectidentifier", "oid"];
 const roleClaims = ["roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"];
