@@ -44,7 +44,7 @@ export interface Faults {
 
 /**
  * Promise 2, checked from outside: the rotation ended as if nothing had happened. One new credential, no orphan, no second change, the
- * consumers on the new version, the old one dead, one record of it, every event told.
+ * consumers on the new version, the old one dead, one record of it, every event told. `others`: calls of a second process.
  */
 export async function checkRotated(
   world: World,
@@ -52,13 +52,14 @@ export async function checkRotated(
   before: Before,
   { rotationId, outcome, instance }: Ended,
   expected: Expected = clean,
+  others: readonly Call[] = [],
 ): Promise<Faults> {
   const faults: string[] = [];
   const hold = (what: string, seen: unknown, wanted: unknown = true) => {
     if (JSON.stringify(seen) !== JSON.stringify(wanted))
       faults.push(`${what}: ${JSON.stringify(seen)}, not ${JSON.stringify(wanted)}`);
   };
-  const { calls } = world.edge;
+  const calls = [...world.edge.calls, ...others];
   const { fault } = instance.customStatus ?? {};
   hold(`outcome (${fault?.code ?? ""} ${fault?.message ?? ""})`, outcome, "rotated");
 
