@@ -144,7 +144,10 @@ const refusals: Readonly<Record<FleetRefusal, string>> = {
     "Rotations of this vault or target failed several times in a row (limits.breaker): look at them, then start one by hand to go on.",
 };
 
-/** What the state alone decides. A person's start passes back-off, quarantine and breaker; nothing passes a version that is over. */
+/**
+ * What policy and state alone decide. A person's start passes back-off, quarantine and breaker; nothing passes a version that is over, or
+ * an account that two objects share.
+ */
 function judge(
   { now }: Deps,
   { subject, version }: StartRequest,
@@ -156,6 +159,13 @@ function judge(
     reply: { kind, code, why } as const,
     remember,
   });
+  if (object.pairedWith.length > 0) {
+    return no(
+      "refused",
+      "ACCOUNT_SHARED",
+      `${object.id} shares its account with ${object.pairedWith.join(", ")}: Pinion does not rotate two objects together yet, and one alone would leave the other with a dead credential.`,
+    );
+  }
   if (state.superseded.includes(version)) {
     return no("ignored", "VERSION_NOT_CURRENT", `Version ${version} of ${object.id} is no longer current.`);
   }
@@ -191,7 +201,7 @@ function judge(
   return undefined;
 }
 
-/** Keeps a refused request for the sweep. Losing the race to another write loses nothing: that writer is the sweep or another event. */
+/** Keeps a refused request for the sweep, on top of whatever a running rotation writes at the same moment. */
 async function remembered(
   deps: Deps,
   { key }: Subject,
@@ -200,9 +210,10 @@ async function remembered(
   reply: StartReply,
 ): Promise<StartReply> {
   const why = "why" in reply ? reply.why : "";
-  if (state.value.remembered?.version !== version || state.value.remembered.why !== why) {
-    const at = new Date(deps.now()).toISOString();
-    await deps.records.write(key, { ...state.value, remembered: { version, at, why } }, state.etag);
+  const at = new Date(deps.now()).toISOString();
+  for (let { value, etag } = state; ; { value, etag } = (await deps.records.read(key)).state) {
+    if (value.remembered?.version === version && value.remembered.why === why) return reply;
+    const next = { ...value, remembered: { version, at, why } };
+    if ((await deps.records.write(key, next, etag)) !== undefined) return reply;
   }
-  return reply;
 }
