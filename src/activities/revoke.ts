@@ -1,9 +1,13 @@
 import { PinionError } from "../errors.ts";
 import type { Proof } from "../rotator.ts";
+import type { Phase } from "../store/types.ts";
 import { credentialIn, demand, toCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
 import { passGates } from "./gates.ts";
 import { createStep, type Scene } from "./step.ts";
+
+/** The phases from which it goes on to the point of no return. */
+const forward: readonly Phase[] = ["grace", "retiring", "held"];
 
 /**
  * The final kill, then the proof: the old one fails, the new one works. The old version stays readable, so that a second run can prove
@@ -14,7 +18,7 @@ export const createRevoke = (deps: Deps) =>
   createStep(deps, {
     name: "revoke",
     leased: true,
-    phases: ["grace", "retiring", "held", "rolling-back"],
+    phases: [...forward, "rolling-back"],
     async run(scene, retirement) {
       const { subject, step, state } = scene;
       const { object, rotator } = subject;
@@ -52,15 +56,19 @@ async function passPointOfNoReturn({ deps, subject, step, state }: Scene): Promi
   if (state.pointOfNoReturn) return;
   const page = await deps.records.read(subject.key, step.rotationId);
   const asked = page.commands.some(({ verb }) => verb === "rollback");
-  const written = asked
-    ? undefined
-    : await deps.records.write(
-        subject.key,
-        { ...page.state.value, phase: "retiring", pointOfNoReturn: true },
-        page.state.etag,
-      );
+  // A copy that was held up must not write its phase over one that came after it.
+  const { rotationId, phase } = page.state.value;
+  const late = rotationId !== step.rotationId || !forward.includes(phase);
+  const written =
+    asked || late
+      ? undefined
+      : await deps.records.write(
+          subject.key,
+          { ...page.state.value, phase: "retiring", pointOfNoReturn: true },
+          page.state.etag,
+        );
   if (written === undefined) {
-    throw new PinionError("CONFLICT", "A command came in just before the revocation; the step reads it first.", {
+    throw new PinionError("CONFLICT", "The rotation changed just before the revocation; the step looks again.", {
       class: "transient",
     });
   }
