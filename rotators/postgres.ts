@@ -1,7 +1,7 @@
 import { defineRotator } from "../src/rotator.ts";
 import { accountOf, alternatingTarget, inPlaceTarget } from "./shared/postgres/target.ts";
 import { observePair, resumeRole, revokeRole, setIdle, suspendRole } from "./shared/postgres/alternating.ts";
-import { adminLogin, loginOf, logsIn, session } from "./shared/postgres/connect.ts";
+import { adminSession, loginOf, logsIn } from "./shared/postgres/connect.ts";
 import { observeRole, restoreRole, setRole } from "./shared/postgres/in-place.ts";
 import { candidateFor } from "./shared/postgres/observe.ts";
 import { comparePrivileges } from "./shared/postgres/privileges.ts";
@@ -25,12 +25,11 @@ export const postgresAlternating = defineRotator({
   set: setIdle,
   validate: async (step, next, old) => {
     const proofs = await validateLogin(step, next);
-    const equal = await session(step, await adminLogin(step), (client) => comparePrivileges(client, old.id, next.id));
+    const equal = await adminSession(step, (client) => comparePrivileges(client, old.id, next.id));
     return [...proofs, equal];
   },
   works: async (step, credential) => await logsIn(step, loginOf("old", credential)),
-  usage: async (step, old) =>
-    await session(step, await adminLogin(step), (client) => sampleUsage(client, step, old.id)),
+  usage: async (step, old) => await adminSession(step, (client) => sampleUsage(client, step, old.id)),
   suspension: { suspend: suspendRole, resume: resumeRole },
   revoke: revokeRole,
 });

@@ -11,6 +11,7 @@ import { openFleet } from "./store/fleet.ts";
 import { openLeases } from "./store/leases.ts";
 import { openRecords } from "./store/records.ts";
 import { openStorage } from "./store/storage.ts";
+import { openSecretPort } from "./vault/secret-port.ts";
 import { openVault, type Vault } from "./vault/secrets.ts";
 
 export interface Registry {
@@ -44,7 +45,7 @@ export function compose(config: Config, registry: Registry, folder: string, log:
     consumer: findConsumer,
     arm: openArm(config.resourceManagerUrl, "https://management.azure.com", credential),
     ports: {
-      secret: (url) => readSecret(vault, url),
+      secret: openSecretPort(vault),
       async token(scope) {
         const token = await credential.getToken(scope);
         return token?.token ?? "";
@@ -54,15 +55,6 @@ export function compose(config: Config, registry: Registry, folder: string, log:
     now: () => Date.now(),
     log,
   };
-}
-
-/** An administrator's secret by its URL, the newest version unless one is named. Asked often in a rotation, so a minute's memory serves. */
-async function readSecret(vault: (uri: string) => Vault, url: string): Promise<string> {
-  const { origin, pathname } = new URL(url);
-  const [, , name = "", version] = pathname.split("/");
-  const signal = AbortSignal.timeout(20_000);
-  if (version !== undefined && version !== "") return await vault(origin).value(name, version, signal);
-  return (await vault(origin).latest(name, signal)).value;
 }
 
 function rotatorFacts({ rotators, find }: Registry): RotatorFacts {

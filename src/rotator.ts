@@ -25,8 +25,11 @@ export interface Proof {
 
 /** What a rotator may reach besides its target. */
 export interface Ports {
-  /** The value of a secret by its full URL (an administrator's password, say), read through the vault. */
-  secret(url: string): Promise<string>;
+  /**
+   * The value of a secret by its full URL (an administrator's password, say), read through the vault. It may be a minute old: after a
+   * login that was refused, ask again with `fresh`.
+   */
+  secret(url: string, options?: { readonly fresh?: boolean }): Promise<string>;
   /** An Entra access token for a scope, by the app's managed identity. */
   token(scope: string): Promise<string>;
 }

@@ -8,7 +8,7 @@ import type { Plan } from "../workflow/steps.ts";
 import { readReferences } from "./consumers.ts";
 import { demand, toCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
-import { createStep, patchState, type Scene, type StatePatch } from "./step.ts";
+import { createStep, type Scene, type StatePatch } from "./step.ts";
 import { checkWindow } from "./window.ts";
 
 const skewLimit = 120_000;
@@ -33,7 +33,7 @@ export const createPreflight = (deps: Deps) =>
       const { object, vault, rotator } = subject;
       const command = requireRecord(scene, input);
 
-      const state = await patchState(deps, subject.key, undefined, claim(scene, command));
+      const state = await scene.patch(claim(scene, command));
       const newest = await vault.latest(object.name, scene.signal);
       if (newest.version !== command.version) return { result: { end: "stale" } };
       const proofs: Proof[] = [...vaultProofs(newest, object.tags, state.versionCount ?? 0, deps.now())];

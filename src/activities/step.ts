@@ -14,6 +14,8 @@ export interface Scene {
   readonly commands: readonly Command[];
   readonly signal: AbortSignal;
   readonly step: Step<unknown>;
+  /** Changes the object's state in the midst of the step; `LEASE_LOST` when the object has become another rotation's. */
+  patch(change: StatePatch): Promise<ObjectState>;
 }
 
 /** A change of an object's state; `undefined` clears a field. */
@@ -62,30 +64,27 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
 
   const work = async (subject: Subject, input: StepInput<S>, signal: AbortSignal): Promise<Reply<S>> => {
     const page = await deps.records.read(subject.key, input.rotationId);
-    let state = page.state.value;
+    let stored = page.state;
+    const patch = async (change: StatePatch): Promise<ObjectState> => {
+      stored = await patchState(deps, subject.key, change, stored);
+      return stored.value;
+    };
+    const { value: state } = stored;
     // What goes forward comes too late once the rotation is being undone.
     const forwardTooLate = state.phase === "rolling-back" && !input.turningBack;
     const mine = state.rotationId === input.rotationId && phases.includes(state.phase) && !forwardTooLate;
     if (!mine && first === undefined) throw tooLate(name);
     const asked = page.commands.some(({ verb }) => verb === "rollback");
     if (asked && interruptible !== false && !input.turningBack) return { ok: false, interrupted: "rollback" };
-    if (input.turningBack && state.phase !== "rolling-back") {
-      const patch = { phase: "rolling-back", idleSince: undefined } as const;
-      state = await patchState(deps, subject.key, input.rotationId, patch, page.state);
-    }
+    if (input.turningBack && state.phase !== "rolling-back")
+      await patch({ phase: "rolling-back", idleSince: undefined });
     const { target } = subject.object.rotator;
     const round = "round" in input ? input.round : 1;
     const step = { target, rotationId: input.rotationId, round, ports: deps.ports, signal };
-    const done = await definition.run({ deps, subject, state, commands: page.commands, signal, step }, input);
+    const scene = { deps, subject, state: stored.value, commands: page.commands, signal, step, patch };
+    const done = await definition.run(scene, input);
     signal.throwIfAborted();
-    if (done.state !== undefined)
-      await patchState(
-        deps,
-        subject.key,
-        input.rotationId,
-        { ...done.state, step: name },
-        first ? undefined : page.state,
-      );
+    if (done.state !== undefined) await patch({ ...done.state, step: name });
     if (done.event !== undefined) await announce(deps, subject, input.rotationId, name, done.event, signal);
     return { ok: true, result: done.result, proofs: done.proofs ?? [] };
   };
@@ -111,19 +110,18 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
   };
 }
 
-/** Writes part of an object's state on top of what is there (`known`: as it was read), as long as it is still this rotation's (where one is given). */
-export async function patchState(
+/** Writes part of an object's state on top of what is there, which `known` is the last word of, as long as it is still the same rotation's. */
+async function patchState(
   deps: Deps,
   key: string,
-  rotationId: string | undefined,
   patch: StatePatch,
-  known?: Stored<ObjectState>,
-): Promise<ObjectState> {
-  for (let stored = known; ; stored = undefined) {
-    const state = stored ?? (await deps.records.read(key)).state;
-    if (rotationId !== undefined && state.value.rotationId !== rotationId) throw tooLate("a write of its state");
-    const next = { ...state.value, ...patch } as ObjectState;
-    if ((await deps.records.write(key, next, state.etag)) !== undefined) return next;
+  known: Stored<ObjectState>,
+): Promise<Stored<ObjectState>> {
+  for (let at = known; ; at = (await deps.records.read(key)).state) {
+    if (at.value.rotationId !== known.value.rotationId) throw tooLate("a write of its state");
+    const value = { ...at.value, ...patch } as ObjectState;
+    const etag = await deps.records.write(key, value, at.etag);
+    if (etag !== undefined) return { value, etag };
   }
 }
 

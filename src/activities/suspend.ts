@@ -1,11 +1,13 @@
 import { PinionError } from "../errors.ts";
+import type { Proof } from "../rotator.ts";
 import type { Deps } from "./deps.ts";
 import { passGates, proveIdle } from "./gates.ts";
-import { createStep, patchState, type Scene } from "./step.ts";
+import { createStep, type Scene } from "./step.ts";
 
 /**
  * The reversible kill, after every gate, and only when nothing has used the credential for the policy's window of time. Until that
- * has passed it answers with the seconds to wait.
+ * has passed it only looks whether the credential is idle, and answers with the seconds to wait: the gates are for the moment before
+ * the kill.
  */
 export const createSuspend = (deps: Deps) =>
   createStep(deps, {
@@ -14,30 +16,41 @@ export const createSuspend = (deps: Deps) =>
     phases: ["grace", "retiring", "held", "rolling-back"],
     async run(scene, retirement) {
       const { rotator } = scene.subject;
+      if (secondsLeft(scene, scene.state.idleSince) > 0) {
+        // A gate that is shut tells better than the target why somebody still uses it.
+        await watchIdle(scene, retirement.old).catch(async (error: unknown) => {
+          await passGates(scene, retirement);
+          throw error;
+        });
+        const since = scene.state.idleSince ?? new Date(scene.deps.now()).toISOString();
+        return { result: { waitSeconds: secondsLeft(scene, since) }, state: { idleSince: since } };
+      }
       const { proofs } = await passGates(scene, retirement);
       const idle = await watchIdle(scene, retirement.old);
-      if (idle.waitSeconds > 0) return { result: { waitSeconds: idle.waitSeconds }, state: { idleSince: idle.since } };
       if (rotator.strategy === "in-place" || rotator.suspension === undefined) return { result: {}, proofs };
       const suspended = await rotator.suspension.suspend(scene.step, retirement.old);
       return {
         result: {},
-        proofs: [...proofs, idle.proof, ...suspended],
+        proofs: [...proofs, idle, ...suspended],
         state: scene.state.phase === "rolling-back" ? {} : { phase: "retiring" },
         event: { name: "Suspended", data: { credential: retirement.old.id } },
       };
     },
   });
 
-async function watchIdle(scene: Scene, old: { readonly id: string }) {
-  const { deps, subject, state, step } = scene;
+/** Of the window of time in which nobody may use it; all of it while it has not been seen idle. */
+function secondsLeft({ deps, subject }: Scene, since: string | undefined): number {
+  const waited = since === undefined ? 0 : deps.now() - Date.parse(since);
+  return Math.max(0, Math.ceil((subject.object.suspend.idleFor - waited) / 1000));
+}
+
+/** Proves the credential idle now; a use of it begins the window anew. */
+async function watchIdle(scene: Scene, old: { readonly id: string }): Promise<Proof> {
   try {
-    const proof = await proveIdle(scene, old);
-    const since = state.idleSince ?? new Date(deps.now()).toISOString();
-    const waited = deps.now() - Date.parse(since);
-    return { proof, since, waitSeconds: Math.ceil((subject.object.suspend.idleFor - waited) / 1000) };
+    return await proveIdle(scene, old);
   } catch (error) {
-    if (error instanceof PinionError && error.code === "OLD_IN_USE" && state.idleSince !== undefined) {
-      await patchState(deps, subject.key, step.rotationId, { idleSince: undefined });
+    if (error instanceof PinionError && error.code === "OLD_IN_USE" && scene.state.idleSince !== undefined) {
+      await scene.patch({ idleSince: undefined });
     }
     throw error;
   }

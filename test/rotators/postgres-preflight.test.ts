@@ -75,6 +75,23 @@ describe("preflight of a pair", () => {
     await expect(look(at)).rejects.toMatchObject({ code, class: "permanent" });
   });
 
+  test("an administrator's password that was changed a moment ago is read anew, once", async () => {
+    const at = await lab();
+    const asked: boolean[] = [];
+    const secret = (fresh: () => Promise<string>) => async (_: string, options?: { readonly fresh?: boolean }) => {
+      asked.push(options?.fresh === true);
+      return options?.fresh === true ? await fresh() : "of-a-minute-ago";
+    };
+    const observe = async (fresh: () => Promise<string>) =>
+      await pair.observe({ ...at.step, ports: { ...at.step.ports, secret: secret(fresh) } }, at.current, {
+        negativeControl: false,
+      });
+    await expect(observe(async () => await at.step.ports.secret(adminSecret))).resolves.toBeDefined();
+    expect(asked).toEqual([false, true]);
+    await expect(observe(async () => "of-a-minute-ago")).rejects.toMatchObject({ code: "ADMIN_LOGIN_FAILED" });
+    expect(asked).toEqual([false, true, false, true]);
+  });
+
   test("refuses an administrator without ADMIN OPTION on one role, and so does the server", async () => {
     const at = await lab();
     const admin = `"${at.target.admin.user.replaceAll('"', '""')}"`;

@@ -3,7 +3,7 @@ import type { Credential, CredentialRef, Observed, Proof, Step } from "../../../
 import { generatePassword } from "../password.ts";
 import { changeRole } from "./change.ts";
 import type { Change, RoleNow } from "./change.ts";
-import { adminLogin, loginOf, logsIn, session } from "./connect.ts";
+import { adminSession, loginOf, logsIn } from "./connect.ts";
 import { asChanger, inspect, refusesWrongPassword } from "./observe.ts";
 import { comparePrivileges } from "./privileges.ts";
 import { scramVerifier } from "./scram.ts";
@@ -18,7 +18,7 @@ export async function observePair(step: S, current: Credential, negativeControl:
   const idle = roles[0] === user ? roles[1] : roles[0];
   const proofs: Proof[] = [{ name: `${user} logs in with the current value, as itself`, ok: true }];
   if (negativeControl) proofs.push(await refusesWrongPassword(step, user));
-  const { seen, equal } = await session(step, await adminLogin(step), async (client) => ({
+  const { seen, equal } = await adminSession(step, async (client) => ({
     seen: await inspect(client, [user, idle], { endSessions: step.target.terminateSessions }),
     equal: await comparePrivileges(client, user, idle),
   }));
@@ -121,7 +121,7 @@ export async function resumeRole(step: S, old: CredentialRef): Promise<Proof[]> 
 /** A password that nobody knows, and NOLOGIN; then shows that the old one is dead. */
 export async function revokeRole(step: S, old: Credential): Promise<Proof[]> {
   const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = `;
-  await session(step, await adminLogin(step), async (client) => {
+  await adminSession(step, async (client) => {
     await changeRole(client, step, old.id, { marked: true }, async ({ own, canLogin }) => {
       if (own === "revoked" && !canLogin) return undefined;
       return {

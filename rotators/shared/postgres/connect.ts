@@ -28,12 +28,12 @@ export function loginOf(who: Who, credential: Credential, at: Login["at"] = "app
 }
 
 /** The administrator's login: password from the vault, or an Entra token (Azure Database for PostgreSQL takes it as the password). */
-export async function adminLogin(step: Step<ServerTarget>): Promise<Login> {
+async function adminLogin(step: Step<ServerTarget>, fresh: boolean): Promise<Login> {
   const { admin } = step.target;
   if (!admin) throw new PinionError("TARGET_MISCONFIGURED", "The target names no administrator.");
   const password =
     "secret" in admin
-      ? await step.ports.secret(admin.secret)
+      ? await step.ports.secret(admin.secret, { fresh })
       : await step.ports.token("https://ossrdbms-aad.database.windows.net/.default");
   return { who: "admin", user: admin.user, password, at: "change" };
 }
@@ -83,6 +83,22 @@ export async function session<R>(
   } finally {
     await close(client, socket);
     signal.removeEventListener("abort", abort);
+  }
+}
+
+/**
+ * A session as the administrator. A refused password may be one that was changed in the last minute: it is read anew, and tried once
+ * more only if it is another one.
+ */
+export async function adminSession<R>(step: Step<ServerTarget>, work: (client: Client) => Promise<R>): Promise<R> {
+  const login = await adminLogin(step, false);
+  try {
+    return await session(step, login, work);
+  } catch (error) {
+    if (!(error instanceof PinionError && error.code === "ADMIN_LOGIN_FAILED")) throw error;
+    const again = await adminLogin(step, true);
+    if (again.password === login.password) throw error;
+    return await session(step, again, work);
   }
 }
 

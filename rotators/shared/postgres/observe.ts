@@ -3,7 +3,7 @@ import { PinionError } from "../../../src/errors.ts";
 import type { Credential, Proof, Step } from "../../../src/rotator.ts";
 import { generatePassword } from "../password.ts";
 import { readMark } from "./change.ts";
-import { adminLogin, logsIn, session } from "./connect.ts";
+import { adminSession, logsIn, session } from "./connect.ts";
 import type { Login } from "./connect.ts";
 import type { ServerTarget } from "./target.ts";
 
@@ -23,7 +23,8 @@ export async function asChanger<R>(
   self: Login | undefined,
   work: (client: Client) => Promise<R>,
 ): Promise<R> {
-  return await session(step, step.target.admin || !self ? await adminLogin(step) : { ...self, at: "change" }, work);
+  if (step.target.admin || !self) return await adminSession(step, work);
+  return await session(step, { ...self, at: "change" }, work);
 }
 
 /** Shows that the server checks passwords at all: one wrong one, once, must be refused. Throws WRONG_PASSWORD_ACCEPTED. */
