@@ -22,7 +22,7 @@ export interface Reference {
   readonly text: string;
   /** The version in the text; absent when it follows the newest one. */
   readonly pinned?: string;
-  /** The version the consumer's platform last resolved, when it tells. */
+  /** The version the consumer's platform last resolved for a reference without one, when it tells. */
   readonly active?: string;
 }
 

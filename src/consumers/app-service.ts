@@ -44,7 +44,8 @@ export const appService: Consumer = {
     if (text === undefined) throw misconfigured(step, "has no such setting");
     const pinned = parseReference(text, step);
     if (pinned === undefined) throw misconfigured(step, `is not a Key Vault reference to ${step.object.baseUrl}`);
-    const active = (await getReference(step)).properties;
+    // A pin says what is read; what *latest* stands for only the platform knows.
+    const active = pinned === "" ? (await getReference(step)).properties : undefined;
     const version = active?.activeVersion ?? active?.secretVersion;
     return {
       text,
