@@ -14,7 +14,7 @@ export interface Scene {
   readonly commands: readonly Command[];
   readonly signal: AbortSignal;
   readonly step: Step<unknown>;
-  /** Changes the object's state in the midst of the step; `LEASE_LOST` when the object has become another rotation's. */
+  /** Changes the object's state in the midst of the step; `LEASE_LOST` when the object has moved on to where this step may not run. */
   patch(change: StatePatch): Promise<ObjectState>;
 }
 
@@ -66,14 +66,20 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
     const page = await deps.records.read(subject.key, input.rotationId);
     let stored = page.state;
     const patch = async (change: StatePatch): Promise<ObjectState> => {
-      stored = await patchState(deps, subject.key, change, stored);
+      stored = await patchState(deps, subject.key, change, stored, first ? taking : mine);
       return stored.value;
     };
     const { value: state } = stored;
     // What goes forward comes too late once the rotation is being undone.
-    const forwardTooLate = state.phase === "rolling-back" && !input.turningBack;
-    const mine = state.rotationId === input.rotationId && phases.includes(state.phase) && !forwardTooLate;
-    if (!mine && first === undefined) throw tooLate(name);
+    const mine = (now: ObjectState): boolean =>
+      now.rotationId === input.rotationId &&
+      phases.includes(now.phase) &&
+      (now.phase !== "rolling-back" || input.turningBack);
+    // The object is still as it was read, or was taken by another copy of this very step, which is as good.
+    const taking = (now: ObjectState): boolean =>
+      (now.rotationId === state.rotationId && now.phase === state.phase && now.step === state.step) ||
+      (now.rotationId === input.rotationId && now.phase === "running" && (now.step ?? name) === name);
+    if (first === undefined && !mine(state)) throw tooLate(name);
     const asked = page.commands.some(({ verb }) => verb === "rollback");
     if (asked && interruptible !== false && !input.turningBack) return { ok: false, interrupted: "rollback" };
     if (input.turningBack && state.phase !== "rolling-back")
@@ -110,15 +116,16 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
   };
 }
 
-/** Writes part of an object's state on top of what is there, which `known` is the last word of, as long as it is still the same rotation's. */
+/** Writes part of an object's state on top of what is there, which `known` is the last word of, as long as `due` holds of what is found instead. */
 async function patchState(
   deps: Deps,
   key: string,
   patch: StatePatch,
   known: Stored<ObjectState>,
+  due: (now: ObjectState) => boolean,
 ): Promise<Stored<ObjectState>> {
   for (let at = known; ; at = (await deps.records.read(key)).state) {
-    if (at.value.rotationId !== known.value.rotationId) throw tooLate("a write of its state");
+    if (at !== known && !due(at.value)) throw tooLate("a write of its state");
     const value = { ...at.value, ...patch } as ObjectState;
     const etag = await deps.records.write(key, value, at.etag);
     if (etag !== undefined) return { value, etag };
