@@ -54,9 +54,18 @@ export const createPreflight = (deps: Deps) =>
 
       const current = toCredential(scene, newest.value);
       const seen = await observe(scene, current, state.controlledFor !== input.rotationId);
-      proofs.push(...demand(seen.proofs, failedObservation), ...(await idleIsFree(scene, seen)));
-      const sameCredential = [newest.version, newest.tags[tags.rollbackOf]].filter((version) => version !== undefined);
-      const consumers = await readReferences(scene, sameCredential);
+      const lookFurther = async () => {
+        proofs.push(...demand(seen.proofs, failedObservation), ...(await idleIsFree(scene, seen)));
+        const sameCredential = [newest.version, newest.tags[tags.rollbackOf]].filter(
+          (version) => version !== undefined,
+        );
+        return await readReferences(scene, sameCredential);
+      };
+      const consumers = await lookFurther().catch(async (error: unknown) => {
+        // Another try makes no second wrong login.
+        await scene.patch({ controlledFor: input.rotationId });
+        throw error;
+      });
       proofs.push({
         name: "every consumer is on the current version",
         ok: true,
