@@ -95,15 +95,19 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
     return { ok: true, result: done.result, proofs: done.proofs ?? [] };
   };
 
+  const begin = async (input: StepInput<S>, deadline: AbortSignal): Promise<Reply<S>> => {
+    const subject = await findSubject(deps, input.objectId);
+    if (subject === undefined) throw first && !(await isKnown(deps, input.objectId)) ? forged() : gone(input.objectId);
+    if (!leased) return await work(subject, input, deadline);
+    const account = subject.rotator.account(subject.object.rotator.target);
+    return await deps.withLease(account, () => work(subject, input, deadline));
+  };
+
   return async (input) => {
     const deadline = AbortSignal.timeout(deadlineSeconds * 1000);
     try {
-      const subject = await findSubject(deps, input.objectId);
-      if (subject === undefined)
-        throw first && !(await isKnown(deps, input.objectId)) ? forged() : gone(input.objectId);
-      if (!leased) return await work(subject, input, deadline);
-      const account = subject.rotator.account(subject.object.rotator.target);
-      return await deps.withLease(account, () => work(subject, input, deadline));
+      // Calls to Pinion's own storage are not aborted: a late write of a record finds that its ETag is gone.
+      return await Promise.race([begin(input, deadline), end(deadline)]);
     } catch (error) {
       const fault = toFault(error);
       deps.log("warning", `${name} of ${input.objectId}: ${fault.code}`, {
@@ -114,6 +118,13 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
       return { ok: false, fault, proofs: error instanceof Unproven ? error.proofs : [] };
     }
   };
+}
+
+/** Rejects when the deadline is over, so that a call that is never answered holds no rotation up. */
+function end(deadline: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    deadline.addEventListener("abort", () => reject(deadline.reason as Error), { once: true });
+  });
 }
 
 /** Writes part of an object's state on top of what is there, which `known` is the last word of, as long as `due` holds of what is found instead. */
