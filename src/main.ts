@@ -6,6 +6,7 @@ import { findRotator, rotators } from "../rotators/index.ts";
 import { createActivities } from "./activities/index.ts";
 import { compose } from "./compose.ts";
 import { parseConfig } from "./config.ts";
+import { PinionError } from "./errors.ts";
 import { command } from "./triggers/api/command.ts";
 import { evidence } from "./triggers/api/evidence.ts";
 import { health } from "./triggers/api/health.ts";
@@ -27,7 +28,8 @@ const made = ((): App => {
     const config = parseConfig(process.env);
     return { ok: true, config, deps: compose(config, { rotators, find: findRotator }, folder, log) };
   } catch (error) {
-    log("error", error instanceof Error ? error.message : "The app could not be put together.");
+    // Another library's text may quote a setting.
+    log("error", error instanceof PinionError ? error.message : "The app could not be put together.");
     return { ok: false, error };
   }
 })();
