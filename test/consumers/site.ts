@@ -28,7 +28,9 @@ export async function openSite() {
   let url = "";
   const azure = await cloud.start({ sites, vaults: () => ({ kv: url }), restartLagSeconds: 1, cacheSeconds: 86_400 });
   const vaults = await startVaults({
-    ...{ clock: cloud.clock, tls: cloud.tls, stateDir: join(cloud.dir, "vault") },
+    clock: cloud.clock,
+    tls: cloud.tls,
+    stateDir: join(cloud.dir, "vault"),
     vaults: [{ name: "kv", resourceId: "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv" }],
   });
   url = vaults.vaults[0]?.url ?? "";
@@ -46,7 +48,14 @@ export async function openSite() {
     return (reply as { properties: Record<string, string> }).properties;
   };
   return {
-    ...{ cloud, azure, arm, versions, put, list, baseUrl, others },
+    cloud,
+    azure,
+    arm,
+    versions,
+    put,
+    list,
+    baseUrl,
+    others,
     pin: (version: string) => `@Microsoft.KeyVault(SecretUri=${baseUrl}/${version})`,
     latest: `@Microsoft.KeyVault(SecretUri=${baseUrl})`,
     /** Writes settings as a person or pipeline would: all of them at once. */

@@ -147,6 +147,8 @@ describe("alternating", () => {
 
 describe("in place", () => {
   test("rolled back by command: the former value works again, and is the newest version", async () => {
+    // The sweep found it due, too.
+    await bench.until("reports-db", "idle", ({ phase }) => phase === "idle");
     const before = await bench.newest("reports-db");
     const settings = await settingsOf(bench.cloud, reportsSite);
     const rotationId = await bench.start("reports-db");

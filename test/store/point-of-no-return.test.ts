@@ -1,5 +1,5 @@
 import type { HttpRequest } from "@azure/functions";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Deps } from "../../src/activities/deps.ts";
 import { createRevoke } from "../../src/activities/revoke.ts";
@@ -33,7 +33,10 @@ function openApp(pause: () => Promise<unknown>) {
   const proof = { name: "done", ok: true };
   const vault = {
     latest: async () => ({
-      ...{ version: "v2", value: "new", tags: {}, enabled: true },
+      version: "v2",
+      value: "new",
+      tags: {},
+      enabled: true,
       at: new Date(0),
       name: "db",
       createdOn: new Date(0),
@@ -42,7 +45,13 @@ function openApp(pause: () => Promise<unknown>) {
     disable: async () => undefined,
   };
   const object = {
-    ...{ id: "db", vault: "kv", kind: "secret", name: "db", consumers: [], format: { type: "plain" }, mode: "rotate" },
+    id: "db",
+    vault: "kv",
+    kind: "secret",
+    name: "db",
+    consumers: [],
+    format: { type: "plain" },
+    mode: "rotate",
     rotator: { kind: "fake", strategy: "alternating", target: {} },
   };
   const deps = {
@@ -54,7 +63,10 @@ function openApp(pause: () => Promise<unknown>) {
     records: openRecords(table),
     withLease: (_account: string, work: () => Promise<unknown>) => work(),
     rotator: () => ({
-      ...{ kind: "fake", strategy: "alternating", soleAccount: () => "db", account: () => "db" },
+      kind: "fake",
+      strategy: "alternating",
+      soleAccount: () => "db",
+      account: () => "db",
       works: async (_step: unknown, { material }: { material: string }) => material === "new" || seen.revoked === 0,
       revoke: async () => (seen.revoked++, [proof]),
     }),

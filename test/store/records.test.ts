@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { emptyState, openRecords, type Records } from "../../src/store/records.ts";
 import type { Command } from "../../src/store/types.ts";
@@ -12,7 +12,11 @@ afterAll(() => store.close());
 let count = 0;
 const fresh = () => `kv--secret--object-${++count}`;
 const commandOf = (verb: Command["verb"], rotationId: string, id: string = verb): Command => ({
-  ...{ id, verb, rotationId, version: "v1", at: "2026-01-01T00:00:00.000Z" },
+  id,
+  verb,
+  rotationId,
+  version: "v1",
+  at: "2026-01-01T00:00:00.000Z",
   actor: { kind: "key", id: "function key", roles: [] },
 });
 
@@ -127,7 +131,7 @@ test("a row that was changed by hand is said to be so, without its text", async 
     .read(object)
     .catch((fault: unknown) => fault);
   expect(error).toMatchObject({ code: "STORAGE_UNAVAILABLE", message: expect.stringContaining("not JSON") });
-  expect(String((error as Error).message)).not.toContain("canary");
+  expect((error as Error).message).not.toContain("canary");
 });
 
 test("storage that is gone is a fault that passes", async () => {

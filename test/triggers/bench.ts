@@ -50,7 +50,9 @@ export async function openTriggers() {
 
   const setPolicy = (objects: readonly object[], more: object = {}) => {
     const text = JSON.stringify({
-      ...{ version: 1, mode: "rotate", limits: { concurrent: 500, perDay: 5000 } },
+      version: 1,
+      mode: "rotate",
+      limits: { concurrent: 500, perDay: 5000 },
       vaults: { main: { uri: local.uri, resourceId: vaultId } },
       objects,
       ...more,
@@ -62,7 +64,13 @@ export async function openTriggers() {
     });
   };
   return {
-    ...{ deps, engine, local, starts, started, log, setPolicy },
+    deps,
+    engine,
+    local,
+    starts,
+    started,
+    log,
+    setPolicy,
     faults: () => policy.faults,
     key: (name: string) => `${vaultName}--secret--${name}`,
     state: async (name: string) => (await deps.records.read(`${vaultName}--secret--${name}`)).state.value,
@@ -80,13 +88,22 @@ export async function openTriggers() {
 
 /** An object whose database nobody asks here. */
 export const objectOf = (name: string, more: object = {}) => ({
-  ...{ id: name, vault: "main", kind: "secret", name, validity: "P90D", rotateBefore: "P30D", consumers: [] },
+  id: name,
+  vault: "main",
+  kind: "secret",
+  name,
+  validity: "P90D",
+  rotateBefore: "P30D",
+  consumers: [],
   format: { type: "json", username: "username", password: "password" },
   rotator: {
     kind: "postgres",
     strategy: "alternating",
     target: {
-      ...{ host: "127.0.0.1", port: 1, database: name, tls: { mode: "disable" } },
+      host: "127.0.0.1",
+      port: 1,
+      database: name,
+      tls: { mode: "disable" },
       roles: [`${name}_a`, `${name}_b`],
       admin: { user: "admin", secret: "https://127.0.0.1/secrets/admin" },
     },

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { handleEvent } from "../../src/triggers/key-vault-events.ts";
 import { eventOf, objectOf, openTriggers, vaultId, vaultName } from "./bench.ts";
@@ -35,7 +35,7 @@ describe.each(schemas)("in %s's schema", (schema) => {
       const event = eventOf(schema, version, name);
       expect(await handle(form === "as text" ? JSON.stringify(event) : event)).toMatchObject({ kind: "started" });
       explained("started", /rotation r-/);
-      const [{ rotationId }] = bench.starts as [{ rotationId: string }];
+      const rotationId = bench.starts[0]?.rotationId;
       const { commands } = await bench.deps.records.read(bench.key(name), rotationId);
       expect(commands).toEqual([
         expect.objectContaining({ verb: "start", version, actor: { kind: "vault", id: vaultId, roles: [] } }),

@@ -19,7 +19,9 @@ export async function openLocalVault() {
   let at = start;
   const clock = { now: () => at, advance: (milliseconds: number) => void (at += milliseconds) };
   const vaults = await startVaults({
-    ...{ clock, tls, stateDir: join(dir, "vaults") },
+    clock,
+    tls,
+    stateDir: join(dir, "vaults"),
     vaults: [
       { name: "kv-test", resourceId: "/subscriptions/0/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-test" },
     ],
