@@ -55,7 +55,9 @@ async function findObject(deps: Deps, event: VaultEvent): Promise<{ objectId: st
     ([, { resourceId, ...rest }]) =>
       same(resourceId, event.resourceId) && same(vaultNameOf({ resourceId, ...rest }), event.vaultName),
   );
-  if (policy === undefined || vault === undefined) return { kind: "foreign", why: "its vault is not in the policy" };
+  if (policy === undefined)
+    return { kind: "refused", why: "the policy cannot be read; the sweep finds the object once it can" };
+  if (vault === undefined) return { kind: "foreign", why: "its vault is not in the policy" };
   if (!same(event.objectType, "Secret"))
     return { kind: "ignored", why: `${event.objectType.slice(0, 40)} objects are not rotated here` };
   if (event.objectName.toLowerCase().startsWith("pinion-stage-"))
