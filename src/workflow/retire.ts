@@ -1,5 +1,5 @@
 import type { Fault } from "../errors.ts";
-import { cleanup, hold, nextDelay } from "./retry.ts";
+import { cleanup, glance, hold, nextDelay } from "./retry.ts";
 import { type Flow, type Run, step, StepFailed, waitUnlessTurned } from "./run.ts";
 import type { Plan, Retirement } from "./steps.ts";
 
@@ -18,12 +18,13 @@ export function* retire(
 
   for (let round = 1; ; round++) {
     const retirement = { ...given, round };
+    const patience = round === 1 ? undefined : glance;
     let suspended = false;
     try {
       if (plan.suspends) {
         onSuspend(round);
         for (;;) {
-          const { waitSeconds } = yield* step(run, "suspend", retirement);
+          const { waitSeconds } = yield* step(run, "suspend", retirement, patience);
           if (waitSeconds === undefined) break;
           run.timeline.pop();
           yield* waitUnlessTurned(run, waitSeconds, { step: "watch" });
@@ -31,7 +32,7 @@ export function* retire(
         suspended = true;
         yield* waitUnlessTurned(run, plan.watchSeconds, { step: "watch" });
       }
-      yield* step(run, "revoke", { ...retirement, suspended });
+      yield* step(run, "revoke", { ...retirement, suspended }, patience);
       return undefined;
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;

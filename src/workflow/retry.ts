@@ -24,6 +24,9 @@ export const byClass: Readonly<Record<ErrorClass, RetryPolicy | undefined>> = {
 /** A gate that is shut: the old credential stays, and is looked at again, ever more seldom. 30 days are under 50 looks. */
 export const hold: RetryPolicy = { first: 5 * minute, factor: 2, most: 1 * day, total: Number.POSITIVE_INFINITY };
 
+/** What a look at a shut gate gets beyond its first try: another look follows. */
+export const glance: RetryPolicy = { first: 5, factor: 2, most: 60, total: 60 };
+
 /** What must not be left half done (taking a candidate away, writing the record): tried like a hold, and never given up early. */
 export const cleanup: RetryPolicy = { first: 10, factor: 2, most: 6 * hour, total: 7 * day };
 

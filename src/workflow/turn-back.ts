@@ -34,7 +34,7 @@ export function* turnBack(run: Run, progress: Progress, fault: Fault | undefined
     // Readers of *latest* can only fetch what is newest by now.
     const follows = plan.consumers.some(({ reads }) => reads === "latest");
     if (follows) yield* step(run, "retreat", { consumers: plan.consumers }, cleanup);
-    const patient = { ...uptake(plan), total: cleanup.total };
+    const patient = { ...uptake(plan), most: 3600, total: cleanup.total };
     yield* step(run, "verify", { version, back: plan.consumers }, patient);
     if (candidateVersion === undefined) {
       yield* step(run, "discard", candidate, cleanup);
