@@ -106,10 +106,10 @@ describe("30 days of failure", () => {
     },
   );
 
-  it("the status stays small though every fault is long", async () => {
+  it("the status stays small though every fault is long", { timeout: 120_000 }, async () => {
     const message = 'é"\n'.repeat(3000);
     const { statusBytes, outcome } = await rotation({
-      world: { maxHold: 90 * day },
+      world: { maxHold: 30 * day },
       mishap: ({ name }) =>
         name === "revoke" ? { when: "before", fault: { ...fault("TARGET_REFUSED"), message } } : undefined,
       mostCalls: 3000,
@@ -218,14 +218,10 @@ describe("a start that nobody may make", () => {
     ["of another rotation", { ...start, rotationId: "forged" }],
     ["with nothing", {}],
     ["without input", ""],
+    ["with null", null],
   ])("%s: preflight says so, and nothing else runs", async (_, input) => {
     const { names, outcome } = await rotation({ input });
     expect(names).toEqual(["preflight"]);
     expect(outcome).toBe("refused");
-  });
-
-  it("with null: it fails at once, and nothing runs", async () => {
-    const { names, status } = await rotation({ input: null });
-    expect([names, status]).toEqual([[], "Failed"]);
   });
 });

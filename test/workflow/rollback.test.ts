@@ -74,6 +74,7 @@ describe("a rollback that is asked for", () => {
       agenda: [{ at: day + 2 * 3600, act: ask("rollback") }],
     });
     expectAsBefore(ended);
+    expect(ended.names).toContain("resume");
   });
 
   it("is heard in a hold", async () => {
@@ -128,6 +129,7 @@ describe("rollback and finish", () => {
       agenda: [{ at: day / 2, act: (world, stage) => verbs.forEach((verb) => ask(verb)(world, stage)) }],
     });
     expectAsBefore(ended);
+    expect(ended.names).toContain("restore");
   });
 
   it("rollback wins until the recorded point of no return, and is refused after it", async () => {

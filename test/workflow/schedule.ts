@@ -133,7 +133,10 @@ function command(
 }
 
 /** What must hold of every life; empty when it does. */
-export function faultsOf({ world, outcome, status, statusBytes, custom, calls }: Rotated): string[] {
+export function faultsOf(
+  { incidents }: Schedule,
+  { world, outcome, status, statusBytes, custom, calls }: Rotated,
+): string[] {
   const found = [...world.broken];
   const must = (what: string, holds: boolean) => void (holds || found.push(what));
   const [former, candidate] = [world.opensFormer(), world.opensCandidate()];
@@ -141,6 +144,9 @@ export function faultsOf({ world, outcome, status, statusBytes, custom, calls }:
   const blocked = (custom as { fault?: Fault } | null)?.fault !== undefined;
   // A record that cannot be written fails the instance, visibly.
   const recorded = status === "Completed";
+  const calm = incidents.every(({ what }) => what.kind !== "fault");
+  must("it ends, unless its record cannot be written", recorded || /failed: record:/.test(String(outcome)));
+  must("where nothing goes wrong nothing fails", !calm || outcome !== "failed");
   must("the outcome agrees with the evidence", !recorded || world.state.ended === outcome);
   must("the newest version is enabled", world.newest().enabled);
   must("a status under 16 KB", statusBytes < 16_384);

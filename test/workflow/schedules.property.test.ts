@@ -13,7 +13,7 @@ describe("whatever happens in whatever order", () => {
       await fc.assert(
         fc.asyncProperty(schedules, async (schedule) => {
           const ended = await live(schedule);
-          expect(faultsOf(ended)).toEqual([]);
+          expect(faultsOf(schedule, ended)).toEqual([]);
           const outcome = String(ended.outcome);
           outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
         }),

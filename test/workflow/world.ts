@@ -1,15 +1,6 @@
 import type { Fault } from "../../src/errors.ts";
 import type { Outcome, Verb } from "../../src/store/types.ts";
-import type {
-  Before,
-  Candidate,
-  Plan,
-  Reply,
-  Retirement,
-  StepInput,
-  StepName,
-  Steps,
-} from "../../src/workflow/steps.ts";
+import type { Before, Plan, Reply, Retirement, StepInput, StepName, Steps } from "../../src/workflow/steps.ts";
 
 // A model of what the activities act on: two slots with passwords, a vault's versions, consumers with their lag, and commands. Its
 // steps do what the real ones promise, in a few lines; `broken` collects every moment at which a promise of the design did not hold.
@@ -228,7 +219,7 @@ export function createWorld(options: WorldOptions, now: () => number) {
       if (inPlace) slots.get("a")!.password = former.password;
       return opens(former) ? {} : fault("OUT_OF_BAND_CHANGE");
     },
-    discard(_: Candidate) {
+    discard() {
       if (versions.some(({ of }) => of !== "")) broken.push("discarded what was published");
       if (!inPlace && opens(next)) slots.set("b", { password: "nobody knows", canLogin: false });
       state.staged = false;
@@ -278,7 +269,7 @@ export function createWorld(options: WorldOptions, now: () => number) {
       if (input.turningBack) state.rollingBack = true;
       const done = handlers[name](input);
       watchAlways(name);
-      return "class" in done ? failed(done) : ({ ok: true, result: done, proofs: [{ name, ok: true }] } as Result);
+      return "class" in done ? failed(done) : { ok: true, result: done, proofs: [{ name, ok: true }] };
     },
   };
 }
