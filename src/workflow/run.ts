@@ -48,7 +48,9 @@ export interface Run {
 }
 
 export function beginRun(context: OrchestrationContext): Run {
-  const start = context.df.getInput<Start>();
+  // Whoever holds a system key chooses the input; what else it has must not stand in for a step's own.
+  const { objectId, rotationId } = (context.df.getInput<Start | null>() ?? {}) as Start;
+  const start = { objectId, rotationId };
   return {
     context,
     start,
