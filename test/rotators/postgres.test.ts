@@ -63,6 +63,8 @@ describe("changes", () => {
     expect(await pair.works(step, current)).toBe(true);
     await pair.suspension?.suspend(second, current);
     expect(await pair.works(step, current)).toBe(false);
+    await expect(pair.suspension?.resume(step, current)).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await pair.works(step, current)).toBe(false);
   });
 
   test("after a revoke there is nothing to resume", async () => {

@@ -103,9 +103,10 @@ export async function suspendRole(step: S, old: CredentialRef): Promise<Proof[]>
   return [{ name: `${old.id} may not log in`, ok: true }];
 }
 
-/** LOGIN again, with the password it had. */
+/** LOGIN again, with the password it had. It lifts no suspension of a later round: that is a late copy. */
 export async function resumeRole(step: S, old: CredentialRef): Promise<Proof[]> {
-  await change(step, old.id, async ({ own, canLogin }) => {
+  await change(step, old.id, async ({ own, ownRound = 1, canLogin }) => {
+    if (own === "suspended" && ownRound > step.round) throw late(step, old.id);
     if (own === "revoked") {
       throw new PinionError(
         "ROLLBACK_IMPOSSIBLE",
