@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Call, Place } from "./edge/index.ts";
 import { type CleanRun, describePoint, killLane, pointsOf, runClean, type Verdict } from "./kill-points.ts";
@@ -8,27 +7,22 @@ import { openWorld, type Subject } from "./world.ts";
 const lanes = 3;
 const minute = 60_000;
 
-type Ceiling = Readonly<Record<"activities" | Place, number>>;
-
 /** Kills the app on each side of every outside call of a rotation, and checks promise 2 each time. Prints what it counted. */
 export function killSuite(subject: Subject): void {
   describe(`${subject.strategy}: the process dies`, () => {
     let cold: CleanRun;
     let warm: CleanRun;
 
-    it("the calls of an undisturbed rotation are within their ceilings", { timeout: 2 * minute }, async () => {
+    it("the calls of an undisturbed rotation are counted", { timeout: 2 * minute }, async () => {
       const world = await openWorld();
       cold = await runClean(world, subject);
       warm = await runClean(world, subject);
       await world.close();
       const counts = { activities: warm.activities.length, ...countByPlace(warm.calls) };
       console.log(`${subject.strategy}: one rotation, ${warm.calls.length} outside calls\n${table(counts)}`);
-      const file = new URL("../../bench/ceilings.json", import.meta.url);
-      const ceilings = JSON.parse(readFileSync(file, "utf8")) as Record<string, Ceiling>;
-      const over = Object.entries(counts).filter(
-        ([kind, count]) => count > (ceilings[subject.strategy]?.[kind as Place] ?? 0),
-      );
-      expect(over).toEqual([]);
+      // Nothing hides: whatever a rotation must touch was seen at the edge.
+      const touched = ["vault", "arm", "postgres", "table", "blob", "topic"] as const;
+      expect(touched.filter((place) => counts[place] === 0)).toEqual([]);
     });
 
     it("before each call, after its work, and after its reply: promise 2 holds", { timeout: 25 * minute }, async () => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
 import { type AppHost, startAppHost } from "../../local/cloud/app-host.ts";
 import { type Cloud, startCloud } from "../../local/cloud/cloud.ts";
@@ -31,6 +32,10 @@ export const reports: Subject = {
   database: "reports",
 };
 
+/** The app under test: dist/app, or the folder that PINION_TEST_APP names. */
+export const builtApp: string =
+  process.env["PINION_TEST_APP"] ?? fileURLToPath(new URL("../../dist/app", import.meta.url));
+
 /** The id of a subject's orchestration and records. */
 export const keyOf = ({ id }: Subject): string => `${vault}--secret--${id}`;
 
@@ -41,7 +46,7 @@ type Policy = Awaited<ReturnType<typeof seed>>["policy"] & { limits?: unknown };
 
 export interface WorldOptions {
   readonly timing?: Timing;
-  /** Folder of the app; default dist/app. */
+  /** Folder of the app; default {@link builtApp}. */
   readonly app?: string;
   readonly change?: (policy: Policy) => Policy;
   /** Called when a site's process starts, with its settings. */
@@ -117,7 +122,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const start = () =>
     startAppHost({
       cloud,
-      ...(options.app !== undefined && { app: options.app }),
+      app: options.app ?? builtApp,
       env: {
         ...edge.env,
         // The sweep would come in between as the clock moves.

@@ -22,4 +22,4 @@ Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
   else if (hasPort(first)) args[0] = { ...first, port: redirected(first.port) };
   else if (typeof first === "number") args[0] = redirected(first);
   return connect.apply(this, args);
-} as typeof Socket.prototype.connect;
+};

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { appSettings } from "../../../local/cloud/app-host.ts";
 import { type Edge, startEdge } from "../edge/index.ts";
-import type { World } from "../world.ts";
+import { builtApp, type World } from "../world.ts";
 
 /** A second process of the app, behind an edge of its own, that runs single activities. */
 export interface Second {
@@ -17,10 +17,7 @@ export interface Second {
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-export async function openSecond(
-  { cloud, edge: first }: World,
-  app: string = here("../../../dist/app"),
-): Promise<Second> {
+export async function openSecond({ cloud, edge: first }: World, app: string = builtApp): Promise<Second> {
   const edge = await startEdge(cloud, { as: first });
   const redirect = Object.fromEntries([...first.ports].map(([name, port]) => [port, edge.ports.get(name)]));
   const preload = [

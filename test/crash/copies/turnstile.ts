@@ -5,7 +5,8 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
+import { builtApp } from "../world.ts";
 
 /** An activity at the moment when the host runs it, or has run it. */
 export interface Turn {
@@ -41,9 +42,7 @@ core.registerHook("postInvocation", (context) => tell("after", context));
 `;
 
 /** Functions hooks (preInvocation, postInvocation) ask a server of this process. */
-export async function openTurnstile(
-  app: string = fileURLToPath(new URL("../../../dist/app", import.meta.url)),
-): Promise<Turnstile> {
+export async function openTurnstile(app: string = builtApp): Promise<Turnstile> {
   let before: (at: Turn) => Promise<void> | void = () => undefined;
   let after: (at: Turn) => Promise<void> | void = () => undefined;
   const server = createServer((request, response) => {
