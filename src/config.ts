@@ -28,8 +28,6 @@ export interface Config {
   readonly appServiceAuth: boolean;
   /** The kill switch: no rotation starts. */
   readonly stop: boolean;
-  /** URL of the secret that holds the key of the fingerprints. */
-  readonly fingerprintKeySecret: string | undefined;
   /** Client id of the user-assigned identity; undefined for the system-assigned one. */
   readonly clientId: string | undefined;
 }
@@ -46,7 +44,6 @@ export const settingNames = [
   "PINION_COMMAND_AUTHORITY",
   "PINION_OPERATOR_ROLE",
   "PINION_STOP",
-  "PINION_FINGERPRINT_KEY_SECRET",
   "AZURE_CLIENT_ID",
   "WEBSITE_AUTH_ENABLED",
 ] as const;
@@ -189,12 +186,6 @@ export function parseConfig(env: Env): Config {
     ),
     appServiceAuth: flag("WEBSITE_AUTH_ENABLED"),
     stop: flag("PINION_STOP"),
-    fingerprintKeySecret: setting(
-      "PINION_FINGERPRINT_KEY_SECRET",
-      undefined,
-      "the https URL of a secret, https://<vault>/secrets/<name> or with a version",
-      (text) => isPlainUrl(text) && /^https:\/\/[^/]+\/secrets\/[A-Za-z0-9-]{1,127}(\/[0-9a-f]{32})?$/.test(text),
-    ),
     clientId: setting("AZURE_CLIENT_ID", undefined, "a client id (GUID)", (text) =>
       /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text),
     ),

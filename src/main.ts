@@ -17,7 +17,7 @@ import { engineOf } from "./triggers/engine.ts";
 import { handleEvent } from "./triggers/key-vault-events.ts";
 import { sweep } from "./triggers/sweep.ts";
 import { rotate } from "./workflow/rotate.ts";
-import { orchestration, type StepInput, type StepName } from "./workflow/steps.ts";
+import { orchestration, type Reply, type StepInput, type StepName, stepNames } from "./workflow/steps.ts";
 
 // The composition root: the only file with top-level effects. An app with wrong settings starts, says every fault, and rotates nothing.
 
@@ -45,15 +45,21 @@ const durable = df.input.durableClient();
 const engine = (context: InvocationContext) => engineOf(df.getClient(context));
 const extraInputs = [durable];
 
-// The orchestration and its steps.
+// The orchestration and its steps. While the settings are wrong every step asks to be tried again, so that a rotation which is under way
+// waits for them instead of failing at a step that is not there.
 df.app.orchestration(orchestration, rotate);
-if (made.ok) {
-  for (const [name, handler] of Object.entries(createActivities(made.deps))) {
-    df.app.activity(name, {
-      handler: (input: StepInput<StepName>) => (handler as (given: typeof input) => Promise<unknown>)(input),
-    });
-  }
+const activities = made.ok ? createActivities(made.deps) : undefined;
+for (const name of stepNames) {
+  const handler = (activities?.[name] ?? unsettled) as (input: StepInput<StepName>) => Promise<unknown>;
+  df.app.activity(name, { handler });
+}
 
+async function unsettled(): Promise<Reply<StepName>> {
+  const message = "The app's settings have faults: GET /api/health lists them.";
+  return { ok: false, fault: { code: "CONFIG_INVALID", class: "transient", message }, proofs: [] };
+}
+
+if (made.ok) {
   // Events by queue and by webhook, and the sweep for what they miss.
   const { deps, config } = made;
   app.storageQueue("events-queue", {

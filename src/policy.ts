@@ -139,10 +139,7 @@ const consumerSchema = z.strictObject({
   reads: z.enum(["pinned", "latest"]).describe("Whether the reference names a version (pinned) or none (latest)."),
   lag: durationSchema.describe("The longest time for which it may go on using the old value after it was moved."),
   health: healthSchema.exactOptional(),
-  owner: z
-    .enum(["pinion", "iac", "person"])
-    .default("pinion")
-    .describe("Who moves its pin: Pinion, the pipeline that owns the site's code (Pinion waits for it), or a person."),
+  owner: z.literal("pinion").default("pinion").describe("Who moves its pin: Pinion."),
 });
 
 const tagText = (what: string, longest: number) =>

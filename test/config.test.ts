@@ -32,7 +32,6 @@ test("with the host's storage alone, everything has its default", () => {
     operatorRole: "Pinion.Operator",
     appServiceAuth: false,
     stop: false,
-    fingerprintKeySecret: undefined,
     clientId: undefined,
   });
 });
@@ -50,7 +49,6 @@ test("every setting is read", () => {
       PINION_COMMAND_AUTHORITY: "keys",
       PINION_OPERATOR_ROLE: "Rotations.Operate",
       PINION_STOP: "True",
-      PINION_FINGERPRINT_KEY_SECRET: "https://kv-pinion.vault.azure.net/secrets/fingerprint",
       AZURE_CLIENT_ID: "00000000-0000-0000-0000-00000000000A",
       WEBSITE_AUTH_ENABLED: "True",
     }),
@@ -65,7 +63,6 @@ test("every setting is read", () => {
     operatorRole: "Rotations.Operate",
     appServiceAuth: true,
     stop: true,
-    fingerprintKeySecret: "https://kv-pinion.vault.azure.net/secrets/fingerprint",
     clientId: "00000000-0000-0000-0000-00000000000A",
   });
 });
@@ -149,8 +146,6 @@ test.each([
   ["PINION_COMMAND_AUTHORITY", "keys"],
   ["PINION_OPERATOR_ROLE", "two words"],
   ["PINION_STOP", "yes"],
-  ["PINION_FINGERPRINT_KEY_SECRET", "canary-key"],
-  ["PINION_FINGERPRINT_KEY_SECRET", "https://kv.vault.azure.net/keys/fingerprint"],
   ["AZURE_CLIENT_ID", "pinion"],
   ["WEBSITE_AUTH_ENABLED", "on"],
 ])("%s refuses %j without printing it", (name, value) => {

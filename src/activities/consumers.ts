@@ -6,7 +6,7 @@ import type { Before } from "../workflow/steps.ts";
 import { demand } from "./credentials.ts";
 import type { Scene } from "./step.ts";
 
-interface Bound {
+export interface Bound {
   readonly kind: Consumer;
   readonly at: ConsumerStep;
 }
@@ -65,12 +65,14 @@ const pollFor = 3_000;
  */
 export async function proveConsumers(
   scene: Scene,
-  versionOf: (consumer: PolicyConsumer) => string,
+  versionOf: (consumer: PolicyConsumer) => string | undefined,
 ): Promise<readonly Proof[]> {
   const until = performance.now() + pollFor;
   const prove = async ({ kind, at }: Bound): Promise<readonly Proof[]> => {
     for (;;) {
-      const proofs = await kind.prove(at, versionOf(at.consumer));
+      const version = versionOf(at.consumer);
+      if (version === undefined) return [];
+      const proofs = await kind.prove(at, version);
       if (proofs.every(({ ok }) => ok) || performance.now() > until) return proofs;
       await new Promise((resolve) => setTimeout(resolve, pollEvery));
       scene.signal.throwIfAborted();
@@ -89,15 +91,25 @@ export async function proveConsumers(
   });
 }
 
+/** The version that a consumer is pinned to; undefined when it follows the newest or is no reference to the object any more. */
+export async function pinNow({ kind, at }: Bound): Promise<string | undefined> {
+  try {
+    return (await kind.read(at)).pinned;
+  } catch (error) {
+    if (error instanceof PinionError && error.code === "CONSUMER_MISCONFIGURED") return undefined;
+    throw error;
+  }
+}
+
 /** Writes references, one resource at a time under its lease. `textOf` gives undefined for a consumer that is not Pinion's to move. */
 export async function moveConsumers(
   scene: Scene,
-  textOf: (bound: Bound) => string | undefined,
+  textOf: (bound: Bound) => string | undefined | Promise<string | undefined>,
 ): Promise<readonly Proof[]> {
   const proofs: Proof[] = [];
   for (const bound of boundConsumers(scene)) {
     const { kind, at } = bound;
-    const text = textOf(bound);
+    const text = await textOf(bound);
     if (text === undefined) continue;
     await scene.deps.withLease(`consumer:${kind.resource(at.consumer)}`, () => kind.move(at, text));
     proofs.push({ name: `${at.consumer.id} points at its version`, ok: true, detail: text });

@@ -20,9 +20,7 @@ export const createCutover = (deps: Deps) =>
           `${at.consumer.id} was moved by somebody else since preflight: its reference is left as it is.`,
         );
       }
-      const proofs = await moveConsumers(scene, ({ kind, at }) =>
-        at.consumer.owner === "pinion" ? kind.reference(at, version) : undefined,
-      );
+      const proofs = await moveConsumers(scene, ({ kind, at }) => kind.reference(at, version));
       return { result: {}, proofs, event: { name: "CutOver", data: { publishedVersion: version } } };
     },
   });

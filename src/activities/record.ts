@@ -14,7 +14,7 @@ const eventOf: Readonly<Record<Outcome, string>> = {
   stale: "Stale",
 };
 
-/** The end of every rotation: the dead versions disabled, evidence written once, the object's state, the fleet's places and breakers, the notification. */
+/** The end of every rotation: evidence written once, the dead versions disabled, the object's state, the fleet's places and breakers, the notification. */
 export const createRecord = (deps: Deps) =>
   createStep(deps, {
     name: "record",
@@ -33,10 +33,10 @@ export const createRecord = (deps: Deps) =>
       };
       // A second copy: the first one got to its end, or died before it told of it.
       if (state.phase === "idle") return { result: {}, event };
-      for (const version of ending.retired ?? [])
-        await subject.vault.disable(subject.object.name, version, scene.signal);
       const evidence =
         outcome === "stale" ? undefined : await writeEvidence(deps.evidence, describe(scene, ending), scene.signal);
+      for (const version of ending.retired ?? [])
+        await subject.vault.disable(subject.object.name, version, scene.signal);
       await deps.fleet.release(subject.key, ending.rotationId);
       if (outcome === "failed" || outcome === "refused" || (outcome === "rolled-back" && fault !== undefined)) {
         await deps.fleet.tell(breakersOf(subject), true);

@@ -1,6 +1,7 @@
-import { proveConsumers } from "./consumers.ts";
+import type { Before } from "../workflow/steps.ts";
+import { boundConsumers, pinNow, proveConsumers } from "./consumers.ts";
 import type { Deps } from "./deps.ts";
-import { createStep } from "./step.ts";
+import { createStep, type Scene } from "./step.ts";
 
 /** Proves every consumer on a version: by its platform, and by its own health. After this the grace begins and others may start. */
 export const createVerify = (deps: Deps) =>
@@ -9,8 +10,8 @@ export const createVerify = (deps: Deps) =>
     phases: ["running", "grace", "rolling-back"],
     async run(scene, { version, back, rotationId, turningBack }) {
       const { key } = scene.subject;
-      const before = new Map(back?.map(({ id, text }) => [id, text]));
-      const proofs = await proveConsumers(scene, ({ id }) => pinnedIn(before.get(id)) ?? version);
+      const expected = back === undefined ? () => version : await expectedBack(scene, back, version);
+      const proofs = await proveConsumers(scene, ({ id }) => expected(id));
       if (turningBack) return { result: {}, proofs };
       await deps.fleet.release(key, rotationId);
       return {
@@ -21,6 +22,18 @@ export const createVerify = (deps: Deps) =>
       };
     },
   });
+
+/** Where each consumer must be after a retreat; undefined for one that somebody else has moved, which proves nothing of ours. */
+async function expectedBack(scene: Scene, back: readonly Before[], newest: string) {
+  const versions = new Map<string, string | undefined>();
+  for (const bound of boundConsumers(scene)) {
+    const { id, reads } = bound.at.consumer;
+    const former = pinnedIn(back.find((before) => before.id === id)?.text);
+    const theirs = reads === "pinned" && (await pinNow(bound)) !== former;
+    versions.set(id, theirs ? undefined : (former ?? newest));
+  }
+  return (id: string) => versions.get(id);
+}
 
 /** The version in a reference's text, or undefined when it follows the newest. */
 function pinnedIn(text: string | undefined): string | undefined {

@@ -119,6 +119,27 @@ export interface Ending {
 }
 
 export type StepName = keyof Steps;
+
+/** Every step's name, for registering them; the type checker finds one that is missing. */
+export const stepNames = Object.keys({
+  preflight: 0,
+  stage: 0,
+  set: 0,
+  validate: 0,
+  publish: 0,
+  cutover: 0,
+  verify: 0,
+  hear: 0,
+  suspend: 0,
+  revoke: 0,
+  resume: 0,
+  restore: 0,
+  discard: 0,
+  retreat: 0,
+  republish: 0,
+  hold: 0,
+  record: 0,
+} satisfies Record<StepName, 0>) as readonly StepName[];
 /** `turningBack`: the rotation is being undone, so a rollback command no longer interrupts. */
 export type StepInput<S extends StepName> = Start & {
   readonly turningBack: boolean;
