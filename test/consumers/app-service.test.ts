@@ -15,8 +15,9 @@ beforeEach(async () => {
   await site.write({ ...site.others, LOG_LEVEL: "debug", DB: site.pin(site.versions[0]) }, "staging");
 });
 
-const proven = (step: ReturnType<typeof site.step>, version: string) =>
-  expect.poll(async () => (await appService.prove(step, version)).map(({ ok }) => ok), { timeout: 15_000 });
+function proven(step: ReturnType<typeof site.step>, version: string) {
+  return expect.poll(async () => (await appService.prove(step, version)).map(({ ok }) => ok), { timeout: 15_000 });
+}
 const puts = () => site.azure.faults.calls()["appsettings.put"] ?? 0;
 
 describe("pinned", () => {
