@@ -1,14 +1,16 @@
+import { TableClient } from "@azure/data-tables";
+import { BlobServiceClient } from "@azure/storage-blob";
 import { type Call, type Phase, phases } from "./edge/index.ts";
 import { type Before, checkRotated, look } from "./promise.ts";
 import { drive, startRotation } from "./rotation.ts";
-import { openWorld, type Subject, type World, type WorldOptions } from "./world.ts";
+import { keyOf, openWorld, type Subject, type World, type WorldOptions } from "./world.ts";
 
 /** A moment of a rotation: the n-th call of a name, and on which side of it the process dies. */
 export interface Point {
   readonly name: string;
   readonly nth: number;
   readonly phase: Phase;
-  /** Only a process that has just started makes this call. */
+  /** Only a process that has just started, with nothing in its storage, makes this call. */
   readonly cold: boolean;
   /** How often the rotation did not come by. */
   readonly tried: number;
@@ -55,6 +57,7 @@ export async function killAt(world: World, subject: Subject, point: Point): Prom
   const { edge } = world;
   if (point.cold) {
     await world.kill();
+    await forget(world, subject);
     await world.revive();
   }
   const before: Before = await look(world, subject);
@@ -82,6 +85,23 @@ export async function killAt(world: World, subject: Subject, point: Point): Prom
 
 /** A point whose call is not made this time (the roles take turns, a wait was shorter) is tried so often. */
 const tries = 6;
+
+/** Takes away what only a first rotation makes: the blobs of the leases, the object's state, the fleet's row. */
+async function forget({ cloud }: World, subject: Subject): Promise<void> {
+  const { connectionString } = cloud.azurite;
+  const leases = BlobServiceClient.fromConnectionString(connectionString).getContainerClient("pinion-leases");
+  // Nothing to forget before the very first call.
+  if (!(await leases.exists())) return;
+  for await (const { name } of leases.listBlobsFlat()) {
+    // One that the dead process still holds is there to stay.
+    await leases.deleteBlob(name).catch(() => undefined);
+  }
+  const records = TableClient.fromConnectionString(connectionString, "PinionRecords", {
+    allowInsecureConnection: true,
+  });
+  await records.deleteEntity(keyOf(subject), "state").catch(() => undefined);
+  await records.deleteEntity("fleet", "fleet").catch(() => undefined);
+}
 
 /** Takes points off a list until it is empty, in a world of its own; a broken world is left behind for a new one. */
 export async function killLane(

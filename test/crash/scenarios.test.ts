@@ -68,7 +68,9 @@ describe("events, again and again", () => {
   it("duplicates of every event, in any order, change nothing", { timeout: 5 * minutes }, async () => {
     await withClient(async (world) => {
       let last = "";
-      for (const seed of [1, 2, 3]) {
+      for (const seed of [1, 2]) {
+        // What Pinion wrote a short while ago is not rotated for an event.
+        if (last !== "") world.cloud.clock.advance(31 * 86_400_000);
         const before = await look(world, orders);
         const send = async (): Promise<void> => {
           const all = deliveriesOf(world, orders.id, before.version);
