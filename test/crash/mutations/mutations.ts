@@ -169,6 +169,7 @@ async function dead(`,
     because: /suspended .* s after the cutover/,
     replacements: [
       oneLine("src/activities/preflight.ts", "graceSeconds: seconds(Math.max(object.grace, lag)),", "graceSeconds: 1,"),
+      oneLine("src/workflow/rotate.ts", `  yield* waitUnlessTurned(run, plan.lagSeconds, { step: "grace" });\n`, ""),
     ],
   },
 ];

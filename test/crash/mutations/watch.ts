@@ -10,8 +10,8 @@ import { briefly, openWorld, orders, type World, type WorldOptions } from "../wo
 export type Watch = (app: string) => Promise<readonly string[]>;
 
 /** Long enough to tell a wait from none, in the cloud's time; what is measured may be a second short. */
-const lagSeconds = 120;
-const patient = { ...briefly, grace: "PT2M", lag: "PT2M" };
+const lagSeconds = 1200;
+const patient = { ...briefly, grace: "PT20M", lag: "PT20M" };
 
 async function inWorld<T>(options: WorldOptions, run: (world: World) => Promise<T>): Promise<T> {
   const world = await openWorld(options);
