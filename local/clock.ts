@@ -8,7 +8,7 @@ export interface Clock {
 
 /** A clock that can be moved. It is a file that holds an offset in milliseconds, so that every process sees the same time. */
 export interface MovableClock extends Clock {
-  /** Milliseconds to go forward; never back. */
+  /** Milliseconds to go forward; never back. Every process sees it when this returns. */
   advance(milliseconds: number): void;
   readonly file: string;
 }
@@ -41,6 +41,8 @@ export function openClock(file: string): MovableClock {
       refresh();
       write(file, offset + Math.round(milliseconds));
       readAt = -Infinity;
+      // When this returns, no process goes by what it read before.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, maxAge + 1);
     },
   };
 }

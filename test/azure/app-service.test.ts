@@ -19,6 +19,9 @@ const site: SiteDeclaration = {
   appSettings: { PLAIN: "as it is" },
 };
 const path = `/subscriptions/${site.subscriptionId}/resourceGroups/rg/providers/Microsoft.Web/sites/orders`;
+/** The platform's own variable, told apart from the site's settings. */
+const shown = "WEBSITE_KEYVAULT_REFERENCES";
+let shownReferences: string | undefined;
 const settingsPath = `${path}/config/appsettings`;
 const referencesPath = `${path}/config/configreferences/appsettings`;
 const lag = 5;
@@ -44,7 +47,10 @@ async function startAll(options: Partial<AzureOptions> = {}): Promise<void> {
   azure = await cloud.start({
     sites: [site],
     vaults: () => Object.fromEntries(vaults.vaults.map(({ name, url }) => [name, url])),
-    onStart: (_, settings) => void starts.push({ ...settings }),
+    onStart: (_, { [shown]: references, ...settings }) => {
+      shownReferences = references;
+      starts.push(settings);
+    },
     restartLagSeconds: lag,
     ...options,
   });
@@ -222,6 +228,10 @@ test("a restart of the cloud brings back the version in use, not the latest, and
   await startAll();
   expect(azure).toMatchObject({ url, identityEndpoint, identityHeader });
   await expect.poll(() => starts, soon).toEqual([{ DB: "a value that only the vault may hold", PLAIN: "x" }]);
+  // What the site is shown of its references: their text and state, no value.
+  expect(JSON.parse(shownReferences ?? "{}")).toMatchObject({
+    DB: { rawReference: expect.stringContaining("@Microsoft.KeyVault("), status: "Resolved" },
+  });
   const dir = join(cloud.dir, "azure");
   const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   expect(files.length).toBeGreaterThan(1);
