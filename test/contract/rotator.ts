@@ -117,7 +117,9 @@ export function testRotator<T>(name: string, rotator: Rotator<T>, start: () => P
     });
 
     const observable = rotator.idle === "observable" ? rotator : undefined;
-    test.runIf(observable)("shows who uses the old credential", async () => {
+    // Where use cannot be observed there is no such promise, and no test of it.
+    const whereObservable = observable ? test : () => undefined;
+    whereObservable("shows who uses the old credential", async () => {
       const { lab, step, old } = await scene();
       expect(await observable?.usage(step, old)).toEqual({ active: 0, users: [] });
       const end = await lab.use(old);
