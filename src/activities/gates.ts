@@ -1,7 +1,7 @@
 import { PinionError } from "../errors.ts";
 import type { Proof } from "../rotator.ts";
 import type { LatestSecret } from "../vault/secrets.ts";
-import { tags } from "../vault/tags.ts";
+import { carriedBy } from "../vault/tags.ts";
 import type { Retirement } from "../workflow/steps.ts";
 import { boundConsumers, proveConsumers } from "./consumers.ts";
 import { demand } from "./credentials.ts";
@@ -24,8 +24,8 @@ export async function passGates(
       `${object.id}: version ${newest.version} was written by somebody else; the former credential stays alive until that is settled: roll back, or finish after it is gone.`,
     );
   }
-  // A version that carries an earlier one's credential again is held under either name.
-  const kept = [keptVersion, newest.tags[tags.rollbackOf]].filter((version) => version !== undefined);
+  // A version that carries an earlier one's credential again is held under any of their names.
+  const kept = [keptVersion, ...carriedBy(newest.tags)];
   const held = new Map<string, string>();
   for (const { kind, at } of boundConsumers(scene)) {
     const { pinned } = await kind.read(at);

@@ -3,7 +3,7 @@ import type { PolicyConsumer } from "../policy.ts";
 import type { Credential, Observed, Proof } from "../rotator.ts";
 import type { Command } from "../store/types.ts";
 import type { LatestSecret } from "../vault/secrets.ts";
-import { ownTagCount, ownTagLimit, tags } from "../vault/tags.ts";
+import { carriedBy, ownTagCount, ownTagLimit } from "../vault/tags.ts";
 import type { Plan } from "../workflow/steps.ts";
 import { readReferences } from "./consumers.ts";
 import { demand, toCredential } from "./credentials.ts";
@@ -56,10 +56,7 @@ export const createPreflight = (deps: Deps) =>
       const seen = await observe(scene, current, state.controlledFor !== input.rotationId);
       const lookFurther = async () => {
         proofs.push(...demand(seen.proofs, failedObservation), ...(await idleIsFree(scene, seen)));
-        const sameCredential = [newest.version, newest.tags[tags.rollbackOf]].filter(
-          (version) => version !== undefined,
-        );
-        return await readReferences(scene, sameCredential);
+        return await readReferences(scene, [newest.version, ...carriedBy(newest.tags)]);
       };
       const consumers = await lookFurther().catch(async (error: unknown) => {
         // Another try makes no second wrong login.
@@ -178,13 +175,13 @@ function planFor({ subject, step }: Scene, newest: LatestSecret, seen: Observed,
   const seconds = (milliseconds: number) => Math.ceil(milliseconds / 1000);
   const lag = Math.max(0, ...object.consumers.map((consumer) => consumer.lag));
   const { successes, over } = object.validate;
-  const alias = newest.tags[tags.rollbackOf];
+  const sourceAliases = carriedBy(newest.tags);
   return {
     objectId: object.id,
     rotationId: step.rotationId,
     strategy: rotator.strategy,
     sourceVersion: newest.version,
-    ...(alias === undefined ? {} : { sourceAlias: alias }),
+    ...(sourceAliases.length === 0 ? {} : { sourceAliases }),
     ...(newest.expiresOn === undefined ? {} : { expiresAt: newest.expiresOn.toISOString() }),
     current: publicFacts(seen.current),
     idle: publicFacts(seen.idle),

@@ -1,5 +1,6 @@
 import { PinionError } from "../errors.ts";
 import { isOurs, publish } from "../vault/publishing.ts";
+import { rollbackMark } from "../vault/tags.ts";
 import type { Deps } from "./deps.ts";
 import { createStep } from "./step.ts";
 
@@ -25,7 +26,7 @@ export const createRepublish = (deps: Deps) =>
         sourceVersion: forward.version,
         render,
         validity,
-        rollbackOf: sourceVersion,
+        rollbackOf: rollbackMark(sourceVersion, source?.tags ?? {}),
       };
       const published = await publish(vault, request, signal).catch((error: unknown) => {
         if (error instanceof PinionError && error.code === "OUT_OF_BAND_CHANGE") {

@@ -21,7 +21,7 @@ export interface PublishRequest {
   readonly validity: number;
   /** Tags that the policy gives every version; ours and these win over what the former version had. */
   readonly tags?: Readonly<Record<string, string>>;
-  /** Set when this version carries an earlier version's credential again. */
+  /** Set when this version carries an earlier version's credential again: the value of that tag. */
   readonly rollbackOf?: string;
 }
 

@@ -4,7 +4,7 @@ export const tags = {
   rotation: "pinion-rotation",
   /** The version that was newest when this one was written. */
   previous: "pinion-previous",
-  /** Set on a version that carries an earlier version's credential again. */
+  /** Set on a version that carries an earlier version's credential again: that version, and those that it carried in turn. */
   rollbackOf: "pinion-rollback-of",
   /** On staging secrets: the object they stage for. */
   stageFor: "pinion-stage-for",
@@ -21,6 +21,22 @@ export function nextTags(
   const kept = Object.entries(former).filter(([name]) => !ours.includes(name) && !(name in mine));
   const room = Math.max(0, limit - Object.keys(mine).length);
   return { ...Object.fromEntries(kept.slice(0, room)), ...mine };
+}
+
+/** The earlier versions whose credential a version carries again; none for most. */
+export function carriedBy(found: Readonly<Record<string, string>>): readonly string[] {
+  return found[tags.rollbackOf]?.split(" ") ?? [];
+}
+
+/** A tag's value holds 256 characters: seven versions. */
+const mostCarried = 7;
+
+/**
+ * The value of `rollbackOf` for a version that carries `source` again. After one rollback upon another a consumer may still be pinned to
+ * the first of these versions, so the oldest ones are kept.
+ */
+export function rollbackMark(source: string, tagsOfSource: Readonly<Record<string, string>>): string {
+  return [source, ...carriedBy(tagsOfSource).slice(1 - mostCarried)].join(" ");
 }
 
 /** How many of an object's own tags fit beside ours; more must be refused before a rotation, never dropped during one. */

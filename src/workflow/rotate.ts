@@ -35,7 +35,7 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
   const forward = yield* attempt(() => moveForward(run, progress));
   const waited = forward.ok ? yield* attempt(() => graceAndRetire(run, progress)) : forward;
   if (waited.ok) {
-    const retired = [plan.sourceVersion, plan.sourceAlias].filter((version) => version !== undefined);
+    const retired = [plan.sourceVersion, ...(plan.sourceAliases ?? [])];
     const ending: Ended = waited.value ? { outcome: "kept", fault: waited.value } : { outcome: "rotated", retired };
     return yield* end(run, ending, progress);
   }

@@ -14,8 +14,8 @@ export interface Plan {
   readonly rotationId: string;
   readonly strategy: "dual" | "alternating" | "in-place";
   readonly sourceVersion: string;
-  /** The earlier version whose credential the source carries again, after a rollback. */
-  readonly sourceAlias?: string;
+  /** The earlier versions whose credential the source carries again, after rollbacks. */
+  readonly sourceAliases?: readonly string[];
   /** ISO 8601; when the current credential's version says it ends. */
   readonly expiresAt?: string;
   readonly current: CredentialRef;
