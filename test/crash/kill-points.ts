@@ -1,7 +1,7 @@
 import { TableClient } from "@azure/data-tables";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { type Call, type Phase, phases } from "./edge/index.ts";
-import { type Before, checkRotated, look } from "./promise.ts";
+import { checkRotated, look } from "./promise.ts";
 import { drive, startRotation } from "./rotation.ts";
 import { keyOf, openWorld, type Subject, type World, type WorldOptions } from "./world.ts";
 
@@ -52,30 +52,43 @@ export function pointsOf(cold: readonly Call[], warm: readonly Call[]): Point[] 
   );
 }
 
-/** Rotates, kills the process at the point, brings it back and judges the end. */
-export async function killAt(world: World, subject: Subject, point: Point): Promise<Verdict> {
+/** What is run and judged; `counted` is called when the calls that matter begin. Returns what does not hold. */
+export type Trial = (world: World, subject: Subject, counted: () => void) => Promise<readonly string[]>;
+
+/** A rotation from start to end. */
+export const rotation: Trial = async (world, subject, counted) => {
+  const before = await look(world, subject);
+  counted();
+  const ended = await drive(world, subject, await startRotation(world, subject, before.version));
+  return (await checkRotated(world, subject, before, ended)).faults;
+};
+
+/** Runs a trial, kills the process at the point, brings it back and judges the end. */
+export async function killAt(world: World, subject: Subject, point: Point, trial: Trial = rotation): Promise<Verdict> {
   const { edge } = world;
   if (point.cold) {
     await world.kill();
     await forget(world, subject);
     await world.revive();
   }
-  const before: Before = await look(world, subject);
   let revived: Promise<void> | undefined;
-  edge.reset();
-  edge.on(({ name, nth }) => {
-    if (name !== point.name || nth !== point.nth || revived !== undefined) return undefined;
-    const kill = async () => {
-      await world.kill();
-      revived = world.revive();
-    };
-    return { kill, when: point.phase };
-  });
+  const counted = () => {
+    edge.reset();
+    edge.on(({ name, nth }) => {
+      if (name !== point.name || nth !== point.nth) return undefined;
+      // Once: what comes after the restart is let through.
+      edge.on(undefined);
+      const kill = async () => {
+        await world.kill();
+        revived = world.revive();
+      };
+      return { kill, when: point.phase };
+    });
+  };
   try {
-    const ended = await drive(world, subject, await startRotation(world, subject, before.version));
+    const faults = await trial(world, subject, counted);
     edge.on(undefined);
     await revived;
-    const { faults } = await checkRotated(world, subject, before, ended);
     if (faults.length > 0) return { point, kind: "broken", faults };
     return { point, kind: revived === undefined ? "unreached" : "held" };
   } catch (error) {
@@ -109,10 +122,11 @@ export async function killLane(
   points: Point[],
   options: WorldOptions,
   tell: (verdict: Verdict) => void,
+  trial: Trial = rotation,
 ): Promise<void> {
   let world = await openWorld(options);
   for (let point = points.shift(); point !== undefined; point = points.shift()) {
-    const verdict = await killAt(world, subject, point);
+    const verdict = await killAt(world, subject, point, trial);
     const again = verdict.kind === "unreached" && point.tried < tries;
     if (again) points.push({ ...point, tried: point.tried + 1 });
     else tell(verdict);
