@@ -13,7 +13,7 @@ describe.for([orders, reports])("$strategy: an activity delivered again", (subje
     expect(await rotateTwiceAtOnce(subject, 4)).toEqual([]);
   });
 
-  it("each one frozen before its calls and released after each later step", { timeout: 15 * minutes }, async () => {
+  it("each one frozen before its calls and released after each later step", { timeout: 30 * minutes }, async () => {
     expect(await releaseFrozen(subject, later)).toEqual([]);
   });
 

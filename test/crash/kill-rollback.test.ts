@@ -14,7 +14,7 @@ describe.for([orders, reports])("$strategy: the process dies while a rotation is
   });
 
   // A rollback is a rotation and a way back, so of the three moments the worst one is taken: the work is done and nobody was told.
-  it("after the work of each call, before its reply", { timeout: 15 * minute }, async () => {
+  it("after the work of each call, before its reply", { timeout: 30 * minute }, async () => {
     const world = await openWorld();
     await rolledBack(world, subject, () => world.edge.reset());
     const points = pointsOf(world.edge.calls, world.edge.calls).filter(({ phase }) => phase === "work");
