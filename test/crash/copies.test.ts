@@ -9,7 +9,7 @@ const steps = ["stage", "set", "validate", "publish", "cutover", "verify", "susp
 describe.for([orders, reports])("$strategy: an activity delivered again", (subject) => {
   const later = steps.filter((step) => step !== "suspend" || subject.strategy === "alternating");
 
-  it("each one twice at once: one change of everything", { timeout: 5 * minutes }, async () => {
+  it("each one twice at once: one change of everything", { timeout: 10 * minutes }, async () => {
     expect(await rotateTwiceAtOnce(subject, 4)).toEqual([]);
   });
 
@@ -17,7 +17,7 @@ describe.for([orders, reports])("$strategy: an activity delivered again", (subje
     expect(await releaseFrozen(subject, later)).toEqual([]);
   });
 
-  it("each one frozen, and released during the next rotation", { timeout: 5 * minutes }, async () => {
+  it("each one frozen, and released during the next rotation", { timeout: 10 * minutes }, async () => {
     expect(await releaseFrozen(subject, [nextRotation])).toEqual([]);
   });
 });

@@ -25,7 +25,7 @@ export function killSuite(subject: Subject): void {
       expect(touched.filter((place) => counts[place] === 0)).toEqual([]);
     });
 
-    it("before each call, after its work, and after its reply: promise 2 holds", { timeout: 40 * minute }, async () => {
+    it("before each call, after its work, and after its reply: promise 2 holds", { timeout: 90 * minute }, async () => {
       const points = pointsOf(cold.calls, warm.calls);
       const total = points.length;
       const verdicts: Verdict[] = [];

@@ -21,13 +21,13 @@ async function watched(watch: Watch, replacements: readonly Replacement[]): Prom
 describe("each watch is green for the app as it is", () => {
   it.for(Object.entries({ rotation, rollback, twice, afterSet, afterPublish }))(
     "%s",
-    { timeout: 3 * minutes },
+    { timeout: 10 * minutes },
     async ([, watch]) => expect(await watched(watch, [])).toEqual([]),
   );
 });
 
 describe("a promise broken on purpose is noticed", () => {
-  it.for(mutations)("$name", { timeout: 3 * minutes }, async ({ caughtBy, because, replacements }) => {
+  it.for(mutations)("$name", { timeout: 10 * minutes }, async ({ caughtBy, because, replacements }) => {
     expect((await watched(caughtBy, replacements)).join("\n")).toMatch(because);
   });
 

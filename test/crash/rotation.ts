@@ -35,7 +35,7 @@ export async function drive(
   rotationId: string,
   options: DriveOptions = {},
 ): Promise<Ended> {
-  const until = performance.now() + (options.patience ?? 60_000);
+  const until = performance.now() + (options.patience ?? 180_000);
   for (;;) {
     const instance = await world.instance(subject);
     const status = instance?.customStatus;

@@ -65,7 +65,7 @@ function shuffled<T>(items: readonly T[], seed: number): T[] {
 }
 
 describe("events, again and again", () => {
-  it("duplicates of every event, in any order, change nothing", { timeout: 5 * minutes }, async () => {
+  it("duplicates of every event, in any order, change nothing", { timeout: 10 * minutes }, async () => {
     await withClient(async (world) => {
       let last = "";
       for (const seed of [1, 2]) {
@@ -92,7 +92,7 @@ describe("events, again and again", () => {
 
   it(
     "two starts at the same moment name the same rotation, and leave no place taken",
-    { timeout: 2 * minutes },
+    { timeout: 10 * minutes },
     async () => {
       await withClient(async (world) => {
         const before = await look(world, orders);
@@ -109,7 +109,7 @@ describe("events, again and again", () => {
 describe("somebody else's hands", () => {
   it(
     "two secrets on one site rotated together: both arrive, nothing else is lost",
-    { timeout: 3 * minutes },
+    { timeout: 10 * minutes },
     async () => {
       const onOrdersSite: Subject = { ...reports, site: ordersSite };
       const change: WorldOptions["change"] = (policy) => ({
@@ -150,7 +150,7 @@ describe("somebody else's hands", () => {
 
   it(
     "a redeploy restores the old pin during the grace: held until it is moved back",
-    { timeout: 3 * minutes },
+    { timeout: 10 * minutes },
     async () => {
       await withClient(async (world) => {
         const before = await look(world, orders);
@@ -170,7 +170,7 @@ describe("somebody else's hands", () => {
     },
   );
 
-  it("a hand-made version between preflight and publish stays the newest", { timeout: 3 * minutes }, async () => {
+  it("a hand-made version between preflight and publish stays the newest", { timeout: 10 * minutes }, async () => {
     const turnstile = await openTurnstile();
     await withClient(
       async (world) => {
@@ -192,7 +192,7 @@ describe("somebody else's hands", () => {
     await turnstile.close();
   });
 
-  it("a hand-made version during the grace: nothing is taken away", { timeout: 3 * minutes }, async () => {
+  it("a hand-made version during the grace: nothing is taken away", { timeout: 10 * minutes }, async () => {
     await withClient(async (world) => {
       const before = await look(world, orders);
       await startRotation(world, orders, before.version);
@@ -205,7 +205,7 @@ describe("somebody else's hands", () => {
     });
   });
 
-  it("first adoption with an unclear slot: refused, and nothing changes", { timeout: 3 * minutes }, async () => {
+  it("first adoption with an unclear slot: refused, and nothing changes", { timeout: 10 * minutes }, async () => {
     await withClient(async (world) => {
       const { login, logged } = await look(world, orders);
       const other = login.username === "orders_a" ? "orders_b" : "orders_a";

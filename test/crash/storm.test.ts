@@ -57,7 +57,7 @@ describe.for([orders, reports])("$strategy: a storm", (subject) => {
 });
 
 describe("an event", () => {
-  it("outlives the process that was handling it", { timeout: 5 * minutes }, async () => {
+  it("outlives the process that was handling it", { timeout: 10 * minutes }, async () => {
     const world = await openWorld({ change: (policy) => ({ ...policy, objects: policy.objects.slice(0, 1) }) });
     try {
       let last = "";

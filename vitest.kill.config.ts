@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+// The app is killed before, in and after every single outside call of a rotation and of a rollback.
+export default defineConfig({
+  test: {
+    include: ["test/crash/kill-*.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // One file at a time: each has several clouds side by side already.
+    maxWorkers: 1,
+    reporters: ["default"],
+  },
+});
