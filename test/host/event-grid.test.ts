@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fixture, readRecord, startHostProcess, temporaryFolder } from "./harness.ts";
+import { fixture, readRecord, startHostProcess, temporaryFolder, until } from "./harness.ts";
 import type { HostProcess } from "./harness.ts";
 
 const folder = temporaryFolder();
@@ -96,7 +96,7 @@ describe("a notification", () => {
     const answer = await send([gridEvent("m1"), gridEvent("m2", "fail"), gridEvent("m3")]);
     expect(answer).toMatchObject({ status: 500, text: "Exception while executing function: events" });
     expect(received("m1", "m2", "m3")).toHaveLength(3);
-    expect(host.log()).toContain("error events failed: Error: asked to fail\n");
+    await until("the log", () => host.log().includes("error events failed: Error: asked to fail\n") || undefined);
   });
 
   test.each(["{", "", "7", "[7]", "null"])("that is no event (%j) is answered 400 and runs nothing", async (body) => {
