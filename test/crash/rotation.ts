@@ -13,7 +13,7 @@ export interface Ended {
 export interface DriveOptions {
   /** Called at each look; may do something and wait. */
   readonly onLook?: (instance: Instance) => Promise<void>;
-  /** Real milliseconds after which it is given up. */
+  /** Real milliseconds after which it is given up; much, since a busy machine is no bug. */
   readonly patience?: number;
 }
 

@@ -45,7 +45,7 @@ describe.for([orders, reports])("$strategy: a storm", (subject) => {
         world.edge.reset();
         const end = storm(world, seed, 6);
         const rotationId = await startRotation(world, subject, before.version);
-        const ended = await drive(world, subject, rotationId, { patience: 2 * minutes });
+        const ended = await drive(world, subject, rotationId);
         deaths += await end();
         expect((await checkRotated(world, subject, before, ended)).faults).toEqual([]);
       }

@@ -155,9 +155,7 @@ async function rotateOnce(
   collect();
   const earlier = new Set(calls.filter(({ sent }) => sent));
   try {
-    const ended = await drive(world, subject, await startRotation(world, subject, before.version), {
-      patience: 120_000,
-    });
+    const ended = await drive(world, subject, await startRotation(world, subject, before.version));
     await atEnd();
     collect();
     const others = calls.filter((call) => !earlier.has(call));
