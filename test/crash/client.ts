@@ -8,6 +8,8 @@ export interface LoginClient {
   onStart(site: string, settings: Readonly<Record<string, string>>): void;
   /** Begins: 20 new connections a second. */
   begin(server: { readonly host: string; readonly port: number }): void;
+  /** Waits until it has logged in that often: a quick scenario is over sooner than that. */
+  made(count: number): Promise<void>;
   /** Ends and counts. */
   end(): Promise<{ readonly logins: number; readonly failures: readonly string[] }>;
 }
@@ -51,6 +53,12 @@ export function createClient(site: string, setting: string, database: string): L
           open.add(one);
         }
       })();
+    },
+    async made(count: number) {
+      for (;;) {
+        if (logins >= count) return;
+        await delay(pause);
+      }
     },
     async end() {
       over = true;

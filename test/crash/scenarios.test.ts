@@ -19,6 +19,7 @@ async function withClient(run: (world: World) => Promise<void>, options: WorldOp
   try {
     client.begin(world.cloud.postgres);
     await run(world);
+    await client.made(21);
     const { logins, failures } = await client.end();
     expect(failures).toEqual([]);
     expect(logins).toBeGreaterThan(20);
