@@ -1,9 +1,10 @@
 import { defineConfig } from "vitest/config";
 
-// The app is killed before, in and after every single outside call of a rotation and of a rollback.
+// The app is killed before, in and after every single outside call of a rotation and of a rollback; and every activity is delivered
+// twice at once, and late.
 export default defineConfig({
   test: {
-    include: ["test/crash/kill-*.test.ts"],
+    include: ["test/crash/kill-*.test.ts", "test/crash/copies.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // One file at a time: each has several clouds side by side already.
