@@ -18,6 +18,7 @@ import type { Activity } from "./step.ts";
 import { createSuspend } from "./suspend.ts";
 import { createValidate } from "./validate.ts";
 import { createVerify } from "./verify.ts";
+import { createWatch } from "./watch.ts";
 
 /** Every activity by the name of its step; the type checker finds a step without one. */
 export function createActivities(deps: Deps): { readonly [S in StepName]: Activity<S> } {
@@ -31,6 +32,7 @@ export function createActivities(deps: Deps): { readonly [S in StepName]: Activi
     verify: createVerify(deps),
     hear: createHear(deps),
     suspend: createSuspend(deps),
+    watch: createWatch(deps),
     revoke: createRevoke(deps),
     resume: createResume(deps),
     restore: createRestore(deps),

@@ -16,14 +16,18 @@ export const createSuspend = (deps: Deps) =>
     phases: ["grace", "retiring", "held", "rolling-back"],
     async run(scene, retirement) {
       const { rotator } = scene.subject;
-      if (secondsLeft(scene, scene.state.idleSince) > 0) {
+      const { round } = retirement;
+      const known = scene.state.idleRound === round ? scene.state.idleSince : undefined;
+      if (secondsLeft(scene, known) > 0) {
+        // After a hold, the gate that held is looked at before anybody waits again.
+        if (round > 1 && known === undefined) await passGates(scene, retirement);
         // A gate that is shut tells better than the target why somebody still uses it.
         await watchIdle(scene, retirement.old).catch(async (error: unknown) => {
           await passGates(scene, retirement);
           throw error;
         });
-        const since = scene.state.idleSince ?? new Date(scene.deps.now()).toISOString();
-        return { result: { waitSeconds: secondsLeft(scene, since) }, state: { idleSince: since } };
+        const since = known ?? new Date(scene.deps.now()).toISOString();
+        return { result: { waitSeconds: secondsLeft(scene, since) }, state: { idleSince: since, idleRound: round } };
       }
       const { proofs } = await passGates(scene, retirement);
       const idle = await watchIdle(scene, retirement.old);

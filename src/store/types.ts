@@ -16,8 +16,9 @@ export interface ObjectState {
   readonly expiresAt?: string;
   readonly publishedVersion?: string;
   readonly publishedAt?: string;
-  /** Since when the old credential was seen idle without a break. */
+  /** Since when the old credential was seen idle without a break, in which round of suspending: in a hold between two rounds nobody looks. */
   readonly idleSince?: string;
+  readonly idleRound?: number;
   /** From here on a rollback is answered with 409. */
   readonly pointOfNoReturn: boolean;
   readonly attempts: number;
@@ -32,6 +33,8 @@ export interface ObjectState {
   /** A request that came when it could not be served; the sweep acts on it later. */
   readonly remembered?: { readonly version: string; readonly at: string; readonly why: string };
   readonly lastCommand?: string;
+  /** It waits for its window, and gave its place in the fleet back meanwhile. */
+  readonly parked?: true;
   /** The rotation for which the negative control was made: a retry must not lock the account out. */
   readonly controlledFor?: string;
   /** Versions the object had when it was last published; a backup holds 500 at most. */

@@ -1,5 +1,5 @@
 import type { Fault } from "../errors.ts";
-import { cleanup, glance, hold, nextDelay } from "./retry.ts";
+import { cleanup, glance, hold, looksWithin, nextDelay, whileSuspended } from "./retry.ts";
 import { type Flow, type Run, step, StepFailed, waitUnlessTurned } from "./run.ts";
 import type { Plan, Retirement } from "./steps.ts";
 
@@ -30,9 +30,9 @@ export function* retire(
           yield* waitUnlessTurned(run, waitSeconds, { step: "watch" });
         }
         suspended = true;
-        yield* waitUnlessTurned(run, plan.watchSeconds, { step: "watch" });
+        yield* watch(run, plan, retirement);
       }
-      yield* step(run, "revoke", { ...retirement, suspended }, patience);
+      yield* step(run, "revoke", { ...retirement, suspended }, suspended ? whileSuspended : patience);
       return undefined;
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
@@ -49,6 +49,17 @@ export function* retire(
       yield* waitUnlessTurned(run, delay, { step: "held", fault: error.fault }, "finish");
     }
   }
+}
+
+/** Waits after a suspension, and looks now and then: whoever misses the credential is not left without it until the end. */
+function* watch(run: Run, plan: Plan, retirement: Retirement): Flow<void> {
+  let passed = 0;
+  for (const at of looksWithin(plan.watchSeconds)) {
+    yield* waitUnlessTurned(run, at - passed, { step: "watch" });
+    yield* step(run, "watch", retirement, whileSuspended);
+    passed = at;
+  }
+  yield* waitUnlessTurned(run, plan.watchSeconds - passed, { step: "watch" });
 }
 
 /** Whether the former version's own expiry comes before the next look. */

@@ -27,6 +27,16 @@ export const hold: RetryPolicy = { first: 5 * minute, factor: 2, most: 1 * day, 
 /** What a look at a shut gate gets beyond its first try: another look follows. */
 export const glance: RetryPolicy = { first: 5, factor: 2, most: 60, total: 60 };
 
+/** While a credential is suspended somebody may be missing it: what does not hold by then lifts the suspension. Longer than a lost lease. */
+export const whileSuspended: RetryPolicy = { first: 5, factor: 2, most: 30, total: 2 * minute };
+
+/** Seconds after a suspension at which the watch looks: soon, since whoever misses it fails now, then ever more seldom. */
+export function looksWithin(watchSeconds: number): readonly number[] {
+  const looks: number[] = [];
+  for (let at = 2 * minute, step = 8 * minute; at < watchSeconds; at += step, step *= 4) looks.push(at);
+  return looks;
+}
+
 /** What must not be left half done (taking a candidate away, writing the record): tried like a hold, and never given up early. */
 export const cleanup: RetryPolicy = { first: 10, factor: 2, most: 6 * hour, total: 7 * day };
 

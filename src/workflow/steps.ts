@@ -72,13 +72,16 @@ export interface Steps {
     result: { stagedVersion: string; candidate: CredentialRef };
   };
   set: { input: Candidate; result: object };
-  validate: { input: Candidate; result: object };
+  /** Only the first of several makes the negative control. */
+  validate: { input: Candidate & { negativeControl: boolean }; result: object };
   publish: { input: Candidate; result: { publishedVersion: string; expiresAt: string } };
   cutover: { input: { version: string; consumers: readonly Before[] }; result: object };
   /** Proves every consumer on `version`, or, when turning back, on the reference it had before. */
   verify: { input: { version: string; back?: readonly Before[] }; result: object };
   hear: { input: object; result: { heard?: Exclude<Verb, "start"> } };
   suspend: { input: Retirement; result: { waitSeconds?: number } };
+  /** Looks whether anybody misses the suspended credential. */
+  watch: { input: Retirement; result: object };
   revoke: { input: Retirement & { suspended: boolean }; result: object };
   /** Lifts a suspension. */
   resume: { input: { old: CredentialRef; round: number }; result: object };
@@ -131,6 +134,7 @@ export const stepNames = Object.keys({
   verify: 0,
   hear: 0,
   suspend: 0,
+  watch: 0,
   revoke: 0,
   resume: 0,
   restore: 0,
@@ -160,7 +164,7 @@ export const commandEvent = "command";
 /** What the durable status shows of a running rotation. */
 export interface Status {
   readonly rotationId: string;
-  readonly step: StepName | "grace" | "watch" | "lag" | "retry" | "held" | "ended";
+  readonly step: StepName | "grace" | "lag" | "retry" | "held" | "ended";
   /** ISO 8601. */
   readonly since: string;
   readonly until?: string;

@@ -21,12 +21,36 @@ function goingWrong(step: StepName, times: number, mishap: Mishap) {
 describe("a rotation that succeeds", () => {
   it("alternating: the old credential goes through grace, suspend, watch and revoke", async () => {
     const { names, outcome, world, seconds } = await rotation({ doubled: true });
-    expect(once(names)).toEqual(["preflight", ...forward, "suspend", "revoke", "record"]);
+    expect(once(names)).toEqual(["preflight", ...forward, "suspend", "watch", "revoke", "record"]);
     expect(outcome).toBe("rotated");
     expect(world.broken).toEqual([]);
     expect(world.users()).toEqual(["candidate"]);
     expect([world.opensFormer(), world.opensCandidate()]).toEqual([false, true]);
     expect(seconds).toBeGreaterThan(world.options.grace + world.options.watch + world.options.idleFor);
+  });
+
+  it("looks soon after the suspension: whoever misses the old credential has it back within minutes, not at the end", async () => {
+    const unwell = fault("CONSUMER_UNHEALTHY", "transient");
+    const { calls, outcome, world } = await rotation({
+      world: { watch: 86_400 },
+      mishap: ({ name, input }) =>
+        name === "watch" && "round" in input && input.round === 1 ? { when: "before", fault: unwell } : undefined,
+    });
+    const suspended = calls.findLast(({ name, input }) => name === "suspend" && "round" in input && input.round === 1)!;
+    const lifted = calls.find(({ name }) => name === "resume")!;
+    expect((lifted.at - suspended.at) / 1000).toBeLessThan(5 * 60);
+    expect(outcome).toBe("rotated");
+    expect(world.broken).toEqual([]);
+  });
+
+  it("is patient with a revocation only while nobody is left without a credential", async () => {
+    const { calls } = await rotation({
+      mishap: ({ name, nth }) =>
+        name === "revoke" && nth < 20 ? { when: "before", fault: fault("CONSUMER_UNHEALTHY", "transient") } : undefined,
+    });
+    const [first] = calls.filter(({ name }) => name === "revoke");
+    const lifted = calls.find(({ name }) => name === "resume")!;
+    expect((lifted.at - first!.at) / 1000).toBeLessThan(5 * 60);
   });
 
   it("in place: no suspension, and no second credential", async () => {
