@@ -6,7 +6,7 @@ export const createHear = (deps: Deps) =>
   createStep(deps, {
     name: "hear",
     phases: ["running", "grace", "retiring", "held", "rolling-back"],
-    interruptible: false,
+    interruptible: () => false,
     async run({ commands }) {
       const heard = (["rollback", "finish"] as const).find((verb) => commands.some((command) => command.verb === verb));
       return { result: heard === undefined ? {} : { heard } };

@@ -6,7 +6,7 @@ export const createHold = (deps: Deps) =>
   createStep(deps, {
     name: "hold",
     phases: ["grace", "retiring", "held", "rolling-back"],
-    interruptible: false,
+    interruptible: () => false,
     async run({ state, subject }, { fault, escalate }) {
       deps.log(escalate ? "error" : "warning", `${subject.object.id} is held: ${fault.code}. ${fault.message}`);
       return {

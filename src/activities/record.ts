@@ -2,6 +2,7 @@ import { writeEvidence } from "../evidence/record.ts";
 import type { ObjectState, Outcome } from "../store/types.ts";
 import type { Ending } from "../workflow/steps.ts";
 import { breakersOf, type Deps } from "./deps.ts";
+import { passPointOfNoReturn } from "./point-of-no-return.ts";
 import { createStep, type Scene, type StatePatch } from "./step.ts";
 
 const eventOf: Readonly<Record<Outcome, string>> = {
@@ -19,7 +20,8 @@ export const createRecord = (deps: Deps) =>
   createStep(deps, {
     name: "record",
     phases: ["idle", "running", "grace", "retiring", "held", "rolling-back"],
-    interruptible: false,
+    // An old credential that was kept alive can still be gone back to, until this is written down.
+    interruptible: ({ outcome }, { pointOfNoReturn }) => outcome === "kept" && !pointOfNoReturn,
     async run(scene, ending) {
       const { subject, state } = scene;
       const { outcome, fault, publishedVersion } = ending;
@@ -33,14 +35,15 @@ export const createRecord = (deps: Deps) =>
       };
       // A second copy: the first one got to its end, or died before it told of it.
       if (state.phase === "idle") return { result: {}, event };
+      if (outcome === "kept" && state.phase !== "rolling-back") await passPointOfNoReturn(scene);
       const evidence =
         outcome === "stale" ? undefined : await writeEvidence(deps.evidence, describe(scene, ending), scene.signal);
       for (const version of ending.retired ?? [])
         await subject.vault.disable(subject.object.name, version, scene.signal);
       await deps.fleet.release(subject.key, ending.rotationId);
       if (outcome === "failed" || outcome === "refused" || (outcome === "rolled-back" && fault !== undefined)) {
-        await deps.fleet.tell(breakersOf(subject), true);
-      } else if (outcome === "rotated") await deps.fleet.tell(breakersOf(subject), false);
+        await deps.fleet.tell(breakersOf(subject), ending.rotationId, true);
+      } else if (outcome === "rotated") await deps.fleet.tell(breakersOf(subject), ending.rotationId, false);
       return {
         result: evidence === undefined ? {} : { evidence },
         state: { ...stateAfter(scene, state, ending), phase: "idle" },

@@ -9,7 +9,7 @@ export const createResume = (deps: Deps) =>
     name: "resume",
     leased: true,
     phases: ["grace", "retiring", "held", "rolling-back"],
-    interruptible: false,
+    interruptible: () => false,
     async run({ subject, step, state }, { old }) {
       const { rotator, object } = subject;
       if (rotator.strategy === "in-place" || rotator.suspension === undefined) return { result: {} };

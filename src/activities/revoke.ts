@@ -1,13 +1,10 @@
 import { PinionError } from "../errors.ts";
 import type { Proof } from "../rotator.ts";
-import type { Phase } from "../store/types.ts";
 import { credentialIn, demand, toCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
 import { passGates } from "./gates.ts";
+import { beforeNoReturn, passPointOfNoReturn } from "./point-of-no-return.ts";
 import { createStep, type Scene } from "./step.ts";
-
-/** The phases from which it goes on to the point of no return. */
-const forward: readonly Phase[] = ["grace", "retiring", "held"];
 
 /**
  * The final kill, then the proof: the old one fails, the new one works. The old version stays readable, so that a second run can prove
@@ -18,7 +15,7 @@ export const createRevoke = (deps: Deps) =>
   createStep(deps, {
     name: "revoke",
     leased: true,
-    phases: [...forward, "rolling-back"],
+    phases: [...beforeNoReturn, "rolling-back"],
     async run(scene, retirement) {
       const { subject, step, state } = scene;
       const { object, rotator } = subject;
@@ -51,28 +48,6 @@ export const createRevoke = (deps: Deps) =>
       };
     },
   });
-
-async function passPointOfNoReturn({ deps, subject, step, state }: Scene): Promise<void> {
-  if (state.pointOfNoReturn) return;
-  const page = await deps.records.read(subject.key, step.rotationId);
-  const asked = page.commands.some(({ verb }) => verb === "rollback");
-  // A copy that was held up must not write its phase over one that came after it.
-  const { rotationId, phase } = page.state.value;
-  const late = rotationId !== step.rotationId || !forward.includes(phase);
-  const written =
-    asked || late
-      ? undefined
-      : await deps.records.write(
-          subject.key,
-          { ...page.state.value, phase: "retiring", pointOfNoReturn: true },
-          page.state.etag,
-        );
-  if (written === undefined) {
-    throw new PinionError("CONFLICT", "The rotation changed just before the revocation; the step looks again.", {
-      class: "transient",
-    });
-  }
-}
 
 async function dead(
   { subject, step }: Scene,

@@ -38,8 +38,8 @@ export interface StepDefinition<S extends StepName> {
   readonly phases: readonly Phase[];
   /** The step that takes the object for its rotation: it checks for itself whose the object is. */
   readonly first?: true;
-  /** Whether a rollback command stops it; not for what only listens, tells or records. */
-  readonly interruptible?: false;
+  /** Whether a rollback command stops it; never for what only listens or tells. Default: always. */
+  interruptible?(input: StepInput<S>, state: ObjectState): boolean;
   run(scene: Scene, input: StepInput<S>): Promise<Done<S>>;
 }
 
@@ -60,7 +60,7 @@ export type Activity<S extends StepName> = (input: StepInput<S>) => Promise<Repl
  * check that this rotation is the object's and in the right phase, the state after it and the event about it.
  */
 export function createStep<S extends StepName>(deps: Deps, definition: StepDefinition<S>): Activity<S> {
-  const { name, leased, phases, interruptible, first } = definition;
+  const { name, leased, phases, first } = definition;
 
   const work = async (subject: Subject, input: StepInput<S>, signal: AbortSignal): Promise<Reply<S>> => {
     const page = await deps.records.read(subject.key, input.rotationId);
@@ -81,7 +81,8 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
       (now.rotationId === input.rotationId && now.phase === "running" && (now.step ?? name) === name);
     if (first === undefined && !mine(state)) throw tooLate(name);
     const asked = page.commands.some(({ verb }) => verb === "rollback");
-    if (asked && interruptible !== false && !input.turningBack) return { ok: false, interrupted: "rollback" };
+    const stoppable = definition.interruptible?.(input, state) ?? true;
+    if (asked && stoppable && !input.turningBack) return { ok: false, interrupted: "rollback" };
     if (input.turningBack && state.phase !== "rolling-back")
       await patch({ phase: "rolling-back", idleSince: undefined });
     const { target } = subject.object.rotator;

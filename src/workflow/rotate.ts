@@ -37,10 +37,15 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
   if (waited.ok) {
     const retired = [plan.sourceVersion, ...(plan.sourceAliases ?? [])];
     const ending: Ended = waited.value ? { outcome: "kept", fault: waited.value } : { outcome: "rotated", retired };
-    return yield* end(run, ending, progress);
+    try {
+      return yield* end(run, ending, progress);
+    } catch (error) {
+      // Somebody asked for a rollback just before the end was written down.
+      if (!(error instanceof RollbackAsked)) throw error;
+    }
   }
 
-  const outcome = yield* turnBack(run, progress, waited.fault);
+  const outcome = yield* turnBack(run, progress, waited.ok ? undefined : waited.fault);
   return yield* end(run, outcome, progress);
 }
 
@@ -56,7 +61,7 @@ function* moveForward(run: Run, progress: Progress): Flow<undefined> {
   progress.setBegun = true;
   yield* step(run, "set", candidate);
   for (let success = 1; ; success++) {
-    yield* step(run, "validate", candidate);
+    yield* step(run, "validate", { ...candidate, negativeControl: success === 1 });
     if (success >= plan.validations) break;
     yield* waitUnlessTurned(run, plan.validateEverySeconds, { step: "validate" });
   }

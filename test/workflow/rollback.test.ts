@@ -50,6 +50,20 @@ describe("a rollback that is asked for", () => {
     expect(ended.seconds).toBeLessThan(at + 8000);
   });
 
+  it("is heard when it comes while a rotation that kept the old credential is being recorded", async () => {
+    const ended = await rotation({
+      agenda: [{ at: 60, act: ({ state }) => (state.usedUntil = Infinity) }],
+      before({ name, input, nth }, world) {
+        if (name === "hold" && nth === 2 && "escalate" in input) world.command("rollback");
+      },
+      after({ name }, { state }) {
+        if (name === "restore") state.usedUntil = 0;
+      },
+    });
+    expect(ended.outcome).toBe("rolled-back");
+    expectAsBefore(ended);
+  });
+
   it("lifts the suspension first", async () => {
     const { names } = await rotation({ agenda: [{ at: day + 1500, act: ask("rollback") }] });
     const back = names.slice(names.indexOf("hear") + 1);
@@ -60,6 +74,7 @@ describe("a rollback that is asked for", () => {
       "republish",
       "verify",
       "suspend",
+      "watch",
       "revoke",
       "record",
     ]);

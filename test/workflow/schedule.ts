@@ -153,7 +153,7 @@ export function faultsOf(
   must("few activities", calls.length < 300);
   must(
     "a rollback that was taken is never a completed rotation",
-    !(world.state.rollbackTaken && outcome === "rotated"),
+    !(world.state.rollbackTaken && (outcome === "rotated" || outcome === "kept")),
   );
   must(
     "a rotation that was not asked back and had no fault completes",

@@ -69,6 +69,7 @@ export function createWorld(options: WorldOptions, now: () => number) {
     rollbackTaken: false,
     staged: false,
     idleSince: undefined as number | undefined,
+    idleRound: 0,
     /** Somebody that no policy knows uses the old credential until then (milliseconds). */
     usedUntil: 0,
     /** No change before this moment (milliseconds). */
@@ -101,8 +102,8 @@ export function createWorld(options: WorldOptions, now: () => number) {
     state.shutUntil > now()
       ? fault("WINDOW_CLOSED", "throttled", Math.ceil((state.shutUntil - now()) / 1000))
       : undefined;
-  const gates = ({ keptVersion }: Retirement) =>
-    window() ??
+  const gates = (retirement: Retirement) => window() ?? look(retirement);
+  const look = ({ keptVersion }: Retirement) =>
     (newest().id !== keptVersion ? fault("OUT_OF_BAND_CHANGE") : undefined) ??
     (unproven(keptVersion) ? fault("CONSUMER_NOT_MOVED", "transient") : undefined);
 
@@ -185,6 +186,9 @@ export function createWorld(options: WorldOptions, now: () => number) {
         state.idleSince = undefined;
         return fault("OLD_IN_USE");
       }
+      // In a hold nobody looked, so each round watches anew.
+      if (state.idleRound !== retirement.round) state.idleSince = undefined;
+      state.idleRound = retirement.round;
       state.idleSince ??= now();
       const left = Math.ceil(options.idleFor - (now() - state.idleSince) / 1000);
       if (left > 0) return { waitSeconds: left };
@@ -192,6 +196,7 @@ export function createWorld(options: WorldOptions, now: () => number) {
       slots.get(retirement.old.id)!.canLogin = false;
       return {};
     },
+    watch: (retirement) => look(retirement) ?? {},
     revoke(retirement) {
       const shut = gates(retirement);
       if (shut) return shut;
@@ -238,6 +243,7 @@ export function createWorld(options: WorldOptions, now: () => number) {
     },
     hold: () => ({}),
     record({ outcome }) {
+      if (outcome === "kept" && !state.rollingBack) state.pointOfNoReturn = true;
       state.ended = outcome;
       return {};
     },
@@ -264,8 +270,8 @@ export function createWorld(options: WorldOptions, now: () => number) {
     },
     perform<S extends StepName>(name: S, input: StepInput<S>): Result {
       if (state.rollingBack && !input.turningBack) return failed(fault("LEASE_LOST"));
-      if (commands.includes("rollback") && !input.turningBack && !deaf.includes(name))
-        return { ok: false, interrupted: "rollback" };
+      const hears = !deaf.includes(name) || ("outcome" in input && input.outcome === "kept" && !state.pointOfNoReturn);
+      if (commands.includes("rollback") && !input.turningBack && hears) return { ok: false, interrupted: "rollback" };
       if (input.turningBack) state.rollingBack = true;
       const done = handlers[name](input);
       watchAlways(name);
