@@ -6,7 +6,7 @@ import { observeRole, restoreRole, setRole } from "./shared/postgres/in-place.ts
 import { candidateFor } from "./shared/postgres/observe.ts";
 import { comparePrivileges } from "./shared/postgres/privileges.ts";
 import { sampleUsage } from "./shared/postgres/usage.ts";
-import { validateLogin } from "./shared/postgres/validate.ts";
+import { validateLogin, withControl } from "./shared/postgres/validate.ts";
 
 /**
  * Two PostgreSQL roles used in turn: no login ever fails. Both should own nothing and become a NOLOGIN owner role at login
@@ -23,10 +23,10 @@ export const postgresAlternating = defineRotator({
   observe: async (step, current, { negativeControl }) => await observePair(step, current, negativeControl),
   create: async (step, { idle }) => candidateFor(step, idle.id),
   set: setIdle,
-  validate: async (step, next, old) => {
+  validate: async (step, next, old, control) => {
     const proofs = await validateLogin(step, next);
     const equal = await adminSession(step, (client) => comparePrivileges(client, old.id, next.id));
-    return [...proofs, equal];
+    return await withControl(step, next, [...proofs, equal], control);
   },
   works: async (step, credential) => await logsIn(step, loginOf("old", credential)),
   usage: async (step, old) => await adminSession(step, (client) => sampleUsage(client, step, old.id)),
@@ -52,7 +52,8 @@ export const postgresInPlace = defineRotator({
   observe: async (step, current, { negativeControl }) => await observeRole(step, current, negativeControl),
   create: async (step, { idle }) => candidateFor(step, idle.id),
   set: setRole,
-  validate: async (step, next) => await validateLogin(step, next),
+  validate: async (step, next, _old, control) =>
+    await withControl(step, next, await validateLogin(step, next), control),
   works: async (step, credential) => await logsIn(step, loginOf("old", credential)),
   restore: restoreRole,
 });

@@ -70,6 +70,11 @@ export interface AzureRole {
   readonly scope: string;
 }
 
+/** Whether a wrong password is to be tried as well. */
+export interface Control {
+  readonly negativeControl: boolean;
+}
+
 interface Common<T> {
   readonly kind: string;
   readonly target: z.ZodType<T>;
@@ -86,11 +91,15 @@ interface Common<T> {
    * Read only. Logs in as `current`, shows that a wrong password is refused (`negativeControl`: once per account and rotation),
    * that the rotator may change what it must, and finds the idle slot.
    */
-  observe(step: Step<T>, current: Credential, options: { readonly negativeControl: boolean }): Promise<Observed>;
+  observe(step: Step<T>, current: Credential, options: Control): Promise<Observed>;
   /** Makes a candidate for the idle slot. Client-made values change nothing in the target yet. */
   create(step: Step<T>, seen: Pick<Observed, "current" | "idle">): Promise<Credential>;
-  /** Positive, negative, identity, privileges equal to the old one's, and the policy's own probe. Throws only when the check could not be made. */
-  validate(step: Step<T>, next: Credential, old: Credential): Promise<readonly Proof[]>;
+  /**
+   * Positive, identity, privileges equal to the old one's, the policy's own probe; and, last and only where all of that holds, that a
+   * wrong password is refused (`negativeControl`: once per account and rotation, so that nothing locks out). Throws when a check could
+   * not be made, or proves nothing: `WRONG_PASSWORD_ACCEPTED`.
+   */
+  validate(step: Step<T>, next: Credential, old: Credential, options: Control): Promise<readonly Proof[]>;
   /** Whether a login with this credential works now. Used to prove the new one alive and the old one dead. */
   works(step: Step<T>, credential: Credential): Promise<boolean>;
 }

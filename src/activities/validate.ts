@@ -8,13 +8,13 @@ export const createValidate = (deps: Deps) =>
   createStep(deps, {
     name: "validate",
     phases: ["running"],
-    async run(scene, { stagedVersion, candidate, sourceVersion, current }) {
+    async run(scene, { stagedVersion, candidate, sourceVersion, current, negativeControl }) {
       const { object, rotator } = scene.subject;
       // Where the target replicates, a login just after the change may reach a server that has not heard of it.
       const settles = object.validate.successes > 1 || (rotator.settleSeconds ?? 0) > 0;
       const next = await stagedCredential(scene, stagedVersion, candidate);
       const old = await credentialIn(scene, sourceVersion, current);
-      const proofs = await rotator.validate(scene.step, next, old);
+      const proofs = await rotator.validate(scene.step, next, old, { negativeControl });
       demand(
         proofs,
         ({ name, detail }) =>

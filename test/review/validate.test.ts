@@ -15,5 +15,8 @@ it.each([
   if (!staged.ok) throw new Error("not staged");
   const candidate = { ...staged.result, sourceVersion: version, current: account };
   // Without a set: as a replica sees it that has not heard of the change.
-  expect(await steps.validate({ ...given, ...candidate })).toMatchObject({ ok: false, fault: { class: kind } });
+  expect(await steps.validate({ ...given, ...candidate, negativeControl: true })).toMatchObject({
+    ok: false,
+    fault: { class: kind },
+  });
 });

@@ -59,7 +59,7 @@ describe("preflight of a pair", () => {
     const next = { id: roles[1], material: "a-candidate-password-1" };
     await pair.set(step, next, current);
     await sql("GRANT SELECT ON app.orders TO %I", roles[0]);
-    const proofs = await pair.validate(step, next, current);
+    const proofs = await pair.validate(step, next, current, { negativeControl: true });
     expect(proofs.filter(({ ok }) => !ok)).toEqual([
       expect.objectContaining({ detail: expect.stringContaining("SELECT on relation app.orders") }),
     ]);

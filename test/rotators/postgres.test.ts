@@ -135,7 +135,8 @@ describe("logins", () => {
     const { step, current, target } = await lab();
     const probes = ["SELECT 'secret-value'::int", "DELETE FROM app.orders", "SELECT 1; COMMIT"];
     for (const probe of probes) {
-      const proofs = await pair.validate({ ...step, target: { ...target, probe } }, current, current);
+      const given = { ...step, target: { ...target, probe } };
+      const proofs = await pair.validate(given, current, current, { negativeControl: true });
       const failed = proofs.filter(({ ok }) => !ok);
       expect(failed).toHaveLength(1);
       expect(failed[0]?.detail).toMatch(/^SQLSTATE \w{5}$/);

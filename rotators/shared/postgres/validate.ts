@@ -1,5 +1,5 @@
 import type { Client } from "pg";
-import type { Credential, Proof, Step } from "../../../src/rotator.ts";
+import type { Control, Credential, Proof, Step } from "../../../src/rotator.ts";
 import { PinionError } from "../../../src/errors.ts";
 import { loginOf, session } from "./connect.ts";
 import { isLoginRefused } from "./faults.ts";
@@ -7,8 +7,8 @@ import { refusesWrongPassword } from "./observe.ts";
 import type { ServerTarget } from "./target.ts";
 
 /**
- * On a new connection: the candidate logs in as itself, the policy's probe succeeds in a read-only transaction, and then a
- * wrong password is refused. What fails is a proof with `ok: false`; only checks that could not be made throw.
+ * On a new connection: the candidate logs in as itself, and the policy's probe succeeds in a read-only transaction. What fails is a
+ * proof with `ok: false`; only checks that could not be made throw.
  */
 export async function validateLogin(step: Step<ServerTarget>, next: Credential): Promise<Proof[]> {
   const login = `${next.id} logs in with the candidate, as itself`;
@@ -18,16 +18,24 @@ export async function validateLogin(step: Step<ServerTarget>, next: Credential):
       loginOf("candidate", next),
       async (client) => await runProbe(client, step.target),
     );
-    return [{ name: login, ok: true }, ...probes, await refusesWrongPassword(step, next.id)];
+    return [{ name: login, ok: true }, ...probes];
   } catch (error) {
     if (isLoginRefused(error) || (error instanceof PinionError && error.code === "IDENTITY_MISMATCH")) {
       return [{ name: login, ok: false, detail: (error as PinionError).message }];
     }
-    if (error instanceof PinionError && error.code === "WRONG_PASSWORD_ACCEPTED") {
-      return [{ name: `a wrong password for ${next.id} is refused`, ok: false, detail: error.message }];
-    }
     throw error;
   }
+}
+
+/** The proofs with the negative control at their end, which is made only where everything else holds. */
+export async function withControl(
+  step: Step<ServerTarget>,
+  { id }: Credential,
+  proofs: readonly Proof[],
+  { negativeControl }: Control,
+): Promise<readonly Proof[]> {
+  if (!negativeControl || proofs.some(({ ok }) => !ok)) return proofs;
+  return [...proofs, await refusesWrongPassword(step, id)];
 }
 
 async function runProbe(client: Client, { probe }: ServerTarget): Promise<Proof[]> {
