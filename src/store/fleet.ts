@@ -4,12 +4,18 @@ import { statusOf, storageError } from "./storage.ts";
 /** Why a start was not let through. */
 export type FleetRefusal = "concurrent" | "daily" | "breaker";
 
-/** The fleet's one row. `active` maps an object to the rotation that holds a place; `failures` counts in a row by breaker. */
+/** Failures in a row, and the rotation that was counted last: the last step of a rotation may run twice. */
+export interface FailureCount {
+  readonly count: number;
+  readonly last: string;
+}
+
+/** The fleet's one row. `active` maps an object to the rotation that holds a place; `failures` counts by breaker. */
 interface FleetRow {
   readonly active: Readonly<Record<string, string>>;
   readonly day: string;
   readonly started: number;
-  readonly failures: Readonly<Record<string, number>>;
+  readonly failures: Readonly<Record<string, FailureCount>>;
 }
 
 export interface FleetLimits {
@@ -30,13 +36,15 @@ export interface Fleet {
     readonly breakers: readonly string[];
     readonly limits: FleetLimits;
     readonly byPerson: boolean;
+    /** It had a place before, and was counted for a day then. */
+    readonly again?: true;
     /** ISO 8601. */
     readonly at: string;
   }): Promise<FleetRefusal | undefined>;
   /** Gives the place back; harmless when it is not held. */
   release(object: string, rotationId: string): Promise<void>;
-  /** Counts a failure against the breakers, or closes them after a success. */
-  tell(breakers: readonly string[], failed: boolean): Promise<void>;
+  /** Counts a rotation's failure against the breakers, once, or closes them after a success. */
+  tell(breakers: readonly string[], rotationId: string, failed: boolean): Promise<void>;
   open(): Promise<FleetRow>;
 }
 
@@ -69,7 +77,7 @@ export function openFleet(table: TableClient): Fleet {
     }
   };
   return {
-    async claim({ object, rotationId, breakers, limits, byPerson, at }) {
+    async claim({ object, rotationId, breakers, limits, byPerson, again, at }) {
       let refusal: FleetRefusal | undefined;
       await update((row) => {
         refusal = undefined;
@@ -79,10 +87,10 @@ export function openFleet(table: TableClient): Fleet {
         const day = at.slice(0, 10);
         const started = row.day === day ? row.started : 0;
         if (Object.keys(row.active).length >= limits.concurrent) refusal = "concurrent";
-        else if (started >= limits.perDay) refusal = "daily";
-        else if (!byPerson && breakers.some((name) => (row.failures[name] ?? 0) >= limits.breakerFailures))
+        else if (!again && started >= limits.perDay) refusal = "daily";
+        else if (!byPerson && breakers.some((name) => (row.failures[name]?.count ?? 0) >= limits.breakerFailures))
           refusal = "breaker";
-        return refusal === undefined ? { ...row, active, day, started: started + 1 } : undefined;
+        return refusal === undefined ? { ...row, active, day, started: started + (again ? 0 : 1) } : undefined;
       });
       return refusal;
     },
@@ -92,12 +100,13 @@ export function openFleet(table: TableClient): Fleet {
         const { [object]: _gone, ...active } = row.active;
         return { ...row, active };
       }),
-    tell: (breakers, failed) =>
+    tell: (breakers, rotationId, failed) =>
       update((row) => {
         const failures = { ...row.failures };
         for (const name of breakers) {
-          if (failed) failures[name] = (failures[name] ?? 0) + 1;
-          else delete failures[name];
+          const { count = 0, last } = failures[name] ?? {};
+          if (!failed) delete failures[name];
+          else if (last !== rotationId) failures[name] = { count: count + 1, last: rotationId };
         }
         return JSON.stringify(failures) === JSON.stringify(row.failures) ? undefined : { ...row, failures };
       }),

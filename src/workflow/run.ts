@@ -128,7 +128,7 @@ export function* step<S extends StepName>(
       return reply.result;
     }
     if ("interrupted" in reply) throw new RollbackAsked(`${name}: a rollback was asked for`);
-    const shut = reply.fault.code === "WINDOW_CLOSED";
+    const shut = waits.includes(reply.fault.code);
     failures = shut ? 0 : failures + 1;
     const delay = nextTry(reply.fault, policy, failures, now(run) - since);
     if (delay === undefined) {
@@ -148,9 +148,12 @@ export function* step<S extends StepName>(
 
 const listenFrom = 30;
 
+/** Faults that are no failure: the step waits for as long as it takes, and no retry policy is used up. */
+const waits: readonly Fault["code"][] = ["WINDOW_CLOSED", "FLEET_FULL"];
+
 /** Seconds until the next try, or undefined for never. A window opens when it opens, however long that takes. */
 function nextTry(fault: Fault, policy: RetryPolicy | undefined, attempt: number, elapsed: number): number | undefined {
-  if (fault.code === "WINDOW_CLOSED") return Math.max(fault.retryAfterSeconds ?? 0, 1);
+  if (waits.includes(fault.code)) return Math.max(fault.retryAfterSeconds ?? 0, 1);
   const chosen = fault.class === "permanent" ? undefined : (policy ?? byClass[fault.class]);
   return chosen && nextDelay(chosen, attempt, elapsed, fault);
 }

@@ -66,9 +66,9 @@ describe("one fleet, in this order", () => {
   test("a breaker opens after so many failures in a row, for its vault or target only, and closes at a success", async () => {
     const fleet = openFleet(store.storage.records);
     const tomorrow = { at: "2026-03-03T00:00:00.000Z", limits: { ...limits, concurrent: 500, perDay: 500 } };
-    await Promise.all([fleet.tell(["target:a"], true), fleet.tell(["target:a"], true)]);
+    await Promise.all([fleet.tell(["target:a"], "r-1", true), fleet.tell(["target:a"], "r-2", true)]);
     expect(await ask(fleet, "a", "r-a1", tomorrow)).toBeUndefined();
-    await fleet.tell(["target:a", "vault:other"], true);
+    await fleet.tell(["target:a", "vault:other"], "r-3", true);
     await fleet.release("a", "r-a1");
     expect(await ask(fleet, "a", "r-a2", tomorrow)).toBe("breaker");
     expect(await ask(fleet, "b", "r-b", tomorrow)).toBeUndefined();
@@ -76,14 +76,29 @@ describe("one fleet, in this order", () => {
     expect(await ask(fleet, "a", "r-a3", { ...tomorrow, byPerson: true })).toBeUndefined();
     await fleet.release("a", "r-a3");
     expect(await ask(fleet, "a", "r-a4", tomorrow)).toBe("breaker");
-    await fleet.tell(["target:a"], false);
+    await fleet.tell(["target:a"], "r-5", false);
     expect(await ask(fleet, "a", "r-a5", tomorrow)).toBeUndefined();
-    expect((await fleet.open()).failures).toEqual({ "vault:other": 1 });
+    expect((await fleet.open()).failures).toEqual({ "vault:other": { count: 1, last: "r-3" } });
+  });
+
+  test("a failure that is told twice counts once: the last step of a rotation may run again", async () => {
+    const fleet = openFleet(store.storage.records);
+    for (const rotationId of ["r-1", "r-1", "r-2", "r-2"]) await fleet.tell(["vault:twice"], rotationId, true);
+    expect((await fleet.open()).failures["vault:twice"]?.count).toBe(2);
+  });
+
+  test("a place that is taken again is not counted for the day again", async () => {
+    const fleet = openFleet(store.storage.records);
+    const day = { at: "2026-03-09T00:00:00.000Z", limits: { ...limits, concurrent: 500, perDay: 1 } };
+    expect(await ask(fleet, "p", "r-p", day)).toBeUndefined();
+    await fleet.release("p", "r-p");
+    expect(await ask(fleet, "q", "r-q", day)).toBe("daily");
+    expect(await ask(fleet, "p", "r-p", { ...day, again: true })).toBeUndefined();
   });
 
   test("fifty failures at once are all counted", async () => {
     const fleet = openFleet(store.storage.records);
-    await Promise.all(Array.from({ length: 50 }, () => fleet.tell(["vault:busy"], true)));
-    expect((await fleet.open()).failures["vault:busy"]).toBe(50);
+    await Promise.all(Array.from({ length: 50 }, (_, n) => fleet.tell(["vault:busy"], `r-${n}`, true)));
+    expect((await fleet.open()).failures["vault:busy"]?.count).toBe(50);
   }, 60_000);
 });

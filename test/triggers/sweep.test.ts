@@ -156,8 +156,7 @@ describe("what was refused is remembered, and acted on", () => {
     bench.setPolicy([objectOf(name)], { limits: { concurrent: 500, perDay: 5000, breaker: { failures: 2 } } });
     const subject = await findSubject(bench.deps, name);
     const target = `target:${subject?.rotator.account(subject.object.rotator.target) ?? ""}`;
-    await bench.deps.fleet.tell([target], true);
-    await bench.deps.fleet.tell([target], true);
+    for (const rotationId of ["r-1", "r-2"]) await bench.deps.fleet.tell([target], rotationId, true);
     expect(await look()).toMatchObject({ started: 0 });
     expect((await bench.state(name)).remembered?.why).toContain("start one by hand");
     expect(await ask(person, "go on")).toMatchObject({ kind: "started" });

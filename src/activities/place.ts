@@ -1,0 +1,39 @@
+import { PinionError } from "../errors.ts";
+import type { FleetRefusal } from "../store/fleet.ts";
+import type { Actor } from "../store/types.ts";
+import { breakersOf, type Deps, type Subject } from "./deps.ts";
+
+/** Who wants a place among the running rotations. `again`: it was counted for the day before, and was given back meanwhile. */
+export interface PlaceRequest {
+  readonly rotationId: string;
+  /** A person's start passes an open breaker. */
+  readonly byPerson: boolean;
+  readonly again?: true;
+}
+
+/** A person, or whoever holds a function key: somebody who chose this very rotation. */
+export const byPerson = ({ kind }: Actor): boolean => kind === "person" || kind === "key";
+
+/** Takes a place in the fleet by the policy's limits, or tells why there is none. `POLICY_INVALID` while the policy cannot be read. */
+export async function claimPlace(
+  deps: Deps,
+  subject: Subject,
+  { rotationId, byPerson, again }: PlaceRequest,
+): Promise<FleetRefusal | undefined> {
+  const { policy } = await deps.policy();
+  if (policy === undefined) {
+    throw new PinionError("POLICY_INVALID", "The policy has faults at its top: GET /api/health lists them.", {
+      class: "transient",
+    });
+  }
+  const { concurrent, perDay, breaker } = policy.limits;
+  return await deps.fleet.claim({
+    object: subject.key,
+    rotationId,
+    breakers: breakersOf(subject),
+    limits: { concurrent, perDay, breakerFailures: breaker.failures },
+    byPerson,
+    ...(again && { again }),
+    at: new Date(deps.now()).toISOString(),
+  });
+}
