@@ -42,9 +42,10 @@ async function decide(deps: Deps, engine: Engine, stop: boolean, raw: unknown): 
     key: automaticKey(event.version, state.value),
     reason: event.type,
   });
-  return "why" in reply
-    ? { kind: reply.kind, why: reply.why }
-    : { kind: reply.kind, why: `${subject.object.id}, rotation ${reply.rotationId}` };
+  if ("why" in reply) return { kind: reply.kind, why: reply.why };
+  // An event never finishes anything.
+  const kind = reply.kind === "finishing" ? "running" : reply.kind;
+  return { kind, why: `${subject.object.id}, rotation ${reply.rotationId}` };
 }
 
 /** The policy's object that an event means: its vault must be one of the policy's by ARM id *and* by name. */

@@ -1,25 +1,32 @@
 import { randomBytes } from "node:crypto";
-import { breakersOf, type Deps, type Subject } from "../activities/deps.ts";
+import type { Deps, Subject } from "../activities/deps.ts";
+import { byPerson, claimPlace } from "../activities/place.ts";
+import { beforeNoReturn } from "../activities/point-of-no-return.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { FleetRefusal } from "../store/fleet.ts";
 import type { Stored } from "../store/records.ts";
 import type { Actor, Command, ObjectState } from "../store/types.ts";
 import type { Engine } from "./engine.ts";
+import { giveCommand } from "./give-command.ts";
 
 /** A wish to rotate one version of an object, from an event, the sweep or a person. */
 export interface StartRequest {
   readonly subject: Subject;
   readonly version: string;
   readonly actor: Actor;
+  /** Whether the actor may also finish the rotation that is under way; an event and the sweep never may. */
+  readonly mayFinish?: boolean;
   /** Equal keys are one request. */
   readonly key: string;
   readonly reason?: string;
   readonly change?: string;
 }
 
-/** `started` and `running` name a rotation; `ignored` has nothing to do; `refused` cannot be done now and, where it may be later, is remembered. */
+/**
+ * `started` and `running` name a rotation; `finishing` names the one whose grace is ended first, and the wish is remembered; `ignored` has nothing to do; `refused` cannot be done now and, where it may be later, is remembered.
+ */
 export type StartReply =
-  | { readonly kind: "started" | "running"; readonly rotationId: string }
+  | { readonly kind: "started" | "running" | "finishing"; readonly rotationId: string }
   | { readonly kind: "ignored" | "refused"; readonly code: ErrorCode; readonly why: string };
 
 /**
@@ -48,8 +55,7 @@ export async function requestStart(
   stop: boolean,
   request: StartRequest,
 ): Promise<StartReply> {
-  const { subject, version, actor } = request;
-  const byPerson = actor.kind === "person" || actor.kind === "key";
+  const { subject, version } = request;
   if (stop)
     return {
       kind: "refused",
@@ -57,16 +63,22 @@ export async function requestStart(
       why: "PINION_STOP is set: no rotation starts until it is taken away.",
     };
   const { state } = await deps.records.read(subject.key);
-  const before = judge(deps, request, state.value, byPerson);
+  const before = judge(deps, request, state.value);
   if (before !== undefined)
     return before.remember ? await remembered(deps, subject, state, version, before.reply) : before.reply;
 
   if (state.value.phase !== "idle" && (await engine.running(subject.key)) !== undefined) {
-    if (version === state.value.sourceVersion) return { kind: "running", rotationId: state.value.rotationId ?? "" };
-    const why = `A rotation of ${subject.object.id} is in its ${state.value.phase} phase: finish it or roll it back first. The request is remembered.`;
+    const { rotationId = "", sourceVersion, publishedVersion, phase } = state.value;
+    if (version === sourceVersion) return { kind: "running", rotationId };
+    if (request.mayFinish && version === publishedVersion && beforeNoReturn.includes(phase)) {
+      const { actor, reason, change } = request;
+      await giveCommand(deps, engine, subject, { verb: "finish", rotationId, actor, reason, change });
+      return await remembered(deps, subject, state, version, { kind: "finishing", rotationId });
+    }
+    const why = `A rotation of ${subject.object.id} is in its ${phase} phase: finish it or roll it back first. The request is remembered.`;
     return await remembered(deps, subject, state, version, { kind: "refused", code: "NO_FREE_SLOT", why });
   }
-  return await startNow(deps, engine, request, state, byPerson);
+  return await startNow(deps, engine, request, state);
 }
 
 async function startNow(
@@ -74,30 +86,10 @@ async function startNow(
   engine: Engine,
   request: StartRequest,
   state: Stored<ObjectState>,
-  byPerson: boolean,
 ): Promise<StartReply> {
   const { subject, version, actor } = request;
   const at = new Date(deps.now()).toISOString();
-  const { limits } = (await deps.policy()).policy ?? { limits: undefined };
-  if (limits === undefined)
-    return {
-      kind: "refused",
-      code: "POLICY_INVALID",
-      why: "The policy has faults at its top: GET /api/health lists them.",
-    };
-  const claim = (rotationId: string) =>
-    deps.fleet.claim({
-      object: subject.key,
-      rotationId,
-      breakers: breakersOf(subject),
-      byPerson,
-      at,
-      limits: {
-        concurrent: limits.concurrent,
-        perDay: limits.perDay,
-        breakerFailures: limits.breaker.failures,
-      },
-    });
+  const claim = (rotationId: string) => claimPlace(deps, subject, { rotationId, byPerson: byPerson(actor) });
   const mine = newRotationId(deps.now(), state.value.rotationId);
   const refusal = await claim(mine);
   if (refusal !== undefined)
@@ -150,9 +142,8 @@ const refusals: Readonly<Record<FleetRefusal, string>> = {
  */
 function judge(
   { now }: Deps,
-  { subject, version }: StartRequest,
+  { subject, version, actor }: StartRequest,
   state: ObjectState,
-  byPerson: boolean,
 ): { reply: StartReply; remember: boolean } | undefined {
   const { object } = subject;
   const no = (kind: "ignored" | "refused", code: ErrorCode, why: string, remember = false) => ({
@@ -169,7 +160,7 @@ function judge(
   if (state.superseded.includes(version)) {
     return no("ignored", "VERSION_NOT_CURRENT", `Version ${version} of ${object.id} is no longer current.`);
   }
-  if (byPerson) return undefined;
+  if (byPerson(actor)) return undefined;
   const age = state.publishedAt === undefined ? undefined : now() - Date.parse(state.publishedAt);
   const fresh = age !== undefined && age < (object.validity - object.rotateBefore) / 2;
   // Unless a person wished for it while there was no room for another rotation.
@@ -209,7 +200,7 @@ async function remembered(
   version: string,
   reply: StartReply,
 ): Promise<StartReply> {
-  const why = "why" in reply ? reply.why : "";
+  const why = "why" in reply ? reply.why : "The grace of the rotation before it is being ended.";
   const at = new Date(deps.now()).toISOString();
   for (let { value, etag } = state; ; { value, etag } = (await deps.records.read(key)).state) {
     if (value.remembered?.version === version && value.remembered.why === why) return reply;

@@ -195,13 +195,6 @@ test("one key, twenty concurrent starts: one rotation, one answer; a start besid
   expect([again.status, again.json["rotationId"], again.json["code"]]).toEqual([409, undefined, "VERSION_NOT_CURRENT"]);
 }, 120_000);
 
-test("during grace: the new version cannot be rotated yet, and the reason says so", async () => {
-  const { version } = await bench.newest("orders-db");
-  const reply = await bench.call("POST", "/api/rotations/orders-db/start", { body: { version } });
-  expect(reply).toMatchObject(problem(409, "NO_FREE_SLOT") as object);
-  expect((await bench.show("orders-db")).remembered?.version).toBe(version);
-});
-
 test("the list shows a running rotation, and no reply holds a durable URL or key", async () => {
   const paths = [
     "/api/rotations",
@@ -332,6 +325,13 @@ describe("with Entra as the authority", () => {
     expect((await bench.show("orders-db")).phase).toBe("grace");
   }, 120_000);
 
+  test("a function key's wish to rotate again in the grace waits until that is over, and the reason says so", async () => {
+    const { version } = await bench.newest("orders-db");
+    const reply = await bench.call("POST", "/api/rotations/orders-db/start", { body: { version } });
+    expect(reply).toMatchObject(problem(409, "NO_FREE_SLOT") as object);
+    expect((await bench.show("orders-db")).remembered?.version).toBe(version);
+  });
+
   test("with authentication on, the operator's role counts, not the mere header", async () => {
     await bench.restart({ PINION_COMMAND_AUTHORITY: "entra", WEBSITE_AUTH_ENABLED: "true" });
     const { rotationId } = await bench.show("orders-db");
@@ -358,4 +358,23 @@ describe("with Entra as the authority", () => {
       }),
     );
   }, 120_000);
+
+  test("an operator's wish to rotate again in the grace is first a finish, with all its gates", async () => {
+    const operator = { "x-ms-client-principal": principal(["Pinion.Operator"]) };
+    const first = await bench.start("orders-db");
+    await bench.until("orders-db", "in grace", ({ status }) => status?.step === "grace");
+    const { version } = await bench.newest("orders-db");
+    const wish = () =>
+      bench.call("POST", "/api/rotations/orders-db/start", { body: { version, reason: "again" }, headers: operator });
+    for (const _ of [1, 2])
+      expect(await wish()).toMatchObject({ status: 202, json: { status: "finishing", rotationId: first } });
+    expect((await bench.show("orders-db")).remembered?.version).toBe(version);
+    await bench.until("orders-db", "rotated", (shown) => ended(shown) && shown.outcome === "rotated");
+    const { json } = await bench.call("GET", `/api/evidence/${first}`);
+    expect((json["commands"] as { verb: string }[]).map(({ verb }) => verb)).toEqual(["finish", "finish", "start"]);
+    // Now there is room for it.
+    const next = await wish();
+    expect(next).toMatchObject({ status: 202, json: { status: "started" } });
+    expect(next.json["rotationId"]).not.toBe(first);
+  }, 180_000);
 });

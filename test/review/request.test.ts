@@ -12,11 +12,11 @@ const busy: Engine = {
   running: async () => ({ rotationId: "r-1", step: "grace", since: "", timeline: [] }),
 };
 
-async function ask({ deps }: Pick<ReturnType<typeof stage>, "deps">, version: string) {
+async function ask({ deps }: Pick<ReturnType<typeof stage>, "deps">, version: string, mayFinish = false) {
   const subject = await findSubject(deps, "db");
   if (subject === undefined) throw new Error("no such object");
   const actor = { kind: "key", id: "function key", roles: [] } as const;
-  return requestStart(deps, busy, false, { subject, version, actor, key: "http:1" });
+  return requestStart(deps, busy, false, { subject, version, actor, mayFinish, key: "http:1" });
 }
 
 it("remembers a request that a step of the running rotation wrote beside", async () => {
@@ -32,6 +32,21 @@ it("remembers a request that a step of the running rotation wrote beside", async
   const reply = await ask({ deps: { ...scene.deps, records: { ...records, write } } }, "v2");
   expect(reply).toMatchObject({ kind: "refused", code: "NO_FREE_SLOT" });
   expect(scene.records.now()).toMatchObject({ phase: "grace", remembered: { version: "v2" } });
+});
+
+it("finishes nothing for whoever may not, for another version, or once a rotation is turned back", async () => {
+  const grace = { phase: "grace", rotationId: "r-1", sourceVersion: "v1", publishedVersion: "v2" } as const;
+  for (const [state, version, mayFinish] of [
+    [grace, "v2", false],
+    [grace, "v3", true],
+    [{ ...grace, phase: "running" }, "v2", true],
+    [{ ...grace, phase: "rolling-back" }, "v2", true],
+  ] as const) {
+    const scene = stage();
+    scene.records.become(state);
+    expect(await ask(scene, version, mayFinish)).toMatchObject({ kind: "refused", code: "NO_FREE_SLOT" });
+    expect(scene.records.commands).toEqual([]);
+  }
 });
 
 it("rotates no object whose account another one holds too: the other's credential would die with it", async () => {

@@ -33,10 +33,14 @@ export function callerOf(request: HttpRequest, config: Config): Actor {
   return { kind: "person", id, roles: claims.filter(({ typ }) => roleClaims.includes(typ)).map(({ val }) => val) };
 }
 
-/** Rolling back and finishing take the operator's Entra role; a key will do only where the settings say so (a cloud on this machine). */
+/** Whether a caller may roll back and finish: with the operator's Entra role; with a key only where the settings say so (a cloud on this machine). */
+export function isOperator(actor: Actor, config: Config): boolean {
+  return actor.roles.includes(config.operatorRole) || (config.commandAuthority === "keys" && actor.kind === "key");
+}
+
+/** `FORBIDDEN` for everybody else. */
 export function requireOperator(actor: Actor, config: Config): void {
-  if (actor.roles.includes(config.operatorRole)) return;
-  if (config.commandAuthority === "keys" && actor.kind === "key") return;
+  if (isOperator(actor, config)) return;
   throw new PinionError(
     "FORBIDDEN",
     `This command takes the Entra app role ${config.operatorRole}: ask for it, and call with App Service authentication.`,

@@ -2,13 +2,17 @@ import { z } from "zod";
 import { PinionError } from "../../errors.ts";
 import { newRotationId, requestStart } from "../request.ts";
 import { readBody, reasonText, versionText } from "./body.ts";
+import { isOperator } from "./caller.ts";
 import { json } from "./problem.ts";
 import { type ApiHandler, subjectOf } from "./route.ts";
 
 const body = z.strictObject({ version: versionText, reason: reasonText.optional(), change: reasonText.optional() });
 const idempotencyKey = z.string().min(1).max(200);
 
-/** `POST /api/rotations/{id}/start`: rotates the version that the caller names, once for each Idempotency-Key. 202, or 200 when it is running. */
+/**
+ * `POST /api/rotations/{id}/start`: rotates the version that the caller names, once for each Idempotency-Key. 202, or 200 when it is
+ * running; `status` is `started`, `running`, or `finishing`: then an operator asked during the grace, which is ended first.
+ */
 export const start: ApiHandler = async (call) => {
   const subject = await subjectOf(call);
   const { version, reason, change } = await readBody(call.request, body);
@@ -20,13 +24,14 @@ export const start: ApiHandler = async (call) => {
     subject,
     version,
     actor: call.actor,
+    mayFinish: isOperator(call.actor, call.config),
     key,
     ...(reason !== undefined && { reason }),
     ...(change !== undefined && { change }),
   };
   const reply = await requestStart(call.deps, call.engine, call.config.stop, wish);
   if ("why" in reply) throw new PinionError(reply.code, reply.why);
-  return json(reply.kind === "started" ? 202 : 200, {
+  return json(reply.kind === "running" ? 200 : 202, {
     id: subject.object.id,
     rotationId: reply.rotationId,
     status: reply.kind,
