@@ -43,7 +43,7 @@ export function compose(config: Config, registry: Registry, folder: string, log:
     evidence: storage.evidence,
     rotator: registry.find,
     consumer: findConsumer,
-    arm: openArm(config.resourceManagerUrl, "https://management.azure.com", credential),
+    arm: openArm(config.resourceManagerUrl, config.resourceManagerAudience, credential),
     ports: {
       secret: openSecretPort(vault),
       async token(scope) {

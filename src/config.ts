@@ -20,6 +20,8 @@ export interface Config {
   readonly sweepSchedule: string;
   /** Without a slash at its end. */
   readonly resourceManagerUrl: string;
+  /** What tokens for it are asked for; its own address, in every cloud of Azure. */
+  readonly resourceManagerAudience: string;
   /** Who may roll back and finish: callers with {@link Config.operatorRole}, or (local cloud only) holders of a function key. */
   readonly commandAuthority: "entra" | "keys";
   /** The Entra app role that may roll back and finish. */
@@ -41,6 +43,7 @@ export const settingNames = [
   "PINION_EVENTS_QUEUE",
   "PINION_SWEEP_SCHEDULE",
   "PINION_RESOURCE_MANAGER_URL",
+  "PINION_RESOURCE_MANAGER_AUDIENCE",
   "PINION_COMMAND_AUTHORITY",
   "PINION_OPERATOR_ROLE",
   "PINION_STOP",
@@ -180,6 +183,9 @@ export function parseConfig(env: Env): Config {
       /^[\d*,/-]+(\s+[\dA-Za-z*,/-]+){5}$/.test(text),
     ),
     resourceManagerUrl,
+    resourceManagerAudience: trimSlash(
+      setting("PINION_RESOURCE_MANAGER_AUDIENCE", resourceManagerUrl, "an https URL without query", isPlainUrl),
+    ),
     commandAuthority: commandAuthority === "keys" ? "keys" : "entra",
     operatorRole: setting("PINION_OPERATOR_ROLE", "Pinion.Operator", "the name of an app role", (text) =>
       /^[\w.:-]{1,120}$/.test(text),

@@ -1,4 +1,5 @@
 import type { Arm } from "./azure/arm.ts";
+import type { Needs } from "./azure/permissions.ts";
 import type { PolicyConsumer } from "./policy.ts";
 import type { AzureRole, Proof } from "./rotator.ts";
 
@@ -30,6 +31,8 @@ export interface Reference {
 export interface Consumer {
   readonly kind: PolicyConsumer["kind"];
   readonly roles: readonly AzureRole[];
+  /** What moving and reading this one needs, at which ARM id; only actions that Azure documents, since preflight refuses without them. */
+  needs(consumer: PolicyConsumer): Needs;
   /** The lease key: cutovers of one resource never overlap. */
   resource(consumer: PolicyConsumer): string;
   /** Read only. `CONSUMER_MISCONFIGURED` when the setting is not a reference to the object. */

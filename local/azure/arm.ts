@@ -35,13 +35,14 @@ export function createArm(options: ArmOptions): Handler {
     if (!request.url.pathname.toLowerCase().startsWith("/subscriptions/")) return undefined;
     const path = request.url.pathname.replace(/\/+$/, "");
     const route = options.routes({ method: request.method, path, json: parseJson(request.body) });
-    return { operation: route?.operation ?? "arm.unknown", run: () => answer(options, request, path, route) };
+    const other = ownPermissions.test(path) ? "permissions.list" : "arm.unknown";
+    return { operation: route?.operation ?? other, run: () => answer(options, request, path, route) };
   };
 }
 
 async function answer(
   { tokens, rights }: ArmOptions,
-  { headers, url }: Request,
+  { method, headers, url }: Request,
   path: string,
   route: ArmRoute | undefined,
 ): Promise<Reply> {
@@ -58,8 +59,11 @@ async function answer(
   if (!/^\d{4}-\d\d-\d\d(-preview)?$/.test(version)) {
     return fail(400, "InvalidApiVersionParameter", `The api-version '${version}' is invalid.`);
   }
+  if (method === "GET" && ownPermissions.test(path)) {
+    return { status: 200, body: { value: rights.permissions(caller.objectId) } };
+  }
   if (!route) return fail(404, "NotFound", `The resource or operation '${path}' was not found.`);
-  if (!rights.allowed(caller.objectId, "arm")) {
+  if (!rights.allowed(caller.objectId, "arm") || !rights.permits(caller.objectId, route.action)) {
     const who = `The client '${caller.appId}' with object id '${caller.objectId}'`;
     const what = `does not have authorization to perform action '${route.action}' over scope '${path}' or the scope is invalid.`;
     return fail(
@@ -70,6 +74,9 @@ async function answer(
   }
   return route.run();
 }
+
+/** What the caller may do at a scope; whoever may read anything there may read that. */
+const ownPermissions = /^\/subscriptions\/[^/]+\/.+\/providers\/Microsoft\.Authorization\/permissions$/i;
 
 const tokenFaults: Readonly<Record<TokenFault, readonly [code: string, message: string]>> = {
   missing: ["AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."],

@@ -5,17 +5,41 @@ import type { Handler } from "./http.ts";
 /** Where a right is asked for. */
 export type Plane = "arm" | "vault";
 
+/** One role assignment's content, as `Microsoft.Authorization/permissions` lists it. */
+export interface Permission {
+  readonly actions: readonly string[];
+  readonly notActions: readonly string[];
+  readonly dataActions: readonly string[];
+  readonly notDataActions: readonly string[];
+}
+
+const everything: Permission = { actions: ["*"], notActions: [], dataActions: ["*"], notDataActions: [] };
+
 /** Takes rights away for a time, as when a role assignment has not yet reached every replica. */
 export interface Rights {
   /** For `seconds` of the cloud's time from now the principal (`*`: all) is refused there; 0 gives the rights back. */
   readonly deny: (objectId: string, plane: Plane, seconds: number) => void;
   readonly allowed: (objectId: string, plane: Plane) => boolean;
+  /** Gives a principal these permissions, at every scope, in place of all; undefined: all again. */
+  readonly limit: (objectId: string, permissions: readonly Permission[] | undefined) => void;
+  readonly permissions: (objectId: string) => readonly Permission[];
+  /** Whether an action of the control plane is among the principal's permissions. */
+  readonly permits: (objectId: string, action: string) => boolean;
 }
 
 /** Everybody has rights until they are taken away. In memory: a restart gives them back. */
 export function createRights(clock: Clock): Rights {
   const deniedUntil = new Map<string, number>();
+  const limited = new Map<string, readonly Permission[]>();
+  const permissions = (objectId: string) => limited.get(objectId) ?? [everything];
   return {
+    limit: (objectId, given) => void (given ? limited.set(objectId, given) : limited.delete(objectId)),
+    permissions,
+    permits: (objectId, action) =>
+      permissions(objectId).some(
+        ({ actions, notActions }) =>
+          actions.some((pattern) => fits(pattern, action)) && !notActions.some((pattern) => fits(pattern, action)),
+      ),
     deny: (objectId, plane, seconds) => void deniedUntil.set(`${plane} ${objectId}`, clock.now() + seconds * 1000),
     allowed: (objectId, plane) =>
       [objectId, "*"].every((who) => (deniedUntil.get(`${plane} ${who}`) ?? 0) <= clock.now()),
@@ -44,4 +68,10 @@ export function rightsHandler(rights: Rights): Handler {
 
 function isPlane(value: unknown): value is Plane | undefined {
   return value === undefined || value === "arm" || value === "vault";
+}
+
+/** Actions are compared without case; `*` stands for anything. */
+function fits(pattern: string, action: string): boolean {
+  const text = pattern.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
+  return new RegExp(`^${text}$`, "i").test(action);
 }

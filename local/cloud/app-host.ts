@@ -16,6 +16,7 @@ export function appSettings(cloud: Cloud): Record<string, string> {
     PINION_EVENTS_QUEUE: eventsQueue,
     PINION_TOPIC_ENDPOINT: cloud.azure.topicEndpoint(topicName),
     PINION_RESOURCE_MANAGER_URL: cloud.azure.url,
+    PINION_RESOURCE_MANAGER_AUDIENCE: "https://management.azure.com",
     PINION_COMMAND_AUTHORITY: "keys",
     IDENTITY_ENDPOINT: cloud.azure.identityEndpoint,
     IDENTITY_HEADER: cloud.azure.identityHeader,

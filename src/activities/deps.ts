@@ -44,6 +44,8 @@ export interface Subject {
   readonly baseUrl: string;
   readonly vault: Vault;
   readonly staging: Vault;
+  /** The ARM ids of the two. */
+  readonly resourceIds: { readonly vault: string; readonly staging: string };
   readonly rotator: Rotator<unknown>;
 }
 
@@ -70,6 +72,7 @@ export async function findSubject(deps: Deps, objectId: string): Promise<Subject
     baseUrl: `${vault.uri}/secrets/${object.name}`,
     vault: deps.vault(vault.uri),
     staging: deps.vault(staging.uri),
+    resourceIds: { vault: vault.resourceId, staging: staging.resourceId },
     rotator: deps.rotator(object.rotator.kind, object.rotator.strategy),
   };
 }

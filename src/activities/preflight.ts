@@ -8,6 +8,8 @@ import type { Plan } from "../workflow/steps.ts";
 import { readReferences } from "./consumers.ts";
 import { demand, toCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
+import { byPerson, claimPlace } from "./place.ts";
+import { proveRights } from "./rights.ts";
 import { createStep, type Scene, type StatePatch } from "./step.ts";
 import { checkWindow } from "./window.ts";
 
@@ -34,6 +36,7 @@ export const createPreflight = (deps: Deps) =>
       const command = requireRecord(scene, input);
 
       const state = await scene.patch(claim(scene, command));
+      if (state.parked) await comeBack(scene, command);
       const newest = await vault.latest(object.name, scene.signal);
       if (newest.version !== command.version) return { result: { end: "stale" } };
       const proofs: Proof[] = [...vaultProofs(newest, object.tags, state.versionCount ?? 0, deps.now())];
@@ -44,7 +47,7 @@ export const createPreflight = (deps: Deps) =>
           `${object.id}: ${name} does not hold (${detail ?? ""}): correct that before it is rotated.`,
         );
       });
-      checkWindow(object, newest.at, newest.expiresOn);
+      await checkWindowOrPark(scene, newest);
       if (rotator.strategy === "in-place" && !rotator.restorable) {
         throw new PinionError(
           "ROLLBACK_IMPOSSIBLE",
@@ -56,6 +59,7 @@ export const createPreflight = (deps: Deps) =>
       const seen = await observe(scene, current, state.controlledFor !== input.rotationId);
       const lookFurther = async () => {
         proofs.push(...demand(seen.proofs, failedObservation), ...(await idleIsFree(scene, seen)));
+        proofs.push(...(await proveRights(scene)));
         return await readReferences(scene, [newest.version, ...carriedBy(newest.tags)]);
       };
       const consumers = await lookFurther().catch(async (error: unknown) => {
@@ -138,6 +142,34 @@ function vaultProofs(
     },
     { name: "room for more versions", ok: versions < versionLimit, detail: `${versions} versions` },
   ];
+}
+
+/** While the window is shut others may run: the place in the fleet is given back, and taken again by `comeBack`. */
+async function checkWindowOrPark(scene: Scene, newest: LatestSecret): Promise<void> {
+  const { deps, subject, step } = scene;
+  try {
+    checkWindow(subject.object, newest.at, newest.expiresOn);
+  } catch (error) {
+    await scene.patch({ parked: true });
+    await deps.fleet.release(subject.key, step.rotationId);
+    throw error;
+  }
+}
+
+/** Seconds between two looks for a free place, once the window is open. */
+const placeEvery = 120;
+
+async function comeBack(scene: Scene, { rotationId, actor }: Command): Promise<void> {
+  const { deps, subject } = scene;
+  const refusal = await claimPlace(deps, subject, { rotationId, byPerson: byPerson(actor), again: true });
+  if (refusal !== undefined) {
+    throw new PinionError(
+      "FLEET_FULL",
+      `${subject.object.id} waits for a place among the running rotations (${refusal}); the step looks again.`,
+      { class: "throttled", retryAfterSeconds: placeEvery },
+    );
+  }
+  await scene.patch({ parked: undefined });
 }
 
 async function observe({ subject, step }: Scene, current: Credential, negativeControl: boolean): Promise<Observed> {

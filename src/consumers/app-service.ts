@@ -1,5 +1,6 @@
 import type { Consumer, ConsumerStep, Reference } from "../consumer.ts";
 import { PinionError } from "../errors.ts";
+import type { PolicyConsumer } from "../policy.ts";
 import type { Proof } from "../rotator.ts";
 import { probeHealth } from "./health.ts";
 
@@ -36,6 +37,12 @@ export const appService: Consumer = {
       ],
     },
   ],
+
+  needs: (consumer) => {
+    const kind = consumer.slot === undefined ? "sites" : "sites/slots";
+    const actions = ["list/action", "read", "write"].map((action) => `Microsoft.Web/${kind}/config/${action}`);
+    return { scope: siteId(consumer), actions };
+  },
 
   resource: (consumer) => `${consumer.resourceId}/${consumer.slot ?? ""}`.toLowerCase(),
 
@@ -121,9 +128,10 @@ function parseReference(text: string, { object }: ConsumerStep): string | undefi
   return uri.toLowerCase().startsWith(prefix.toLowerCase()) ? uri.slice(prefix.length) : undefined;
 }
 
-function site({ consumer }: ConsumerStep): string {
-  return consumer.slot === undefined ? consumer.resourceId : `${consumer.resourceId}/slots/${consumer.slot}`;
-}
+const siteId = ({ resourceId, slot }: PolicyConsumer): string =>
+  slot === undefined ? resourceId : `${resourceId}/slots/${slot}`;
+
+const site = ({ consumer }: ConsumerStep): string => siteId(consumer);
 
 async function listSettings(step: ConsumerStep): Promise<SettingList> {
   return (await step.arm({

@@ -101,6 +101,25 @@ describe("refused for good, each with what to do", () => {
     expect(said + bench.log()).not.toContain("canary-5f0c");
   });
 
+  test.each([
+    [
+      "settings",
+      { actions: ["*/read", "Microsoft.Web/sites/config/list/action"] },
+      /^CONSUMER_FORBIDDEN: .*Microsoft.Web\/sites\/config\/write.*orders-api.*assign/,
+    ],
+    [
+      "the vault",
+      { dataActions: ["Microsoft.KeyVault/vaults/secrets/getSecret/action"] },
+      /^VAULT_FORBIDDEN: .*setSecret.*secrets\/orders-db.*assign/,
+    ],
+  ] as const)("an identity that may read, but not write %s", async (_, given, said) => {
+    const { rights } = bench.cloud.azure;
+    const all = { actions: ["*"], notActions: [], dataActions: ["*"], notDataActions: [] };
+    onTestFinished(() => rights.limit(identities.app.objectId, undefined));
+    rights.limit(identities.app.objectId, [{ ...all, ...given }]);
+    expect(await refusal(60_000)).toMatch(said);
+  });
+
   test("a consumer whose setting is no reference", async () => {
     const { ORDERS_DB = "" } = await settingsOf(bench.cloud, ordersSite);
     onTestFinished(() => setSetting(bench.cloud, ordersSite, "ORDERS_DB", ORDERS_DB));
@@ -181,6 +200,21 @@ test("a policy fault stops its object, named with its path, while the others run
   expect(await bench.end("reports-db", rotationId)).toMatchObject({ outcome: "rotated" });
   await bench.setPolicy(bench.policy);
 }, 120_000);
+
+test("what waits for its window holds no place: others run meanwhile, and it waits for one of them when it comes back", async () => {
+  const opens = new Date(Math.ceil((bench.cloud.clock.now() + 3 * hour) / hour) * hour);
+  const window = { cron: `0 ${opens.getUTCHours()} * * *`, duration: "PT8H", timeZone: "Etc/UTC" };
+  const alone = { concurrent: 1, perDay: 500 };
+  await bench.setPolicy({ ...orders((object) => ({ ...object, window })), limits: alone });
+  const waiting = await bench.start("orders-db");
+  const shut = ({ status }: { status?: { fault?: { code?: string } } | null }) => status?.fault?.code;
+  await bench.until("orders-db", "waiting for its window", (seen) => shut(seen) === "WINDOW_CLOSED");
+  const other = await bench.start("reports-db");
+  bench.cloud.clock.advance(opens.getTime() - bench.cloud.clock.now());
+  expect(await bench.end("reports-db", other, 90_000)).toMatchObject({ outcome: "rotated" });
+  expect(await bench.end("orders-db", waiting, 90_000)).toMatchObject({ outcome: "rotated" });
+  await bench.setPolicy(bench.policy);
+}, 180_000);
 
 test("observed by hand: everything is looked at, nothing is changed", async () => {
   await bench.setPolicy({ ...bench.policy, mode: "observe" });

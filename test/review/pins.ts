@@ -14,6 +14,7 @@ export function moved(now: string, prove: Consumer["prove"] = async () => []) {
   const consumer: Consumer = {
     kind: "app-service",
     roles: [],
+    needs: () => ({ scope: "" }),
     resource: () => "site",
     read: async () => ({ text, pinned: text.split("/").at(-1) ?? "" }),
     reference: (_step, version) => pinnedTo(version),
