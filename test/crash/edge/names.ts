@@ -10,9 +10,10 @@ export function vaultCall(method: string, url: URL, authorised: boolean): string
   return `${method} ${path}${authorised ? "" : " (challenge)"}`;
 }
 
-/** `PUT sites/orders-api/config/appsettings` */
+/** `PUT sites/orders-api/config/appsettings`; what is asked of another provider at that resource is named after it. */
 export function armCall(method: string, url: URL): string {
-  return `${method} ${trim(url.pathname).replace(/^.*\/providers\/[^/]+\//, "")}`;
+  const path = trim(url.pathname).replace(/pinion-stage-[0-9a-f]+/, "{staging}");
+  return `${method} ${path.replace(/^.*?\/providers\/[^/]+\//, "")}`;
 }
 
 /** `PUT pinion-leases/{lease} lease acquire`; `PUT pinion-evidence/{evidence}` */
