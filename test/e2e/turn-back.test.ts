@@ -130,6 +130,26 @@ describe("alternating", () => {
     expect(await bench.works(candidate.value)).toBe(false);
   }, 120_000);
 
+  test("a consumer that misses the suspended credential has it back within minutes, long before the watch ends", async () => {
+    await bench.setPolicy({
+      ...bench.policy,
+      objects: bench.policy.objects.map((object) => ({ ...object, suspend: { watch: "PT8H", idleFor: "PT1M" } })),
+    });
+    const before = await bench.newest("orders-db");
+    const rotationId = await bench.start("orders-db");
+    await bench.until("orders-db", "suspended", ({ phase }) => phase === "retiring");
+    expect(await bench.works(before.value)).toBe(false);
+    const suspended = bench.cloud.clock.now();
+    sick = () => true;
+    await bench.until("orders-db", "held", ({ phase, code }) => phase === "held" && code === "CONSUMER_UNHEALTHY");
+    expect(bench.cloud.clock.now() - suspended).toBeLessThan(10 * minute);
+    expect(await bench.works(before.value)).toBe(true);
+    sick = () => false;
+    expect(await bench.end("orders-db", rotationId, 90_000)).toMatchObject({ outcome: "rotated", rotationId });
+    expect(await bench.works(before.value)).toBe(false);
+    await bench.setPolicy(bench.policy);
+  }, 180_000);
+
   test("past the point of no return a rollback is 409, and nothing is lost by asking", async () => {
     const rotationId = await bench.start("orders-db");
     await inGrace("orders-db");
