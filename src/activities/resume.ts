@@ -24,7 +24,8 @@ export const createResume = (deps: Deps) =>
       return {
         result: {},
         proofs,
-        state: state.phase === "rolling-back" ? {} : { phase: "held" },
+        // What could be lifted was not revoked: a rollback is possible again.
+        state: state.phase === "rolling-back" ? {} : { phase: "held", pointOfNoReturn: false },
         event: { name: "Resumed", data: { credential: old.id } },
       };
     },

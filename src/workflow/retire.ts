@@ -1,6 +1,6 @@
 import type { Fault } from "../errors.ts";
-import { cleanup, glance, hold, looksWithin, nextDelay, whileSuspended } from "./retry.ts";
-import { type Flow, type Run, step, StepFailed, waitUnlessTurned } from "./run.ts";
+import { glance, hold, lift, looksWithin, nextDelay, whileSuspended } from "./retry.ts";
+import { type Flow, now, type Run, step, StepFailed, waitUnlessTurned } from "./run.ts";
 import type { Plan, Retirement } from "./steps.ts";
 
 /**
@@ -14,59 +14,79 @@ export function* retire(
   given: Omit<Retirement, "round">,
   onSuspend: (round: number | undefined) => void,
 ): Flow<Fault | undefined> {
-  const since = run.context.df.currentUtcDateTime.getTime();
+  let heldSince: number | undefined;
+  let told = false;
 
   for (let round = 1; ; round++) {
     const retirement = { ...given, round };
-    const patience = round === 1 ? undefined : glance;
-    let suspended = false;
     try {
       if (plan.suspends) {
         onSuspend(round);
-        for (;;) {
-          const { waitSeconds } = yield* step(run, "suspend", retirement, patience);
-          if (waitSeconds === undefined) break;
-          run.timeline.pop();
-          yield* waitUnlessTurned(run, waitSeconds, { step: "watch" });
-        }
-        suspended = true;
-        yield* watch(run, plan, retirement);
-      }
-      yield* step(run, "revoke", { ...retirement, suspended }, suspended ? whileSuspended : patience);
+        yield* suspendAndWatch(run, plan, retirement);
+      } else yield* step(run, "revoke", { ...retirement, suspended: false }, round === 1 ? undefined : glance);
       return undefined;
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
-      const elapsed = (run.context.df.currentUtcDateTime.getTime() - since) / 1000;
-      const delay = elapsed < plan.maxHoldSeconds ? nextDelay(hold, round, elapsed) : undefined;
-      // A suspend that failed on its way back may have been done; whatever was, nothing stays suspended for good.
-      if (plan.suspends && (suspended || error.fault.class !== "permanent" || delay === undefined)) {
-        const lifted = yield* evenIfItFails(step(run, "resume", { old: given.old, round }, cleanup));
+      const { fault } = error;
+      heldSince ??= now(run);
+      const elapsed = now(run) - heldSince;
+      // A shut window holds nothing up: it opens when it opens.
+      const shut = fault.code === "WINDOW_CLOSED" ? Math.max(fault.retryAfterSeconds ?? 0, 1) : undefined;
+      const delay = shut ?? (elapsed < plan.maxHoldSeconds ? nextDelay(hold, round, elapsed) : undefined);
+      // Whatever was done, by a copy whose reply never came too: nothing stays suspended in a hold.
+      if (plan.suspends) {
+        const lifted = yield* evenIfItFails(step(run, "resume", { old: given.old, round }, lift));
         if (lifted) onSuspend(undefined);
       }
-      const escalate = delay === undefined || endsWithin(plan, run, delay);
-      if (round === 1 || escalate) yield* tell(run, error.fault, escalate);
-      if (delay === undefined) return error.fault;
-      yield* waitUnlessTurned(run, delay, { step: "held", fault: error.fault }, "finish");
+      if (shut === undefined) {
+        const escalate = delay === undefined || endsWithin(plan, run, delay);
+        if (!told || escalate) yield* tell(run, fault, escalate);
+        told = true;
+      }
+      if (delay === undefined) return fault;
+      yield* waitUnlessTurned(run, delay, { step: "held", fault }, "finish");
+    }
+  }
+}
+
+/** The reversible kill, once the credential was seen idle; the watch; and, where nobody misses it, the end. */
+function* suspendAndWatch(run: Run, plan: Plan, retirement: Retirement): Flow<void> {
+  for (;;) {
+    const { waitSeconds } = yield* step(run, "suspend", retirement, whileSuspended);
+    if (waitSeconds === undefined) break;
+    run.timeline.pop();
+    yield* waitUnlessTurned(run, waitSeconds, { step: "watch" });
+  }
+  for (let seconds = plan.watchSeconds; ;) {
+    yield* watch(run, retirement, seconds);
+    try {
+      yield* step(run, "revoke", { ...retirement, suspended: true }, whileSuspended);
+      return;
+    } catch (error) {
+      if (!(error instanceof StepFailed && error.fault.code === "WINDOW_CLOSED")) throw error;
+      // The window shut meanwhile: watched on until it opens.
+      run.timeline.pop();
+      seconds = Math.max(error.fault.retryAfterSeconds ?? 0, 1);
     }
   }
 }
 
 /** Waits after a suspension, and looks now and then: whoever misses the credential is not left without it until the end. */
-function* watch(run: Run, plan: Plan, retirement: Retirement): Flow<void> {
+function* watch(run: Run, retirement: Retirement, seconds: number): Flow<void> {
   let passed = 0;
-  for (const at of looksWithin(plan.watchSeconds)) {
+  for (const at of looksWithin(seconds)) {
     yield* waitUnlessTurned(run, at - passed, { step: "watch" });
     yield* step(run, "watch", retirement, whileSuspended);
     passed = at;
   }
-  yield* waitUnlessTurned(run, plan.watchSeconds - passed, { step: "watch" });
+  yield* waitUnlessTurned(run, seconds - passed, { step: "watch" });
 }
 
 /** Whether the former version's own expiry comes before the next look. */
 function endsWithin(plan: Plan, run: Run, seconds: number): boolean {
   if (plan.expiresAt === undefined) return false;
   // oxlint-disable-next-line no-restricted-globals -- parses a given instant
-  return Date.parse(plan.expiresAt) < run.context.df.currentUtcDateTime.getTime() + seconds * 1000;
+  return Date.parse(plan.expiresAt) / 1000 < now(run) + seconds;
 }
 
 /** An alert that cannot be sent is not worth stopping for: the status shows the same. */

@@ -7,6 +7,8 @@ export interface RetryPolicy {
   readonly most: number;
   /** Seconds after the first failure at which trying ends. */
   readonly total: number;
+  /** False: a shut window is a failure like any other. Default: it is waited for, however long that takes. */
+  readonly waits?: false;
 }
 
 const minute = 60;
@@ -27,8 +29,17 @@ export const hold: RetryPolicy = { first: 5 * minute, factor: 2, most: 1 * day, 
 /** What a look at a shut gate gets beyond its first try: another look follows. */
 export const glance: RetryPolicy = { first: 5, factor: 2, most: 60, total: 60 };
 
-/** While a credential is suspended somebody may be missing it: what does not hold by then lifts the suspension. Longer than a lost lease. */
-export const whileSuspended: RetryPolicy = { first: 5, factor: 2, most: 30, total: 2 * minute };
+/**
+ * While a credential is, or may be, suspended somebody may be missing it: what does not hold by then lifts the suspension. Longer than
+ * a lost lease. Not even a shut window is waited for.
+ */
+export const whileSuspended: RetryPolicy = { first: 5, factor: 2, most: 30, total: 2 * minute, waits: false };
+
+/** A suspension that must be lifted: somebody is without a credential for as long as that does not succeed. */
+export const lift: RetryPolicy = { first: 5, factor: 2, most: 30 * minute, total: 7 * day };
+
+/** A place in the fleet, once the window has opened: it comes when it comes. */
+export const place: RetryPolicy = { first: 1 * minute, factor: 2, most: 30 * minute, total: Number.POSITIVE_INFINITY };
 
 /** Seconds after a suspension at which the watch looks: soon, since whoever misses it fails now, then ever more seldom. */
 export function looksWithin(watchSeconds: number): readonly number[] {

@@ -61,7 +61,8 @@ function* moveForward(run: Run, progress: Progress): Flow<undefined> {
   progress.setBegun = true;
   yield* step(run, "set", candidate);
   for (let success = 1; ; success++) {
-    yield* step(run, "validate", { ...candidate, negativeControl: success === 1 });
+    // Once for each account: in place, preflight has made it.
+    yield* step(run, "validate", { ...candidate, negativeControl: success === 1 && idle.id !== current.id });
     if (success >= plan.validations) break;
     yield* waitUnlessTurned(run, plan.validateEverySeconds, { step: "validate" });
   }

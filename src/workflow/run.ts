@@ -1,6 +1,6 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import type { Fault } from "../errors.ts";
-import { byClass, cleanup, nextDelay, type RetryPolicy } from "./retry.ts";
+import { byClass, cleanup, nextDelay, place, type RetryPolicy } from "./retry.ts";
 import {
   commandEvent,
   type Reply,
@@ -64,7 +64,7 @@ export function beginRun(context: OrchestrationContext): Run {
 }
 
 /** Seconds since 1970 by the history: the same on every replay. */
-function now(run: Run): number {
+export function now(run: Run): number {
   return run.context.df.currentUtcDateTime.getTime() / 1000;
 }
 
@@ -111,7 +111,7 @@ export function* step<S extends StepName>(
   policy?: RetryPolicy,
 ): Flow<Steps[S]["result"]> {
   const startedAt = nowIso(run.context);
-  let since = now(run);
+  let since = 0;
   let failures = 0;
   for (let attempt = 1; ; attempt++) {
     say(run, { step: name });
@@ -128,8 +128,10 @@ export function* step<S extends StepName>(
       return reply.result;
     }
     if ("interrupted" in reply) throw new RollbackAsked(`${name}: a rollback was asked for`);
-    const shut = waits.includes(reply.fault.code);
+    // The time until a window opens is not time in which the step fails.
+    const shut = reply.fault.code === "WINDOW_CLOSED" && policy?.waits !== false;
     failures = shut ? 0 : failures + 1;
+    if (failures === 1) since = now(run);
     const delay = nextTry(reply.fault, policy, failures, now(run) - since);
     if (delay === undefined) {
       const entry = { step: name, startedAt, endedAt: nowIso(run.context), attempts: attempt, proofs: reply.proofs };
@@ -141,19 +143,15 @@ export function* step<S extends StepName>(
       say(run, { step: "retry", fault: reply.fault, until: at(run, delay).toISOString() });
       yield run.context.df.createTimer(at(run, delay));
     } else yield* waitUnlessTurned(run, delay, { step: "retry", fault: reply.fault });
-    // The time until a window opened is not time in which the step failed.
-    if (shut) since = now(run);
   }
 }
 
 const listenFrom = 30;
 
-/** Faults that are no failure: the step waits for as long as it takes, and no retry policy is used up. */
-const waits: readonly Fault["code"][] = ["WINDOW_CLOSED", "FLEET_FULL"];
-
 /** Seconds until the next try, or undefined for never. A window opens when it opens, however long that takes. */
 function nextTry(fault: Fault, policy: RetryPolicy | undefined, attempt: number, elapsed: number): number | undefined {
-  if (waits.includes(fault.code)) return Math.max(fault.retryAfterSeconds ?? 0, 1);
+  if (fault.code === "WINDOW_CLOSED" && policy?.waits !== false) return Math.max(fault.retryAfterSeconds ?? 0, 1);
+  if (fault.code === "FLEET_FULL") return nextDelay(place, attempt, elapsed, fault);
   const chosen = fault.class === "permanent" ? undefined : (policy ?? byClass[fault.class]);
   return chosen && nextDelay(chosen, attempt, elapsed, fault);
 }

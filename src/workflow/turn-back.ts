@@ -1,7 +1,7 @@
 import type { Fault } from "../errors.ts";
 import { type Progress, uptake } from "./progress.ts";
 import { retire } from "./retire.ts";
-import { cleanup } from "./retry.ts";
+import { cleanup, lift } from "./retry.ts";
 import { type Flow, type Run, step, StepFailed, waitUnlessTurned, withFault } from "./run.ts";
 import type { Ended } from "./steps.ts";
 
@@ -21,7 +21,7 @@ export function* turnBack(run: Run, progress: Progress, fault: Fault | undefined
 
   try {
     if (progress.suspended !== undefined)
-      yield* step(run, "resume", { old: plan.current, round: progress.suspended }, cleanup);
+      yield* step(run, "resume", { old: plan.current, round: progress.suspended }, lift);
     const { publishedVersion } = progress;
     const where = { ...candidate, ...(publishedVersion !== undefined && { publishedVersion }) };
     if (progress.setBegun) yield* step(run, "restore", where, cleanup);

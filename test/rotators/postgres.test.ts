@@ -131,6 +131,30 @@ describe("logins", () => {
     expect(await works()).toBe(false);
   });
 
+  test("a late revocation does not kill what was given back meanwhile; that of a later round does", async () => {
+    const { step, current, roles } = await lab();
+    const next = { id: roles[1], material: "a-candidate-password-1" };
+    await pair.set(step, next, current);
+    await pair.suspension?.suspend(step, current);
+    await pair.suspension?.resume(step, current);
+    await expect(pair.revoke(step, current)).rejects.toMatchObject({ code: "LEASE_LOST", class: "permanent" });
+    expect(await pair.works(step, current)).toBe(true);
+    const second = { ...step, round: 2 };
+    await pair.suspension?.suspend(second, current);
+    expect((await pair.revoke(second, current)).every(({ ok }) => ok)).toBe(true);
+    expect(await pair.works(step, current)).toBe(false);
+  });
+
+  test("a suspension that comes late is refused, also where its round had suspended nothing when it was lifted", async () => {
+    const { step, current, roles } = await lab();
+    await pair.set(step, { id: roles[1], material: "a-candidate-password-1" }, current);
+    for (const round of [1, 2]) {
+      await pair.suspension?.resume({ ...step, round }, current);
+      await expect(pair.suspension?.suspend({ ...step, round }, current)).rejects.toMatchObject({ code: "LEASE_LOST" });
+    }
+    expect(await pair.works(step, current)).toBe(true);
+  });
+
   test("a probe that fails, writes, or is two statements is a failed proof without its text", async () => {
     const { step, current, target } = await lab();
     const probes = ["SELECT 'secret-value'::int", "DELETE FROM app.orders", "SELECT 1; COMMIT"];

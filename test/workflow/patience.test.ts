@@ -120,6 +120,82 @@ describe("30 days of failure", () => {
   });
 });
 
+describe("while a credential is suspended", () => {
+  const gone = fault("CONSUMER_REPINNED");
+
+  it("a window that shuts is not slept through: somebody goes on looking, and the credential is lifted when it is missed", async () => {
+    const { calls, outcome, world } = await rotation({
+      before({ name, input }, { state }, stage) {
+        if (name === "watch" && "round" in input && input.round === 1 && state.shutUntil === 0)
+          state.shutUntil = stage.now() + 6 * day * 1000;
+      },
+      // The third look is in the time of the shut window.
+      mishap: ({ name, nth }) =>
+        name === "watch" && nth >= 3 && nth <= 3 ? { when: "before", fault: gone } : undefined,
+    });
+    const watched = calls.filter(({ name }) => name === "watch");
+    const lifted = calls.find(({ name }) => name === "resume")!;
+    expect(lifted.at - watched[0]!.at).toBeLessThan(3600 * 1000);
+    expect(outcome).toBe("rotated");
+    expect(world.broken).toEqual([]);
+  });
+
+  it("a window that stays shut for days is watched through, and then the revocation comes", async () => {
+    const { names, outcome, world } = await rotation({
+      before({ name }, { state }, stage) {
+        if (name === "watch" && state.shutUntil === 0) state.shutUntil = stage.now() + 6 * day * 1000;
+      },
+    });
+    expect(outcome).toBe("rotated");
+    expect(count(names, "watch")).toBeGreaterThan(5);
+    expect(count(names, "watch")).toBeLessThan(12);
+    expect(count(names, "hold", "resume")).toBe(0);
+    expect(world.broken).toEqual([]);
+  });
+
+  it.each(["OUT_OF_BAND_CHANGE", "WINDOW_CLOSED"] as const)(
+    "a suspension whose reply was lost is lifted, though what the next try meets is %s",
+    async (code) => {
+      const next = code === "WINDOW_CLOSED" ? fault(code, "throttled", 3 * day) : fault(code);
+      let lost = 0;
+      const { calls } = await rotation({
+        mishap({ name, nth, input }) {
+          if (name !== "suspend" || !("round" in input) || input.round > 1 || nth < 2) return undefined;
+          lost += 1;
+          return lost === 1
+            ? { when: "after", fault: fault("TARGET_UNREACHABLE", "transient") }
+            : { when: "before", fault: next };
+        },
+      });
+      const [, first] = calls.filter(({ name }) => name === "suspend");
+      const lifted = calls.find(({ name }) => name === "resume")!;
+      expect(lifted.at - first!.at).toBeLessThan(120 * 1000);
+    },
+  );
+
+  it("the longest hold counts from the first thing that held, not from the watch", async () => {
+    const { outcome } = await rotation({
+      world: { watch: 8 * day, maxHold: 7 * day },
+      mishap: ({ name, nth }) => (name === "revoke" && nth === 1 ? { when: "before", fault: gone } : undefined),
+    });
+    expect(outcome).toBe("rotated");
+  });
+});
+
+describe("a place in the fleet", () => {
+  it("that is long in coming is asked for ever more seldom", async () => {
+    const { calls, outcome } = await rotation({
+      mishap: ({ name, at }) =>
+        name === "preflight" && at < day * 1000
+          ? { when: "before", fault: fault("FLEET_FULL", "throttled") }
+          : undefined,
+      mostCalls: 200,
+    });
+    expect(outcome).toBe("rotated");
+    expect(calls.filter(({ name }) => name === "preflight").length).toBeLessThan(70);
+  });
+});
+
 describe("a window", () => {
   it("that is shut for days is waited for, by the steps that change what others see", async () => {
     const opens = Date.parse("2027-01-06");

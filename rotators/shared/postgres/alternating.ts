@@ -113,17 +113,22 @@ export async function resumeRole(step: S, old: CredentialRef): Promise<Proof[]> 
         `The password of ${old.id} has been taken away for good; rotate forward instead.`,
       );
     }
-    if (own === "resumed" && canLogin) return undefined;
-    return { state: "resumed", alter: "LOGIN" };
+    if (own === "resumed" && ownRound >= step.round && canLogin) return undefined;
+    // Where nothing was suspended only the mark is left, so that a late suspension of this round finds it.
+    return canLogin ? { state: "resumed" } : { state: "resumed", alter: "LOGIN" };
   });
   return [{ name: `${old.id} may log in`, ok: true }];
 }
 
-/** A password that nobody knows, and NOLOGIN; then shows that the old one is dead. */
+/**
+ * A password that nobody knows, and NOLOGIN; then shows that the old one is dead. After a resume of the same round it is refused: that
+ * is a late copy, and the credential was given back to whoever missed it.
+ */
 export async function revokeRole(step: S, old: Credential): Promise<Proof[]> {
   const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = `;
   await adminSession(step, async (client) => {
-    await changeRole(client, step, old.id, { marked: true }, async ({ own, canLogin }) => {
+    await changeRole(client, step, old.id, { marked: true }, async ({ own, ownRound = 1, canLogin }) => {
+      if (own === "resumed" && ownRound >= step.round) throw late(step, old.id);
       if (own === "revoked" && !canLogin) return undefined;
       return {
         state: "revoked",
