@@ -52,6 +52,7 @@ export function compose(config: Config, registry: Registry, folder: string, log:
       },
     },
     publish: openPublisher(config.topicEndpoint, "/pinion", credential),
+    stop: config.stop,
     now: () => Date.now(),
     log,
   };

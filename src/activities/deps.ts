@@ -24,6 +24,8 @@ export interface Deps {
   readonly arm: Arm;
   readonly ports: Ports;
   readonly publish: Publisher;
+  /** The kill switch. */
+  readonly stop: boolean;
   /** Milliseconds since 1970, as the app sees it. */
   now(): number;
   log(level: "info" | "warning" | "error", message: string, facts?: Readonly<Record<string, unknown>>): void;

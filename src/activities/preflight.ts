@@ -8,7 +8,7 @@ import type { Plan } from "../workflow/steps.ts";
 import { readReferences } from "./consumers.ts";
 import { demand, toCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
-import { byPerson, claimPlace } from "./place.ts";
+import { claimPlace } from "./place.ts";
 import { proveRights } from "./rights.ts";
 import { createStep, type Scene, type StatePatch } from "./step.ts";
 import { checkWindow } from "./window.ts";
@@ -36,7 +36,6 @@ export const createPreflight = (deps: Deps) =>
       const command = requireRecord(scene, input);
 
       const state = await scene.patch(claim(scene, command));
-      if (state.parked) await comeBack(scene, command);
       const newest = await vault.latest(object.name, scene.signal);
       if (newest.version !== command.version) return { result: { end: "stale" } };
       const proofs: Proof[] = [...vaultProofs(newest, object.tags, state.versionCount ?? 0, deps.now())];
@@ -48,6 +47,7 @@ export const createPreflight = (deps: Deps) =>
         );
       });
       await checkWindowOrPark(scene, newest);
+      if (state.parked) await comeBack(scene);
       if (rotator.strategy === "in-place" && !rotator.restorable) {
         throw new PinionError(
           "ROLLBACK_IMPOSSIBLE",
@@ -108,10 +108,12 @@ function requireRecord({ state, commands, subject }: Scene, input: { rotationId:
 }
 
 function claim({ state }: Scene, { rotationId, version }: Command): StatePatch {
-  const attempts = state.rotationId === rotationId ? state.attempts : state.attempts + 1;
-  const cleared = ["step", "idleSince", "outcome", "code", "message", "endedAt", "remembered"] as const;
+  const again = state.rotationId === rotationId;
+  const attempts = again ? state.attempts : state.attempts + 1;
+  const former = ["idleSince", "idleRound", "outcome", "code", "message", "endedAt", "remembered", "parked"] as const;
   return {
-    ...Object.fromEntries(cleared.map((name) => [name, undefined])),
+    ...(again ? {} : Object.fromEntries(former.map((name) => [name, undefined]))),
+    step: undefined,
     rotationId,
     // From the first moment, so that a repeat of the request is known for one.
     sourceVersion: version,
@@ -151,25 +153,34 @@ async function checkWindowOrPark(scene: Scene, newest: LatestSecret): Promise<vo
     checkWindow(subject.object, newest.at, newest.expiresOn);
   } catch (error) {
     await scene.patch({ parked: true });
+    scene.signal.throwIfAborted();
     await deps.fleet.release(subject.key, step.rotationId);
     throw error;
   }
 }
 
-/** Seconds between two looks for a free place, once the window is open. */
-const placeEvery = 120;
-
-async function comeBack(scene: Scene, { rotationId, actor }: Command): Promise<void> {
-  const { deps, subject } = scene;
-  const refusal = await claimPlace(deps, subject, { rotationId, byPerson: byPerson(actor), again: true });
+/** Takes a place again, unless the kill switch came meanwhile. A breaker stops new starts, and this one was let through before. */
+async function comeBack(scene: Scene): Promise<void> {
+  const { deps, subject, step } = scene;
+  const { rotationId } = step;
+  const refusal = deps.stop
+    ? "PINION_STOP is set"
+    : await claimPlace(deps, subject, { rotationId, byPerson: true, again: true });
   if (refusal !== undefined) {
     throw new PinionError(
       "FLEET_FULL",
-      `${subject.object.id} waits for a place among the running rotations (${refusal}); the step looks again.`,
-      { class: "throttled", retryAfterSeconds: placeEvery },
+      `${subject.object.id} waits for a place among the running rotations (${refusal}).`,
+      {
+        class: "throttled",
+      },
     );
   }
-  await scene.patch({ parked: undefined });
+  try {
+    await scene.patch({ parked: undefined });
+  } catch (error) {
+    await deps.fleet.release(subject.key, rotationId);
+    throw error;
+  }
 }
 
 async function observe({ subject, step }: Scene, current: Credential, negativeControl: boolean): Promise<Observed> {

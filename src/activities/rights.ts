@@ -6,9 +6,10 @@ import { boundConsumers } from "./consumers.ts";
 import { demand } from "./credentials.ts";
 import type { Scene } from "./step.ts";
 
-const secretActions = ["getSecret/action", "setSecret/action", "update/action", "readMetadata/action"].map(
-  (action) => `Microsoft.KeyVault/vaults/secrets/${action}`,
-);
+const ofSecrets = (...actions: string[]) =>
+  actions.map((action) => `Microsoft.KeyVault/vaults/secrets/${action}/action`);
+const stagingActions = ofSecrets("getSecret", "setSecret", "update");
+const secretActions = [...stagingActions, ...ofSecrets("readMetadata")];
 
 interface Asked extends Needs {
   readonly what: string;
@@ -16,16 +17,16 @@ interface Asked extends Needs {
 }
 
 /**
- * That everything which the rotation will write may be written, so that a missing role is found before anything changes. What Azure does
- * not tell is said in the proof, and shows when it is written. Refuses with `VAULT_FORBIDDEN` or `CONSUMER_FORBIDDEN` (propagation).
+ * That everything which the rotation will write may be written, so that a missing role is found before anything changes. Refuses with `VAULT_FORBIDDEN` or `CONSUMER_FORBIDDEN` (propagation).
  */
 export async function proveRights(scene: Scene): Promise<readonly Proof[]> {
   const { deps, subject, signal } = scene;
   const { object, key, resourceIds } = subject;
-  const vault = { code: "VAULT_FORBIDDEN", dataActions: secretActions } as const;
+  const code = "VAULT_FORBIDDEN";
+  const at = (vault: string, name: string) => `${vault}/secrets/${name}`;
   const asked: readonly Asked[] = [
-    { ...vault, what: object.id, scope: `${resourceIds.vault}/secrets/${object.name}` },
-    { ...vault, what: "its staging secret", scope: `${resourceIds.staging}/secrets/${stagingName(key)}` },
+    { code, what: object.id, scope: at(resourceIds.vault, object.name), dataActions: secretActions },
+    { code, what: "its staging secret", scope: at(resourceIds.staging, stagingName(key)), dataActions: stagingActions },
     ...boundConsumers(scene).map(({ kind, at }) => {
       const needs = kind.needs(at.consumer);
       return { ...needs, what: at.consumer.id, code: "CONSUMER_FORBIDDEN" } as const;
@@ -33,16 +34,18 @@ export async function proveRights(scene: Scene): Promise<readonly Proof[]> {
   ];
   const look = async ({ what, code, ...needs }: Asked) => {
     const missing = await lacking(deps.arm, needs, signal);
-    const detail = missing === undefined ? "Azure does not tell" : missing.join(", ");
-    return { proof: { name: `${what} may be written`, ok: !missing?.length, ...(detail && { detail }) }, code, needs };
+    // Not told is not proven: then there is no proof, and what is lacking shows when it is written.
+    if (missing === undefined) return [];
+    const proof = { name: `${what} may be written`, ok: missing.length === 0 };
+    return [{ code, needs, proof: missing.length === 0 ? proof : { ...proof, detail: missing.join(", ") } }];
   };
-  const looks = await Promise.all(asked.map(look));
+  const looks = (await Promise.all(asked.map(look))).flat();
   return demand(
     looks.map(({ proof }) => proof),
     (failed) => {
-      const { code = "VAULT_FORBIDDEN", needs } = looks.find(({ proof }) => proof === failed) ?? {};
+      const { code: refusal = code, needs } = looks.find(({ proof }) => proof === failed) ?? {};
       return new PinionError(
-        code,
+        refusal,
         `The app's identity lacks ${failed.detail ?? ""} at ${needs?.scope ?? ""}: assign it a role that has them; nothing was changed.`,
         { class: "propagation" },
       );

@@ -12,8 +12,8 @@ export const createVerify = (deps: Deps) =>
       const { key } = scene.subject;
       const expected = back === undefined ? () => version : await expectedBack(scene, back, version);
       const proofs = await proveConsumers(scene, ({ id }) => expected(id));
-      if (turningBack) return { result: {}, proofs };
       await deps.fleet.release(key, rotationId);
+      if (turningBack) return { result: {}, proofs };
       return {
         result: {},
         proofs,

@@ -11,30 +11,39 @@ export interface Needs {
 
 const list = z.array(z.string()).default([]);
 const permission = z.object({ actions: list, notActions: list, dataActions: list, notDataActions: list });
-const reply = z.object({ value: z.array(permission) });
+const reply = z.object({ value: z.array(permission), nextLink: z.string().optional() });
 
 type Permission = z.output<typeof permission>;
 
+/** Milliseconds for an answer that helps, and that nothing depends on. */
+const patience = 10_000;
+
 /**
  * Which of the needed actions the app's identity lacks, by Azure's own account of it ("List For Resource", Microsoft.Authorization
- * 2022-04-01: what every role assignment at the scope and above it gives). Undefined where Azure does not tell: the identity may not
- * read its own permissions, or no data action at all is given although the caller reads data, which then is by access policy.
+ * 2022-04-01: what every role assignment at the scope and above it gives). Undefined where Azure does not tell: no answer, no right to
+ * read one's own permissions, more assignments than one page, or none of the needed data actions is given to an identity that may well
+ * have them by a vault's access policies. Throws only what asks to wait (429).
  */
-export async function lacking(arm: Arm, needs: Needs, signal: AbortSignal): Promise<readonly string[] | undefined> {
-  const path = `${needs.scope}/providers/Microsoft.Authorization/permissions`;
-  const found = await arm({ method: "GET", path, apiVersion: "2022-04-01", signal }).catch((error: unknown) => {
-    const untold =
-      error instanceof PinionError && ["CONSUMER_FORBIDDEN", "CONSUMER_MISCONFIGURED"].includes(error.code);
-    if (untold) return undefined;
-    throw error;
+export async function lacking(
+  arm: Arm,
+  { scope, actions = [], dataActions = [] }: Needs,
+  signal: AbortSignal,
+): Promise<readonly string[] | undefined> {
+  const path = `${scope}/providers/Microsoft.Authorization/permissions`;
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
+  const found = await arm({ method: "GET", path, apiVersion: "2022-04-01", signal: limit }).catch((error: unknown) => {
+    if (signal.aborted || (error instanceof PinionError && error.class === "throttled")) throw error;
+    return undefined;
   });
   const parsed = reply.safeParse(found);
   if (!parsed.success) return undefined;
-  const { value } = parsed.data;
-  const byPolicy = needs.dataActions !== undefined && value.every(({ dataActions }) => dataActions.length === 0);
-  const missing = (needs.actions ?? []).filter((action) => !value.some((one) => gives(one, action)));
-  if (byPolicy) return missing.length > 0 ? missing : undefined;
-  return [...missing, ...(needs.dataActions ?? []).filter((action) => !value.some((one) => givesData(one, action)))];
+  const { value, nextLink } = parsed.data;
+  const missing = actions.filter((action) => !value.some((one) => gives(one, action)));
+  const missingData = dataActions.filter((action) => !value.some((one) => givesData(one, action)));
+  const byPolicy = dataActions.length > 0 && missingData.length === dataActions.length;
+  const all = byPolicy ? missing : [...missing, ...missingData];
+  if (all.length > 0) return nextLink === undefined ? all : undefined;
+  return byPolicy ? undefined : [];
 }
 
 const gives = ({ actions, notActions }: Permission, action: string): boolean =>

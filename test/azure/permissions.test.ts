@@ -31,9 +31,12 @@ test.each([
   expect(await lacking(telling(...roles), { scope, actions: [write] }, signal)).toEqual(missing);
 });
 
-test("data actions are apart from actions, and none at all says nothing: access policies are not told there", async () => {
+test("data actions are apart from actions, and none of those needed says nothing: access policies are not told there", async () => {
   const read = "Microsoft.KeyVault/vaults/secrets/getSecret/action";
-  const ask = (...roles: object[]) => lacking(telling(...roles), { scope, dataActions: [set] }, signal);
+  const ask = (...roles: object[]) => lacking(telling(...roles), { scope, dataActions: [read, set] }, signal);
+  // An identity that keeps its records in storage has data actions there, which a resource group hands down to its vaults.
+  const storage = "Microsoft.Storage/storageAccounts/tableServices/tables/entities/write";
+  expect(await ask({ ...none, actions: ["*"], dataActions: [storage] })).toBeUndefined();
   expect(await ask({ ...none, actions: ["*"], dataActions: [read] })).toEqual([set]);
   expect(await ask({ ...none, dataActions: ["Microsoft.KeyVault/vaults/secrets/*"] })).toEqual([]);
   expect(await ask({ ...none, actions: ["*"] })).toBeUndefined();
@@ -48,6 +51,10 @@ test("where Azure does not tell, nothing is said; what may pass is passed on", a
   const forbidden = new PinionError("CONSUMER_FORBIDDEN", "no", { class: "propagation" });
   expect(await lacking(failing(forbidden), needs, signal)).toBeUndefined();
   expect(await lacking(async () => ({ odd: true }), needs, signal)).toBeUndefined();
+  const unreachable = new PinionError("CONSUMER_UNREACHABLE", "no answer", { class: "transient" });
+  expect(await lacking(failing(unreachable), needs, signal)).toBeUndefined();
+  const more = { ...none, actions: ["*/read"] };
+  expect(await lacking(async () => ({ value: [more], nextLink: "https://more" }), needs, signal)).toBeUndefined();
   const busy = new PinionError("CONSUMER_UNREACHABLE", "later", { class: "throttled" });
   await expect(lacking(failing(busy), needs, signal)).rejects.toBe(busy);
 });

@@ -154,6 +154,7 @@ export function stage(
     arm: async () => undefined,
     ports: { secret: async () => "", token: async () => "" },
     publish: async () => undefined,
+    stop: false,
     now: () => at,
     log: () => undefined,
     ...rest,
