@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Deps, Subject } from "../activities/deps.ts";
 import { byPerson, claimPlace } from "../activities/place.ts";
 import { beforeNoReturn } from "../activities/point-of-no-return.ts";
-import type { ErrorCode } from "../errors.ts";
+import { type ErrorCode, PinionError } from "../errors.ts";
 import type { FleetRefusal } from "../store/fleet.ts";
 import type { Stored } from "../store/records.ts";
 import type { Actor, Command, ObjectState } from "../store/types.ts";
@@ -71,14 +71,34 @@ export async function requestStart(
     const { rotationId = "", sourceVersion, publishedVersion, phase } = state.value;
     if (version === sourceVersion) return { kind: "running", rotationId };
     if (request.mayFinish && version === publishedVersion && beforeNoReturn.includes(phase)) {
-      const { actor, reason, change } = request;
-      await giveCommand(deps, engine, subject, { verb: "finish", rotationId, actor, reason, change });
-      return await remembered(deps, subject, state, version, { kind: "finishing", rotationId });
+      return await finishFirst(deps, engine, stop, request, state, rotationId);
     }
     const why = `A rotation of ${subject.object.id} is in its ${phase} phase: finish it or roll it back first. The request is remembered.`;
     return await remembered(deps, subject, state, version, { kind: "refused", code: "NO_FREE_SLOT", why });
   }
   return await startNow(deps, engine, request, state);
+}
+
+/** Ends the grace of the rotation that is under way. The wish is remembered before that, so that no crash ends a grace for nothing. */
+async function finishFirst(
+  deps: Deps,
+  engine: Engine,
+  stop: boolean,
+  request: StartRequest,
+  state: Stored<ObjectState>,
+  rotationId: string,
+): Promise<StartReply> {
+  const { subject, version, actor, reason, change } = request;
+  const reply = await remembered(deps, subject, state, version, { kind: "finishing", rotationId });
+  try {
+    await giveCommand(deps, engine, subject, { verb: "finish", rotationId, actor, reason, change });
+    return reply;
+  } catch (error) {
+    const over = error instanceof PinionError && (error.code === "CONFLICT" || error.code === "NOT_FOUND");
+    if (!over) throw error;
+    // It ended, or turned back, at this very moment.
+    return await requestStart(deps, engine, stop, request);
+  }
 }
 
 async function startNow(

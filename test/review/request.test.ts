@@ -49,6 +49,23 @@ it("finishes nothing for whoever may not, for another version, or once a rotatio
   }
 });
 
+it("remembers the wish before it ends a grace, and starts at once where the rotation ended meanwhile", async () => {
+  const scene = stage();
+  scene.records.become({ phase: "grace", rotationId: "r-1", sourceVersion: "v1", publishedVersion: "v2" });
+  const { records } = scene.deps;
+  let reads = 0;
+  const read: typeof records.read = async (object, rotationId) => {
+    // The command's own look: the rotation has ended by then.
+    if (++reads === 2) {
+      expect(scene.records.now().remembered).toMatchObject({ version: "v2" });
+      scene.records.become({ phase: "idle", outcome: "rotated" });
+    }
+    return records.read(object, rotationId);
+  };
+  const reply = await ask({ deps: { ...scene.deps, records: { ...records, read } } }, "v2", true);
+  expect(reply).toMatchObject({ kind: "started" });
+});
+
 it("rotates no object whose account another one holds too: the other's credential would die with it", async () => {
   const paired = (id: string, other: string) =>
     object(id, { rotator: inPlace("app"), acceptGap: true, format: { type: "plain" }, pairedWith: [other] });
