@@ -3,7 +3,7 @@ import { BlobServiceClient } from "@azure/storage-blob";
 import { type Call, type Phase, phases } from "./edge/index.ts";
 import { checkRotated, look } from "./promise.ts";
 import { drive, startRotation } from "./rotation.ts";
-import { keyOf, openWorld, type Subject, type World, type WorldOptions } from "./world.ts";
+import { keyOf, openWorld, type Subject, type World } from "./world.ts";
 
 /** A moment of a rotation: the n-th call of a name, and on which side of it the process dies. */
 export interface Point {
@@ -116,15 +116,40 @@ async function forget({ cloud }: World, subject: Subject): Promise<void> {
   await records.deleteEntity("fleet", "fleet").catch(() => undefined);
 }
 
+/** Worlds side by side: a rotation mostly waits. */
+const lanes = 3;
+/** Points between two lines of progress. */
+const progressEvery = 50;
+
+/** Kills at every point of a list, and says how far it is. */
+export async function killAll(
+  subject: Subject,
+  points: readonly Point[],
+  trial: Trial = rotation,
+): Promise<readonly Verdict[]> {
+  const left = [...points];
+  const verdicts: Verdict[] = [];
+  const tell = (verdict: Verdict) => {
+    verdicts.push(verdict);
+    if (verdict.kind === "broken") console.log(`did not hold: ${describeBroken(verdict)}`);
+    if (verdicts.length % progressEvery === 0)
+      console.log(`${subject.strategy}: ${verdicts.length} of ${points.length} points`);
+  };
+  await Promise.all(Array.from({ length: lanes }, () => killLane(subject, left, tell, trial)));
+  return verdicts;
+}
+
+export const describeBroken = (verdict: Verdict): string =>
+  verdict.kind === "broken" ? `${describePoint(verdict.point)}: ${verdict.faults.join("; ")}` : "";
+
 /** Takes points off a list until it is empty, in a world of its own; a broken world is left behind for a new one. */
-export async function killLane(
+async function killLane(
   subject: Subject,
   points: Point[],
-  options: WorldOptions,
   tell: (verdict: Verdict) => void,
-  trial: Trial = rotation,
+  trial: Trial,
 ): Promise<void> {
-  let world = await openWorld(options);
+  let world = await openWorld();
   for (let point = points.shift(); point !== undefined; point = points.shift()) {
     const verdict = await killAt(world, subject, point, trial);
     const again = verdict.kind === "unreached" && point.tried < tries;
@@ -132,7 +157,7 @@ export async function killLane(
     else tell(verdict);
     if (verdict.kind !== "broken") continue;
     await world.close().catch(() => undefined);
-    world = await openWorld(options);
+    world = await openWorld();
   }
   await world.close();
 }

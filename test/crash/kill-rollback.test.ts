@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { describePoint, killLane, pointsOf, type Verdict } from "./kill-points.ts";
+import { describeBroken, killAll, pointsOf } from "./kill-points.ts";
 import { rolledBack } from "./rollback.ts";
 import { openWorld, orders, reports } from "./world.ts";
 
 const minute = 60_000;
-const lanes = 3;
 
 describe.for([orders, reports])("$strategy: the process dies while a rotation is turned back", (subject) => {
   it("one rollback after another ends the same", { timeout: 3 * minute }, async () => {
@@ -20,12 +19,10 @@ describe.for([orders, reports])("$strategy: the process dies while a rotation is
     const points = pointsOf(world.edge.calls, world.edge.calls).filter(({ phase }) => phase === "work");
     await world.close();
     const total = points.length;
-    const verdicts: Verdict[] = [];
-    const lane = () => killLane(subject, points, {}, (verdict) => verdicts.push(verdict), rolledBack);
-    await Promise.all(Array.from({ length: lanes }, lane));
+    const verdicts = await killAll(subject, points, rolledBack);
     const broken = verdicts.filter((verdict) => verdict.kind === "broken");
     console.log(`${subject.strategy}: killed at ${total} calls of a rollback, ${broken.length} did not hold`);
-    expect(broken.map(({ point, faults }) => `${describePoint(point)}: ${faults.join("; ")}`)).toEqual([]);
+    expect(broken.map(describeBroken)).toEqual([]);
     expect(verdicts.filter(({ kind }) => kind === "unreached").length).toBeLessThan(total / 20);
   });
 });

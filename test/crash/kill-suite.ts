@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Call, Place } from "./edge/index.ts";
-import { type CleanRun, describePoint, killLane, pointsOf, runClean, type Verdict } from "./kill-points.ts";
+import { type CleanRun, describeBroken, describePoint, killAll, pointsOf, runClean } from "./kill-points.ts";
 import { openWorld, type Subject } from "./world.ts";
 
-/** Worlds side by side: a rotation mostly waits. */
-const lanes = 3;
 const minute = 60_000;
 
 /** Kills the app on each side of every outside call of a rotation, and checks promise 2 each time. Prints what it counted. */
@@ -28,10 +26,7 @@ export function killSuite(subject: Subject): void {
     it("before each call, after its work, and after its reply: promise 2 holds", { timeout: 90 * minute }, async () => {
       const points = pointsOf(cold.calls, warm.calls);
       const total = points.length;
-      const verdicts: Verdict[] = [];
-      await Promise.all(
-        Array.from({ length: lanes }, () => killLane(subject, points, {}, (verdict) => verdicts.push(verdict))),
-      );
+      const verdicts = await killAll(subject, points);
       const broken = verdicts.filter((verdict) => verdict.kind === "broken");
       const unreached = verdicts.filter(({ kind }) => kind === "unreached");
       console.log(
@@ -40,7 +35,7 @@ export function killSuite(subject: Subject): void {
             ? ""
             : `; never come by: ${unreached.map(({ point }) => describePoint(point)).join(", ")}`),
       );
-      expect(broken.map(({ point, faults }) => `${describePoint(point)}: ${faults.join("; ")}`)).toEqual([]);
+      expect(broken.map(describeBroken)).toEqual([]);
       // Calls that wait for somebody else (a site that is not ready yet) are not made in every run.
       expect(unreached.length).toBeLessThan(total / 50);
       expect(verdicts).toHaveLength(total);

@@ -52,6 +52,6 @@ export async function drive(
       const at = `${status?.step ?? "nowhere"} ${status?.fault?.code ?? ""} ${status?.fault?.message ?? ""}`;
       throw new Error(`${keyOf(subject)} did not end: rotation ${rotationId} stands at ${at}.`);
     }
-    await delay(15);
+    await delay(60);
   }
 }
