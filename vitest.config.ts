@@ -3,8 +3,8 @@ import { configDefaults, defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // Every kill point of a rotation takes the better part of an hour on two cores, late copies ten minutes more:
-    // `npm run test:kill` (vitest.kill.config.ts).
+    // Every kill point of a rotation, and late copies of every step, take half an hour on two cores: `npm run test:kill`
+    // (vitest.kill.config.ts). CI runs both.
     exclude: [...configDefaults.exclude, "test/crash/kill-*.test.ts", "test/crash/copies.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
