@@ -66,16 +66,16 @@ if (made.ok) {
     queueName: config.eventsQueue,
     connection: "AzureWebJobsStorage",
     extraInputs,
-    handler: async (message, context) => void (await handleEvent(deps, engine(context), config.stop, message)),
+    handler: async (message, context) => void (await handleEvent(deps, engine(context), message)),
   });
   app.eventGrid("events-webhook", {
     extraInputs,
-    handler: async (event, context) => void (await handleEvent(deps, engine(context), config.stop, event)),
+    handler: async (event, context) => void (await handleEvent(deps, engine(context), event)),
   });
   app.timer("sweep", {
     schedule: config.sweepSchedule,
     extraInputs,
-    handler: async (_timer, context) => void (await sweep(deps, engine(context), config.stop)),
+    handler: async (_timer, context) => void (await sweep(deps, engine(context))),
   });
 }
 

@@ -16,15 +16,15 @@ export interface Handled {
  * The one handler of both ways in, the queue and the webhook. Whatever the event holds it is acknowledged; only a fault of the
  * storage or the engine is thrown, so that the event comes again.
  */
-export async function handleEvent(deps: Deps, engine: Engine, stop: boolean, raw: unknown): Promise<Handled> {
-  const handled = await decide(deps, engine, stop, raw);
+export async function handleEvent(deps: Deps, engine: Engine, raw: unknown): Promise<Handled> {
+  const handled = await decide(deps, engine, raw);
   const level =
     handled.kind === "malformed" || handled.kind === "foreign" || handled.kind === "refused" ? "warning" : "info";
   deps.log(level, `event ${handled.kind}: ${handled.why}`, { counter: `events.${handled.kind}` });
   return handled;
 }
 
-async function decide(deps: Deps, engine: Engine, stop: boolean, raw: unknown): Promise<Handled> {
+async function decide(deps: Deps, engine: Engine, raw: unknown): Promise<Handled> {
   const event = readVaultEvent(raw);
   if (event === undefined) return { kind: "malformed", why: "it is not a Key Vault event in either schema" };
   if (!acted.some((type) => type.toLowerCase() === event.type.toLowerCase())) {
@@ -35,7 +35,7 @@ async function decide(deps: Deps, engine: Engine, stop: boolean, raw: unknown): 
   const subject = await findSubject(deps, found.objectId);
   if (subject === undefined) return { kind: "refused", why: `${found.objectId} has faults in the policy` };
   const { state } = await deps.records.read(subject.key);
-  const reply = await requestStart(deps, engine, stop, {
+  const reply = await requestStart(deps, engine, {
     subject,
     version: event.version,
     actor: { kind: "vault", id: event.resourceId, roles: [] },

@@ -49,14 +49,9 @@ export function automaticKey(version: string, state: ObjectState): string {
  * Decides on a start: looks at the object's state, takes a place in the fleet, writes the command record, and only then starts the
  * orchestration (design 3.2, 3.3, 3.6). Reads no vault: preflight compares the version with the newest one.
  */
-export async function requestStart(
-  deps: Deps,
-  engine: Engine,
-  stop: boolean,
-  request: StartRequest,
-): Promise<StartReply> {
+export async function requestStart(deps: Deps, engine: Engine, request: StartRequest): Promise<StartReply> {
   const { subject, version } = request;
-  if (stop)
+  if (deps.stop)
     return {
       kind: "refused",
       code: "KILL_SWITCH",
@@ -65,16 +60,16 @@ export async function requestStart(
   const { state } = await deps.records.read(subject.key);
   const before = judge(deps, request, state.value);
   if (before !== undefined)
-    return before.remember ? await remembered(deps, subject, state, version, before.reply) : before.reply;
+    return before.remember ? await remembered(deps, request, state, before.reply) : before.reply;
 
   if (state.value.phase !== "idle" && (await engine.running(subject.key)) !== undefined) {
     const { rotationId = "", sourceVersion, publishedVersion, phase } = state.value;
     if (version === sourceVersion) return { kind: "running", rotationId };
     if (request.mayFinish && version === publishedVersion && beforeNoReturn.includes(phase)) {
-      return await finishFirst(deps, engine, stop, request, state, rotationId);
+      return await finishFirst(deps, engine, request, state, rotationId);
     }
     const why = `A rotation of ${subject.object.id} is in its ${phase} phase: finish it or roll it back first. The request is remembered.`;
-    return await remembered(deps, subject, state, version, { kind: "refused", code: "NO_FREE_SLOT", why });
+    return await remembered(deps, request, state, { kind: "refused", code: "NO_FREE_SLOT", why });
   }
   return await startNow(deps, engine, request, state);
 }
@@ -83,13 +78,12 @@ export async function requestStart(
 async function finishFirst(
   deps: Deps,
   engine: Engine,
-  stop: boolean,
   request: StartRequest,
   state: Stored<ObjectState>,
   rotationId: string,
 ): Promise<StartReply> {
-  const { subject, version, actor, reason, change } = request;
-  const reply = await remembered(deps, subject, state, version, { kind: "finishing", rotationId });
+  const { subject, actor, reason, change } = request;
+  const reply = await remembered(deps, request, state, { kind: "finishing", rotationId });
   try {
     await giveCommand(deps, engine, subject, { verb: "finish", rotationId, actor, reason, change });
     return reply;
@@ -97,7 +91,7 @@ async function finishFirst(
     const over = error instanceof PinionError && (error.code === "CONFLICT" || error.code === "NOT_FOUND");
     if (!over) throw error;
     // It ended, or turned back, at this very moment.
-    return await requestStart(deps, engine, stop, request);
+    return await requestStart(deps, engine, request);
   }
 }
 
@@ -113,7 +107,7 @@ async function startNow(
   const mine = newRotationId(deps.now(), state.value.rotationId);
   const refusal = await claim(mine);
   if (refusal !== undefined)
-    return await remembered(deps, subject, state, version, {
+    return await remembered(deps, request, state, {
       kind: "refused",
       code: "CONFLICT",
       why: refusals[refusal],
@@ -212,19 +206,20 @@ function judge(
   return undefined;
 }
 
-/** Keeps a refused request for the sweep, on top of whatever a running rotation writes at the same moment. */
+/** Keeps a refused request for the sweep, on top of whatever a running rotation writes at the same moment. A person's name stays with it. */
 async function remembered(
   deps: Deps,
-  { key }: Subject,
+  { subject: { key }, version, actor }: StartRequest,
   state: Stored<ObjectState>,
-  version: string,
   reply: StartReply,
 ): Promise<StartReply> {
   const why = "why" in reply ? reply.why : "The grace of the rotation before it is being ended.";
   const at = new Date(deps.now()).toISOString();
   for (let { value, etag } = state; ; { value, etag } = (await deps.records.read(key)).state) {
-    if (value.remembered?.version === version && value.remembered.why === why) return reply;
-    const next = { ...value, remembered: { version, at, why } };
+    const known = value.remembered?.version === version ? value.remembered : undefined;
+    const by = byPerson(actor) ? actor : known?.by;
+    if (known?.why === why && known.by?.id === by?.id) return reply;
+    const next = { ...value, remembered: { version, at, why, ...(by && { by }) } };
     if ((await deps.records.write(key, next, etag)) !== undefined) return reply;
   }
 }

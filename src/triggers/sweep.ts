@@ -20,7 +20,7 @@ const perObject = 30_000;
  * Finds what events missed: they exist only for versions made after the subscription, and never repeat. Reports on every object;
  * starts the due ones that the policy lets be rotated, and compares pins. One object's failure stops no other.
  */
-export async function sweep(deps: Deps, engine: Engine, stop: boolean): Promise<Swept> {
+export async function sweep(deps: Deps, engine: Engine): Promise<Swept> {
   const { policy } = await deps.policy();
   const counts = { seen: 0, due: 0, started: 0, faults: 0 };
   const inventories = new Map<string, ReadonlyMap<string, SecretSummary>>();
@@ -31,13 +31,7 @@ export async function sweep(deps: Deps, engine: Engine, stop: boolean): Promise<
       if (subject === undefined) continue;
       const { uri } = subject.vault;
       if (!inventories.has(uri)) inventories.set(uri, await inventoryOf(subject));
-      const outcome = await look(
-        deps,
-        engine,
-        stop,
-        subject,
-        inventories.get(uri)?.get(subject.object.name.toLowerCase()),
-      );
+      const outcome = await look(deps, engine, subject, inventories.get(uri)?.get(subject.object.name.toLowerCase()));
       if (outcome.due) counts.due += 1;
       if (outcome.started) counts.started += 1;
     } catch (error) {
@@ -62,7 +56,7 @@ async function inventoryOf({ vault }: Subject): Promise<ReadonlyMap<string, Secr
   return new Map(all.map((summary) => [summary.name.toLowerCase(), summary]));
 }
 
-async function look(deps: Deps, engine: Engine, stop: boolean, subject: Subject, found: SecretSummary | undefined) {
+async function look(deps: Deps, engine: Engine, subject: Subject, found: SecretSummary | undefined) {
   const { object, key, vault } = subject;
   const { state } = await deps.records.read(key);
   const notes: string[] = [];
@@ -81,9 +75,11 @@ async function look(deps: Deps, engine: Engine, stop: boolean, subject: Subject,
     const { version } = await vault.latest(object.name, AbortSignal.timeout(perObject));
     const actor = { kind: "timer", id: "sweep", roles: [] } as const;
     const key = automaticKey(version, state.value);
-    const asked = due || state.value.remembered?.version === version;
+    const wish = state.value.remembered?.version === version ? state.value.remembered : undefined;
+    const reason = wish?.by === undefined ? "sweep" : `sweep, for the ${wish.by.kind} ${wish.by.id} of ${wish.at}`;
+    const asked = due || wish !== undefined;
     const reply = asked
-      ? await requestStart(deps, engine, stop, { subject, version, actor, key, reason: "sweep" })
+      ? await requestStart(deps, engine, { subject, version, actor, key, reason })
       : ({ kind: "ignored", why: "a remembered request was for a version that is over" } as const);
     started = reply.kind === "started";
     if ("why" in reply) notes.push(reply.why);

@@ -16,7 +16,7 @@ async function ask({ deps }: Pick<ReturnType<typeof stage>, "deps">, version: st
   const subject = await findSubject(deps, "db");
   if (subject === undefined) throw new Error("no such object");
   const actor = { kind: "key", id: "function key", roles: [] } as const;
-  return requestStart(deps, busy, false, { subject, version, actor, mayFinish, key: "http:1" });
+  return requestStart(deps, busy, { subject, version, actor, mayFinish, key: "http:1" });
 }
 
 it("remembers a request that a step of the running rotation wrote beside", async () => {

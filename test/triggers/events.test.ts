@@ -18,7 +18,7 @@ beforeEach(() => {
   bench.log.length = 0;
 });
 
-const handle = (event: unknown) => handleEvent(bench.deps, bench.engine, false, event);
+const handle = (event: unknown) => handleEvent(bench.deps, bench.engine, event);
 const schemas = ["EventGrid", "CloudEvents"] as const;
 const version = "a".repeat(32);
 
@@ -148,7 +148,7 @@ describe.each(schemas)("in %s's schema", (schema) => {
   });
 
   test("with the kill switch on", async () => {
-    const handled = await handleEvent(bench.deps, bench.engine, true, eventOf(schema, version, name));
+    const handled = await handleEvent({ ...bench.deps, stop: true }, bench.engine, eventOf(schema, version, name));
     expect(handled).toMatchObject({ kind: "refused", why: expect.stringContaining("PINION_STOP") });
     expect(bench.starts).toEqual([]);
   });
@@ -193,5 +193,5 @@ test("anything at all: never thrown, never a rotation, one explained line each, 
 
 test("only a fault of storage is thrown, so that the event comes again", async () => {
   const broken = { ...bench.deps, records: { ...bench.deps.records, read: () => Promise.reject(new Error("gone")) } };
-  await expect(handleEvent(broken, bench.engine, false, eventOf("EventGrid", version, name))).rejects.toThrow("gone");
+  await expect(handleEvent(broken, bench.engine, eventOf("EventGrid", version, name))).rejects.toThrow("gone");
 });

@@ -26,13 +26,13 @@ beforeEach(async () => {
   version = await bench.local.put(name, "{}", expiring(10));
 });
 
-const look = (stop = false) => sweep(bench.deps, bench.engine, stop);
+const look = (stop = false) => sweep({ ...bench.deps, stop }, bench.engine);
 const iso = (days: number) => new Date(bench.local.clock.now() + days * day).toISOString();
 const person: Actor = { kind: "person", id: "someone", roles: [] };
 const ask = async (actor: Actor, key: string, wanted = version) => {
   const subject = await findSubject(bench.deps, name);
   if (subject === undefined) throw new Error("no such object");
-  return requestStart(bench.deps, bench.engine, false, { subject, version: wanted, actor, key });
+  return requestStart(bench.deps, bench.engine, { subject, version: wanted, actor, key });
 };
 const timer: Actor = { kind: "timer", id: "sweep", roles: [] };
 
@@ -50,11 +50,7 @@ test("what is due is started once, by the timer; what is not due is only reporte
 });
 
 test("an event and the sweep at once are one rotation", async () => {
-  await Promise.all([
-    look(),
-    handleEvent(bench.deps, bench.engine, false, eventOf("EventGrid", version, name)),
-    look(),
-  ]);
+  await Promise.all([look(), handleEvent(bench.deps, bench.engine, eventOf("EventGrid", version, name)), look()]);
   expect(bench.starts).toHaveLength(1);
 });
 
@@ -87,7 +83,7 @@ test("the kill switch stops it, and its removal does not need an event", async (
 describe("what was refused is remembered, and acted on", () => {
   test("retryNotBefore: obeyed by events and sweep, passed by a person, over when it is over", async () => {
     await bench.setState(name, { retryNotBefore: iso(1), attempts: 1 });
-    const handled = await handleEvent(bench.deps, bench.engine, false, eventOf("CloudEvents", version, name));
+    const handled = await handleEvent(bench.deps, bench.engine, eventOf("CloudEvents", version, name));
     expect(handled).toMatchObject({ kind: "refused", why: expect.stringContaining("tried again after") });
     expect((await bench.state(name)).remembered).toMatchObject({ version });
     expect(await look()).toMatchObject({ due: 1, started: 0 });
@@ -124,6 +120,14 @@ describe("what was refused is remembered, and acted on", () => {
     bench.started.clear();
     await bench.setState(name, { phase: "idle", outcome: "rotated" });
     expect(await look()).toMatchObject({ due: 0, started: 1 });
+    // The sweep starts it, and says for whom.
+    const { commands } = await bench.deps.records.read(bench.key(name), bench.starts.at(-1)?.rotationId);
+    expect(commands).toEqual([
+      expect.objectContaining({
+        actor: { kind: "timer", id: "sweep", roles: [] },
+        reason: expect.stringContaining(person.id),
+      }),
+    ]);
   });
 
   test("of a version that is over by then, nothing comes", async () => {

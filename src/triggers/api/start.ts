@@ -29,7 +29,7 @@ export const start: ApiHandler = async (call) => {
     ...(reason !== undefined && { reason }),
     ...(change !== undefined && { change }),
   };
-  const reply = await requestStart(call.deps, call.engine, call.config.stop, wish);
+  const reply = await requestStart(call.deps, call.engine, wish);
   if ("why" in reply) throw new PinionError(reply.code, reply.why);
   return json(reply.kind === "running" ? 200 : 202, {
     id: subject.object.id,
