@@ -59,9 +59,8 @@ export function createEngine(options: DurableOptions): Engine {
     wants: ({ id, executionId }) => lives.get(id)?.instance.executionId === executionId,
     take: ({ id, executionId }, done) => deliver(id, { key: null, executionId, event: done }),
   });
-  const alarms = createAlarms<Live>(clock, (live, id, at) => {
-    const FireAt = new Date(at).toISOString();
-    const fired = event({ EventType: EventType.TimerFired, TimerId: id, FireAt }, clock.now());
+  const alarms = createAlarms<Live>(clock, (live, { EventId, FireAt }) => {
+    const fired = event({ EventType: EventType.TimerFired, TimerId: EventId, FireAt }, clock.now());
     live.inbox.push({ key: null, executionId: live.instance.executionId, event: fired });
     wake(live);
   });
@@ -197,7 +196,7 @@ export function createEngine(options: DurableOptions): Engine {
 
   const dispatch = (live: Live, row: Scheduled) => {
     if (row.EventType === EventType.TaskScheduled) activities.run(live.instance, row);
-    else if (row.EventType === EventType.TimerCreated) alarms.set(live, row.EventId, Date.parse(row.FireAt));
+    else if (row.EventType === EventType.TimerCreated) alarms.set(live, row);
     else void family.start(live.instance, row);
   };
 
@@ -243,7 +242,8 @@ export function createEngine(options: DurableOptions): Engine {
         id,
         name,
         version: version ?? options.defaultVersion ?? null,
-        executionId: randomUUID().replaceAll("-", ""),
+        // What the API starts keeps the dashes; sub-orchestrations and what continues as new have none.
+        executionId: parent ? randomUUID().replaceAll("-", "") : randomUUID(),
         input,
         parent,
         generation: (before?.generation ?? 0) + 1,
