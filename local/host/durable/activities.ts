@@ -22,6 +22,13 @@ export interface Receiver {
   take(instance: Instance, done: HistoryEvent): Promise<void>;
 }
 
+/** The argument as JSON text; null for none. The SDK has made JSON text of strings already. A bare boolean arrives as .NET's text. */
+function argumentText(argument: unknown): string | null {
+  if (argument === null || typeof argument === "string") return argument;
+  if (typeof argument === "boolean") return argument ? '"True"' : '"False"';
+  return JSON.stringify(argument);
+}
+
 /** Makes the runner of activities: `most` at once, the others wait. */
 export function createActivities(options: DurableOptions, most: number, receiver: Receiver): Activities {
   const limit = createLimit(most);
@@ -33,8 +40,7 @@ export function createActivities(options: DurableOptions, most: number, receiver
     { Name, EventId: taskId, Input }: TaskScheduled,
   ): Promise<HistoryEvent> => {
     const [argument] = JSON.parse(Input) as [unknown];
-    // The SDK has made JSON text of strings already.
-    const input = argument === null || typeof argument === "string" ? argument : JSON.stringify(argument);
+    const input = argumentText(argument);
     try {
       const name = registered(options.activities(), Name);
       if (!name) throw new Error(`The function '${Name}' doesn't exist, is disabled, or is not an activity function.`);

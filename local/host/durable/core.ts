@@ -26,8 +26,8 @@ export interface Episode extends Case {
   /** The trigger's JSON text for the SDK; undefined when no code has to run. */
   readonly payload: string | undefined;
   readonly suspended: boolean;
-  /** The reason, when this step ends the instance by command. */
-  readonly terminated: string | undefined;
+  /** The reason, when this step ends the instance by command; null when none was given. */
+  readonly terminated: string | null | undefined;
 }
 
 /** What is to be stored, all of it or nothing. */
@@ -156,6 +156,14 @@ export function finish(episode: Episode, outcome: Outcome | undefined, host: Hos
   if ("crash" in outcome) return failed(episode, `Orchestrator function '${instance.name}' failed: ${outcome.crash}`);
 
   const { state } = outcome;
+  const size = sizeOf(state.customStatus);
+  if (size > mostStatus) {
+    return failed(
+      episode,
+      `Orchestrator function '${instance.name}' failed: The UTF-16 size of the JSON-serialized payload must not exceed ${mostStatus} KB. ` +
+        `The current payload size is ${size} KB.`,
+    );
+  }
   let simulation: Simulation;
   try {
     simulation = simulate(state.actions.flat(), [...episode.history, ...episode.events], {
@@ -182,6 +190,14 @@ export function finish(episode: Episode, outcome: Outcome | undefined, host: Hos
   return ended(episode, "Completed", JSON.stringify(state.output ?? null), simulation, customStatus);
 }
 
+/** KB that a custom status can have. */
+const mostStatus = 16;
+
+/** KB in UTF-16, rounded down. */
+function sizeOf(customStatus: unknown): number {
+  return Math.floor(((JSON.stringify(customStatus) ?? "").length * 2) / 1024);
+}
+
 /** The SDK sends a custom status only when it is truthy; a new execution keeps its forerunner's until it has run once. */
 function nextCustomStatus({ instance, history }: Episode, state: State): string | null {
   if (state.customStatus !== undefined && state.customStatus !== null) return JSON.stringify(state.customStatus);
@@ -195,7 +211,7 @@ function hangs(state: State, simulation: Simulation): string | undefined {
   }
   // Waiting for events only is fine; having waited out everything and not being done is not.
   return simulation.finished
-    ? "The orchestrator threw something without a message: it stays Running for ever, as on the real host."
+    ? "The orchestrator threw something without a message: it stays Running for ever, as with extension 3.14; 3.19 fails it."
     : undefined;
 }
 
@@ -240,7 +256,7 @@ function ended(
   simulation?: Simulation,
   customStatus: string | null = episode.instance.customStatus,
 ): Checkpoint {
-  const Result = status === "Completed" ? output : String(JSON.parse(output));
+  const Result = status === "Completed" ? output : (JSON.parse(output) as string | null);
   const last = event({ EventType: EventType.ExecutionCompleted, OrchestrationStatus: status, Result }, episode.now);
   const { append } = rowsOf(episode, simulation, [last]);
   const instance = next(episode, { status, output, customStatus });

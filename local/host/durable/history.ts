@@ -66,7 +66,7 @@ type Body =
       readonly OrchestrationStatus: "Completed" | "Failed" | "Terminated";
       readonly Result: string | null;
     }
-  | { readonly EventType: Kind["ExecutionTerminated"]; readonly Input: string }
+  | { readonly EventType: Kind["ExecutionTerminated"]; readonly Input: string | null }
   | {
       readonly EventType: Kind["TaskScheduled"];
       readonly Name: string;

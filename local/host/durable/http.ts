@@ -21,7 +21,6 @@ export interface ApiOptions {
 type Query = ReadonlyMap<string, string>;
 
 const pageSize = 100;
-const longestId = 256;
 
 /** Answers one request. It never rejects for what a client sent. */
 export async function handle(request: DurableRequest, options: ApiOptions): Promise<DurableResponse> {
@@ -50,11 +49,8 @@ export async function handle(request: DurableRequest, options: ApiOptions): Prom
     if (error instanceof BadArgument) {
       return fault(400, "One or more of the arguments submitted is incorrect", error, "System.ArgumentException");
     }
-    const type =
-      error instanceof AlreadyExists
-        ? "DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException"
-        : "System.Exception";
-    return fault(500, "Something went wrong while processing your request", error, type);
+    if (error instanceof AlreadyExists) return message(409, error.message);
+    return fault(500, "Something went wrong while processing your request", error, "System.Exception");
   }
 }
 
@@ -65,12 +61,11 @@ interface Context extends ApiOptions {
 
 class BadArgument extends Error {}
 
-async function start(context: Context, functionName: string, id: string | undefined): Promise<DurableResponse> {
+/** Neither the function nor the id is looked at: an instance of a function that is not there starts, and fails. */
+async function start(context: Context, name: string, id: string | undefined): Promise<DurableResponse> {
   const { request, query } = context;
-  const name = known(context, functionName);
-  if (id !== undefined) checkId(id);
-  // No body is an empty string as input, not null.
-  const input = request.body === "" ? '""' : json(request.body);
+  // The SDK's client, when it is given no input, sends an empty string as JSON.
+  const input = request.body === "" ? null : json(request.body);
   if (input === undefined) return message(400, "Invalid JSON content");
   return begin(context, { name, input, version: query.get("version") ?? null, ...(id !== undefined && { id }) });
 }
@@ -183,13 +178,13 @@ async function operate(
     return message(501, "The rewind operation is not supported by the underlying storage provider.");
   if (isTerminal(instance.status)) return { status: 410 };
   if (operation === "raiseevent") return name ? raise(context, instance, name) : { status: 404 };
-  const reason = query.get("reason") ?? "";
+  const reason = query.get("reason") ?? null;
   const sent =
     operation === "terminate"
       ? ({ EventType: EventType.ExecutionTerminated, Input: reason } as const)
       : ({
           EventType: operation === "suspend" ? EventType.ExecutionSuspended : EventType.ExecutionResumed,
-          Reason: reason,
+          Reason: reason ?? "",
         } as const);
   await engine.send(instance.id, event(sent, clock.now()));
   return { status: 202 };
@@ -211,22 +206,19 @@ async function restart(context: Context, instance: Instance | undefined): Promis
   }
   const sameId = flag(context.query, "restartwithnewinstanceid") === false;
   const { name, input, version } = instance;
-  return begin(context, { name: known(context, name), input, version, ...(sameId && { id: instance.id }) });
+  try {
+    return await begin(context, { name: known(context, name), input, version, ...(sameId && { id: instance.id }) });
+  } catch (error) {
+    if (!(error instanceof AlreadyExists)) throw error;
+    const type = "DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException";
+    return fault(409, "A non-terminal instance with this instance ID already exists.", error, type);
+  }
 }
 
 function known({ orchestrators }: Context, functionName: string): string {
   const name = registered(orchestrators(), functionName);
   if (name) return name;
   throw new BadArgument(unknownFunction(functionName, "orchestrator", orchestrators()));
-}
-
-function checkId(id: string): void {
-  if (id.startsWith("@")) throw new BadArgument("Orchestration instance ids must not start with @.");
-  // eslint-disable-next-line no-control-regex
-  if (/[/\\#?\u0000-\u001f\u007f-\u009f]/.test(id)) {
-    throw new BadArgument("Orchestration instance ids must not contain /, \\, #, ?, or control characters.");
-  }
-  if (id.length > longestId) throw new BadArgument(`Instance ID lengths must not exceed ${longestId} characters.`);
 }
 
 /** The text in its shortest form; undefined when it is no JSON. */

@@ -11,6 +11,7 @@ const time = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 export function statusView(instance: Instance, showInput: boolean) {
   return {
     name: instance.name,
+    version: instance.version,
     instanceId: instance.id,
     runtimeStatus: instance.status,
     input: showInput ? parse(instance.input) : null,
