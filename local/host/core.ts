@@ -20,6 +20,7 @@ export interface HttpData {
   readonly headers?: Readonly<Record<string, string>>;
   readonly nullableHeaders?: Readonly<Record<string, { readonly value: string }>>;
   readonly nullableParams?: Readonly<Record<string, { readonly value: string }>>;
+  readonly nullableQuery?: Readonly<Record<string, { readonly value: string }>>;
   readonly cookies?: readonly HttpCookie[];
   readonly body?: TypedData;
 }

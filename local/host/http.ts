@@ -80,8 +80,20 @@ function toHttpData(request: RequestHead, body: Buffer, params: Readonly<Record<
     url: request.url.href,
     nullableHeaders: wrap(request.headers),
     nullableParams: wrap(params),
+    // A repeated parameter comes as one, whatever the case of its name.
+    nullableQuery: wrap(queryOf(request.url)),
     ...(body.length > 0 && { body: { bytes: body } }),
   };
+}
+
+function queryOf(url: URL): Record<string, string> {
+  const all = new Map<string, { readonly name: string; readonly values: string[] }>();
+  for (const [name, value] of url.searchParams) {
+    const known = all.get(name.toLowerCase());
+    if (known) known.values.push(value);
+    else all.set(name.toLowerCase(), { name, values: [value] });
+  }
+  return Object.fromEntries([...all.values()].map(({ name, values }) => [name, values.join(",")]));
 }
 
 function fromReturnValue(value: TypedData | null | undefined): Response {
