@@ -32,7 +32,15 @@ export const clientScenarios: readonly Scenario[] = [
       await api.client("resume", id, "x");
       await api.until(id, "Running");
       await api.client("terminate", id, "x");
-      await assert.rejects(api.client("startNew", "noSuchFunction", {}), /doesn't exist/);
+    },
+  },
+  {
+    name: "client: startNew without input gives an empty string; a function that is not there starts, and fails",
+    async run(api) {
+      const none = String(await api.client("startNew", "inputKind", {}));
+      assert.deepEqual((await api.until(none)).output, { kind: "string", length: 0 });
+      const unknown = String(await api.client("startNew", "noSuchFunction", {}));
+      assert.equal((await api.until(unknown)).runtimeStatus, "Failed");
     },
   },
   {

@@ -13,6 +13,7 @@ const attempts = new Map();
 df.app.activity("echo", { handler: (input) => input });
 df.app.activity("hello", { handler: (name) => `Hello ${name}!` });
 df.app.activity("nothing", { handler: () => undefined });
+df.app.activity("yes", { handler: () => true });
 df.app.activity("kind", { handler: (input) => (input === null ? "null" : typeof input) });
 df.app.activity("fail", {
   handler: (message) => {
@@ -64,6 +65,7 @@ orchestration("values", function* (context) {
     out.push(yield context.df.callActivity("echo", value));
   }
   out.push((yield context.df.callActivity("nothing")) ?? "none");
+  out.push(yield context.df.callActivity("yes"));
   return out;
 });
 
@@ -101,9 +103,9 @@ orchestration("retries", function* (context) {
 });
 
 orchestration("backsOff", function* (context) {
-  const options = retry(4, 100);
+  const options = retry(4, 1000);
   options.backoffCoefficient = 2;
-  options.maxRetryIntervalInMilliseconds = 150;
+  options.maxRetryIntervalInMilliseconds = 1500;
   return yield context.df.callActivityWithRetry("failFirst", options, { key: context.df.instanceId, times: 3 });
 });
 
@@ -137,7 +139,7 @@ orchestration("timer", function* (context) {
 });
 
 orchestration("openTimer", function* (context) {
-  const timer = context.df.createTimer(seconds(context, 3));
+  const timer = context.df.createTimer(seconds(context, 4));
   yield context.df.Task.any([timer, context.df.callActivity("nothing")]);
   if (context.df.getInput() === "cancel") timer.cancel();
   return "returned";
@@ -235,6 +237,10 @@ orchestration("statuses", function* (context) {
   yield context.df.waitForExternalEvent("next");
   context.df.setCustomStatus("");
   yield context.df.waitForExternalEvent("next");
+});
+
+orchestration("longStatus", function* (context) {
+  context.df.setCustomStatus("x".repeat(context.df.getInput()));
 });
 
 orchestration("versions", function* (context) {
