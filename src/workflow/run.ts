@@ -1,4 +1,4 @@
-import type { OrchestrationContext, Task } from "durable-functions";
+import type { OrchestrationContext, Task, TimerTask } from "durable-functions";
 import type { Fault } from "../errors.ts";
 import { byClass, cleanup, nextDelay, place, type RetryPolicy } from "./retry.ts";
 import {
@@ -141,7 +141,7 @@ export function* step<S extends StepName>(
     // A short wait just ends; during a long one (a shut window) a person may think again.
     if (delay <= listenFrom || name === "hear") {
       say(run, { step: "retry", fault: reply.fault, until: at(run, delay).toISOString() });
-      yield run.context.df.createTimer(at(run, delay));
+      yield timer(run, at(run, delay));
     } else yield* waitUnlessTurned(run, delay, { step: "retry", fault: reply.fault });
   }
 }
@@ -172,16 +172,16 @@ export function* waitUnlessTurned(
   while (run.context.df.currentUtcDateTime.getTime() < until.getTime()) {
     say(run, { ...status, until: until.toISOString() });
     if (!run.listens) {
-      yield run.context.df.createTimer(until);
+      yield timer(run, until);
       return;
     }
     if (!wokenMeanwhile(run)) {
-      const timer = run.context.df.createTimer(until);
+      const over = timer(run, until);
       const woken = run.context.df.waitForExternalEvent(commandEvent);
       run.waiters = [...run.waiters, woken];
-      const winner = (yield run.context.df.Task.any([timer, woken])) as Task;
-      if (winner === timer) return;
-      timer.cancel();
+      const winner = (yield run.context.df.Task.any([over, woken])) as Task;
+      if (winner === over) return;
+      over.cancel();
     }
     run.waiters = run.waiters.filter(({ isCompleted }) => !isCompleted);
     const heard = yield* hear(run);
@@ -206,6 +206,12 @@ function* hear(run: Run): Flow<Steps["hear"]["result"]["heard"]> {
   } finally {
     run.timeline.pop();
   }
+}
+
+/** A timer that does not end before its instant: the extension's own end up to a second early. */
+function timer(run: Run, until: Date): TimerTask {
+  // oxlint-disable-next-line no-restricted-globals -- a given instant, not the wall clock: the same on every replay
+  return run.context.df.createTimer(new Date(until.getTime() + 1000));
 }
 
 function at(run: Run, seconds: number): Date {

@@ -64,7 +64,7 @@ describe("a rotation that succeeds", () => {
     const { calls } = await rotation({ world: { validations: 4 } });
     const at = calls.filter(({ name }) => name === "validate").map((call) => call.at);
     expect(at).toHaveLength(4);
-    expect(at.slice(1).map((one, n) => (one - at[n]!) / 1000)).toEqual([61, 61, 61]);
+    expect(at.slice(1).map((one, n) => (one - at[n]!) / 1000)).toEqual([62, 62, 62]);
   });
 
   it.each(strategies)("%s: finished in its grace, and then rotated again", async (strategy) => {
@@ -158,7 +158,8 @@ describe("a step that fails for a while", () => {
     const wrong = goingWrong("set", 1, { when: "before", fault: fault("VAULT_THROTTLED", "throttled", 1234) });
     const { calls } = await rotation(wrong);
     const [first, second] = calls.filter(({ name }) => name === "set");
-    expect(second!.at - first!.at).toBe(1235_000);
+    // A second more, since the extension's timers end up to a second early.
+    expect(second!.at - first!.at).toBe(1236_000);
   });
 
   it("a policy that is used up is a failure: transient half an hour, throttled two", async () => {
