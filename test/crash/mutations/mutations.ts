@@ -98,7 +98,11 @@ export const mutations: readonly Mutation[] = [
   yield* step(run, "revoke", { ...early, suspended: false });
   yield* step(run, "cutover", {`,
       ),
-      oneLine("src/activities/revoke.ts", `phases: [...forward, "rolling-back"],`, `phases: [...forward, "running"],`),
+      oneLine(
+        "src/activities/revoke.ts",
+        `phases: [...beforeNoReturn, "rolling-back"],`,
+        `phases: [...beforeNoReturn, "running"],`,
+      ),
       oneLine("src/activities/revoke.ts", "await passGates(scene, retirement)", "await noGates(scene)"),
       oneLine(
         "src/activities/revoke.ts",
