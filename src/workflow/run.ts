@@ -1,4 +1,4 @@
-import type { OrchestrationContext, Task, TimerTask } from "durable-functions";
+import type { OrchestrationContext, Task } from "durable-functions";
 import type { Fault } from "../errors.ts";
 import { byClass, cleanup, nextDelay, place, type RetryPolicy } from "./retry.ts";
 import {
@@ -140,8 +140,9 @@ export function* step<S extends StepName>(
     }
     // A short wait just ends; during a long one (a shut window) a person may think again.
     if (delay <= listenFrom || name === "hear") {
-      say(run, { step: "retry", fault: reply.fault, until: at(run, delay).toISOString() });
-      yield timer(run, at(run, delay));
+      const until = at(run, delay);
+      say(run, { step: "retry", fault: reply.fault, until: until.toISOString() });
+      yield run.context.df.createTimer(until);
     } else yield* waitUnlessTurned(run, delay, { step: "retry", fault: reply.fault });
   }
 }
@@ -168,15 +169,16 @@ export function* waitUnlessTurned(
   status: Pick<Status, "step" | "fault">,
   cut?: "finish",
 ): Flow<void> {
+  if (seconds <= 0) return;
   const until = at(run, seconds);
   while (run.context.df.currentUtcDateTime.getTime() < until.getTime()) {
     say(run, { ...status, until: until.toISOString() });
     if (!run.listens) {
-      yield timer(run, until);
+      yield run.context.df.createTimer(until);
       return;
     }
     if (!wokenMeanwhile(run)) {
-      const over = timer(run, until);
+      const over = run.context.df.createTimer(until);
       const woken = run.context.df.waitForExternalEvent(commandEvent);
       run.waiters = [...run.waiters, woken];
       const winner = (yield run.context.df.Task.any([over, woken])) as Task;
@@ -208,15 +210,12 @@ function* hear(run: Run): Flow<Steps["hear"]["result"]["heard"]> {
   }
 }
 
-/** A timer that does not end before its instant: the extension's own end up to a second early. */
-function timer(run: Run, until: Date): TimerTask {
-  // oxlint-disable-next-line no-restricted-globals -- a given instant, not the wall clock: the same on every replay
-  return run.context.df.createTimer(new Date(until.getTime() + 1000));
-}
+/** Seconds by which the extension's timers may end early: a wait is longer by as much, so that none ends before its time. */
+const early = 1;
 
 function at(run: Run, seconds: number): Date {
   // oxlint-disable-next-line no-restricted-globals -- a given instant, not the wall clock: the same on every replay
-  return new Date((now(run) + seconds) * 1000);
+  return new Date((now(run) + seconds + early) * 1000);
 }
 
 /** A fault as an optional member. */
