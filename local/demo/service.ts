@@ -4,7 +4,10 @@ import { createServer } from "node:http";
 import { Client } from "pg";
 import type { FromService, ToService } from "./messages.ts";
 
-const tell = (message: FromService): void => void process.send?.(message);
+/** A parent that is gone, or has ended this instance, is told nothing. */
+const tell = (message: FromService): void => {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+};
 /** Real time in milliseconds, which a moved cloud clock does not touch. */
 const realNow = (): number => performance.timeOrigin + performance.now();
 

@@ -40,7 +40,11 @@ export async function tell({ cloud, host, services, say }: Stage): Promise<Told>
   const evidence: string[] = [];
   const broken: string[] = [];
   const run = async (id: string, service: Service, expected: string, begin: () => Promise<void>): Promise<Shown> => {
-    const before = await api.call<Shown>("GET", `rotations/${id}`);
+    let before = await api.call<Shown>("GET", `rotations/${id}`);
+    if (before.phase !== "idle") {
+      say("  one that an earlier run left under way comes to its end first");
+      before = (await follow({ cloud, api, service, id, previous: undefined, say: () => undefined })).shown;
+    }
     await begin();
     const { shown, seconds } = await follow({ cloud, api, service, id, previous: before.rotationId, say });
     const record = await api.call<Evidence>("GET", `evidence/${shown.rotationId}`);
