@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { latest, lifeOf } from "./collection.ts";
-import type { Collection } from "./collection.ts";
+import type { AnyCollection } from "./collection.ts";
 import type { Moment, ObjectType, Vault, VaultEvent, VaultObject, VersionRecord } from "./model.ts";
 
 // Events of versions: new, near expiry (30 days before exp), expired. Facts: only versions created after the subscription;
@@ -10,7 +10,7 @@ import type { Moment, ObjectType, Vault, VaultEvent, VaultObject, VersionRecord 
 export interface Source {
   readonly vault: Pick<Vault, "name" | "url" | "resourceId">;
   readonly objectType: ObjectType;
-  readonly collection: Pick<Collection<VersionRecord>, "find" | "names" | "announce" | "revision">;
+  readonly collection: Pick<AnyCollection, "find" | "names" | "announce" | "revision">;
 }
 
 export interface EventOptions {

@@ -1,4 +1,5 @@
-import type { Collection } from "./collection.ts";
+import type { JsonWebKey } from "node:crypto";
+import type { AnyCollection, Collection, Commit } from "./collection.ts";
 
 /** A vault to serve. */
 export interface VaultOptions {
@@ -23,11 +24,16 @@ export interface Vault {
   readonly retentionDays: number;
   readonly purgeProtection: boolean;
   readonly secrets: Collection<SecretVersion>;
+  readonly keys: Collection<KeyVersion>;
+  /** The above, in the order in which a look at all of them goes. */
+  readonly collections: readonly AnyCollection[];
+  /** Makes changes to several collections as one. */
+  readonly commit: Commit;
   /** Seals backups, which any vault of the same state folder can restore. */
   readonly key: Buffer;
   readonly settings: VaultSettings;
   /** To be called after a new version is written. */
-  readonly created: (object: VaultObject<VersionRecord>, version: VersionRecord) => void;
+  readonly created: (type: ObjectType, object: VaultObject<VersionRecord>, version: VersionRecord) => void;
 }
 
 /** What a test may turn while the vaults run. */
@@ -53,6 +59,8 @@ export interface VersionRecord {
   readonly nbf?: number | undefined;
   readonly exp?: number | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** Of a certificate's secret and key: they change with the certificate only. */
+  readonly managed?: boolean | undefined;
   /** Moments whose event has been handed over. */
   readonly announced: readonly Moment[];
 }
@@ -60,6 +68,13 @@ export interface VersionRecord {
 export interface SecretVersion extends VersionRecord {
   readonly value: string;
   readonly contentType?: string | undefined;
+}
+
+export interface KeyVersion extends VersionRecord {
+  /** `RSA` or `EC`, with its private part, as node:crypto reads it (curve `secp256k1` for the wire's P-256K). */
+  readonly jwk: JsonWebKey;
+  /** What the key may be used for: `sign`, `wrapKey` ... */
+  readonly keyOps: readonly string[];
 }
 
 /**
@@ -132,12 +147,15 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** One operation of the data plane: its route, and the work, which is done whole or refused whole, in one tick. */
+/**
+ * One operation of the data plane: its route, and the work, which is done whole or refused whole. What it reads and changes
+ * of the vault it does in one tick; work that needs time (making a key) is done before that.
+ */
 export interface Operation {
   /** As faults and the log name it, e.g. `secret.get`. */
   readonly operation: string;
   readonly method: string;
-  /** Segments without the leading slash; `:name` and `:version` are variables. */
+  /** Segments without the leading slash; `:name` and `:version` are variables, and a literal goes before them. */
   readonly path: string;
-  readonly run: (call: Call) => Reply;
+  readonly run: (call: Call) => Reply | Promise<Reply>;
 }

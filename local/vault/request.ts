@@ -48,21 +48,36 @@ export interface Match {
 }
 
 /** Finds the operation of a request; literal segments are compared without case, as everything in an id. */
-export function match(operations: readonly Operation[], method: string, { segments }: Target): Match | undefined {
+export type Router = (method: string, target: Target) => Match | undefined;
+
+/** Makes a router, whatever the order of `operations`. */
+export function createRouter(operations: readonly Operation[]): Router {
+  const routes = new Map<string, { readonly operation: Operation; readonly parts: readonly string[] }[]>();
+  const bucket = (method: string, segments: readonly string[]) =>
+    `${method} ${segments.length} ${segments[0]?.toLowerCase()}`;
   for (const operation of operations) {
-    if (operation.method !== method) continue;
-    const found = { operation, name: "", version: "" };
     const parts = operation.path.split("/");
-    const fits = parts.every((part, index) => {
-      const segment = segments[index];
-      if (part === ":name") found.name = segment ?? "";
-      else if (part === ":version") found.version = segment?.toLowerCase() ?? "";
-      else return part === segment?.toLowerCase();
-      return segment !== undefined;
-    });
-    if (fits && parts.length === segments.length) return found;
+    const key = bucket(operation.method, parts);
+    routes.set(key, [...(routes.get(key) ?? []), { operation, parts }]);
   }
-  return undefined;
+  const variables = ({ parts }: { readonly parts: readonly string[] }) =>
+    parts.map((part) => (part.startsWith(":") ? 1 : 0)).join("");
+  for (const some of routes.values()) some.sort((a, b) => variables(a).localeCompare(variables(b)));
+
+  return (method, { segments }) => {
+    for (const { operation, parts } of routes.get(bucket(method, segments)) ?? []) {
+      const found = { operation, name: "", version: "" };
+      const fits = parts.every((part, index) => {
+        const segment = segments[index]!;
+        if (part === ":name") found.name = segment;
+        else if (part === ":version") found.version = segment.toLowerCase();
+        else return part === segment.toLowerCase();
+        return true;
+      });
+      if (fits) return found;
+    }
+    return undefined;
+  };
 }
 
 /** Refuses names and versions that no object can have. */

@@ -10,7 +10,7 @@ import type { Fault, Faults } from "./faults.ts";
 import type { Log, LogEntry } from "./log.ts";
 import type { Authorize, Operation, Reply, Vault } from "./model.ts";
 import { Refusal, badParameter, errorReply } from "./refusal.ts";
-import { checkMatch, match, parseBody, parseTarget, readApiVersion, readBody } from "./request.ts";
+import { checkMatch, createRouter, parseBody, parseTarget, readApiVersion, readBody } from "./request.ts";
 import type { Match, Target } from "./request.ts";
 import { createThrottle } from "./throttle.ts";
 
@@ -38,6 +38,7 @@ export function serveVault(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const { clock, log } = parts;
   const throttle = createThrottle();
+  const route = createRouter(parts.operations);
 
   /** A reply, or undefined when a fault cuts the connection. */
   const answer = async (request: IncomingMessage, trace: Trace): Promise<Reply | undefined> => {
@@ -52,7 +53,7 @@ export function serveVault(
     if (!(target instanceof Refusal) && target.segments[0] === "_emulator") {
       return serveControl(parts.control, vault.name, request, target);
     }
-    const found = target instanceof Refusal ? undefined : match(parts.operations, request.method ?? "", target);
+    const found = target instanceof Refusal ? undefined : route(request.method ?? "", target);
     if (found) {
       trace.operation = found.operation.operation;
       if (found.name) trace.name = found.name;
@@ -83,8 +84,8 @@ export function serveVault(
     if (fault?.when === "before" && fault.kind !== "delay") return faulty(fault);
     const now = clock.now();
     if (vault.settings.throttling && !throttle(operation.operation, now)) return faultReply({ status: 429 });
-    vault.secrets.purgeDue(now);
-    const reply = refusing(() =>
+    for (const collection of vault.collections) collection.purgeDue(now);
+    const reply = await refusing(async () =>
       operation.run({ vault, now, name, version, query, apiVersion, body: () => parseBody(raw) }),
     );
     return fault?.when === "after" && fault.kind !== "delay" ? faulty(fault) : reply;
@@ -134,9 +135,9 @@ const faulty = (fault: Fault): Reply | undefined => (fault.kind === "drop" ? und
 
 const refused = ({ status, code, message, inner }: Refusal): Reply => errorReply(status, code, message, inner);
 
-function refusing(run: () => Reply): Reply {
+async function refusing(run: () => Promise<Reply>): Promise<Reply> {
   try {
-    return run();
+    return await run();
   } catch (error) {
     if (error instanceof Refusal) return refused(error);
     throw error;

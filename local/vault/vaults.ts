@@ -6,16 +6,15 @@ import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { Tls } from "../tls.ts";
 import { createCollection } from "./collection.ts";
-import type { ObjectRecord } from "./collection.ts";
+import type { AnyCollection, Commit, ObjectRecord } from "./collection.ts";
 import type { VaultControl } from "./controls.ts";
-import { deletedSecretOperations } from "./deleted-secrets.ts";
 import { createEvents } from "./events.ts";
 import type { Events, Source } from "./events.ts";
 import { createFaults } from "./faults.ts";
 import { openJournal } from "./journal.ts";
 import type { Journal } from "./journal.ts";
 import { createLog } from "./log.ts";
-import type { Authorize, SecretVersion, Vault, VaultEvent, VaultOptions } from "./model.ts";
+import type { Authorize, KeyVersion, ObjectType, SecretVersion, Vault, VaultEvent, VaultOptions } from "./model.ts";
 import { loadKey } from "./seal.ts";
 import { secretOperations } from "./secrets.ts";
 import { answerGarbage, serveVault } from "./server.ts";
@@ -86,7 +85,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
     log: log.list,
     reset(name) {
       for (const { vault } of chosen(name)) {
-        for (const secret of vault.secrets.names()) vault.secrets.remove(secret);
+        for (const collection of vault.collections) collection.clear();
       }
       faults.clear(name);
       log.clear(name);
@@ -106,7 +105,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
 
   const parts = {
     clock,
-    operations: [...secretOperations, ...deletedSecretOperations],
+    operations: secretOperations,
     authorize: options.authorize ?? anyToken,
     authority: options.authority ?? anyTenant,
     faults,
@@ -137,10 +136,27 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
 function open(options: VaultOptions, url: string, stateDir: string, events: Events) {
   const key = loadKey(stateDir);
   const file = join(stateDir, `${options.name}.journal`);
-  const secrets = createCollection<SecretVersion>("secrets", (record) => journal.append(record));
-  const journal: Journal<ObjectRecord<SecretVersion>> = openJournal(file, key, secrets.replay, secrets.snapshot);
+  const commit: Commit = (changes) => {
+    if (changes.length === 0) return;
+    journal.append(changes.map(({ record }) => record));
+    for (const { apply } of changes) apply();
+  };
+  const secrets = createCollection<SecretVersion>("secrets", commit);
+  const keys = createCollection<KeyVersion>("keys", commit);
+  const collections = [secrets, keys];
+  const replay = (records: readonly ObjectRecord[]) => {
+    for (const record of records) collections.find(({ kind }) => kind === record.kind)?.replay(record);
+  };
+  const snapshot = (): (readonly ObjectRecord[])[] =>
+    collections.flatMap((one) => one.snapshot().map((record) => [record]));
+  const journal: Journal<readonly ObjectRecord[]> = openJournal(file, key, replay, snapshot);
   const { name, resourceId, retentionDays = 90, purgeProtection = false } = options;
-  const source: Source = { vault: { name, url, resourceId }, objectType: "Secret", collection: secrets };
+  const source = (objectType: ObjectType, collection: AnyCollection): Source => ({
+    vault: { name, url, resourceId },
+    objectType,
+    collection,
+  });
+  const sources = [source("Secret", secrets), source("Key", keys)];
   const vault: Vault = {
     name,
     url,
@@ -148,11 +164,17 @@ function open(options: VaultOptions, url: string, stateDir: string, events: Even
     retentionDays,
     purgeProtection,
     secrets,
+    keys,
+    collections,
+    commit,
     key,
     settings: { deleteDelayMs: 0, throttling: false },
-    created: (object, version) => events.created(source, object, version),
+    created(type, object, version) {
+      const source = sources.find(({ objectType }) => objectType === type);
+      if (source) events.created(source, object, version);
+    },
   };
-  events.watch(source);
+  for (const source of sources) events.watch(source);
   return { vault, journal };
 }
 
