@@ -48,7 +48,7 @@ export function backupOperations<V extends VersionRecord, O extends VaultObject<
     });
     vault.commit(changes);
     const object = kind.collection(vault).find(changes[0]!.record.name)!;
-    return { status: 200, body: kind.bundle(vault, object, latest(object)) };
+    return { status: 200, body: kind.bundle(call, object, latest(object)) };
   }
 
   return [

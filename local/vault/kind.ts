@@ -9,6 +9,9 @@ import { Refusal, conflict } from "./refusal.ts";
 /** Members of a JSON body. */
 export type Fields = { readonly [key: string]: Json };
 
+/** What a reply depends on beside the object it shows: newer versions of the protocol show more. */
+export type View = Pick<Call, "vault" | "apiVersion">;
+
 /** What sets one kind of object apart from the others. */
 export interface Kind<V extends VersionRecord, O extends VaultObject<V> = VaultObject<V>> {
   readonly type: ObjectType;
@@ -16,9 +19,9 @@ export interface Kind<V extends VersionRecord, O extends VaultObject<V> = VaultO
   /** Collections whose objects of the same name live and die with one of this kind: a certificate's key and secret. */
   readonly companions?: (vault: Vault) => readonly AnyCollection[];
   /** What a reply says of a version (of a secret: all but the value). */
-  readonly bundle: (vault: Vault, object: O, version: V) => Fields;
+  readonly bundle: (view: View, object: O, version: V) => Fields;
   /** What a list says of a version, under the given id. */
-  readonly item: (vault: Vault, object: O, version: V, id: string) => Fields;
+  readonly item: (view: View, object: O, version: V, id: string) => Fields;
   /** Text of the 404 of a live object: `name` or `name/version`. */
   readonly notFound: (id: string) => string;
 }

@@ -18,7 +18,7 @@ export function listOperations<V extends VersionRecord, O extends VaultObject<V>
         return page(call, `${noun}s`, collection.names(), (name) => {
           const object = collection.find(name);
           if (!object || lifeOf(object, now) !== "live") return undefined;
-          return kind.item(vault, object, latest(object), idOf(kind, vault, object.name));
+          return kind.item(call, object, latest(object), idOf(kind, vault, object.name));
         });
       },
     },
@@ -33,7 +33,7 @@ export function listOperations<V extends VersionRecord, O extends VaultObject<V>
         if (!object || lifeOf(object, now) !== "live") return { status: 200, body: { value: [], nextLink: null } };
         const byId = new Map(object.versions.map((version) => [version.id, version]));
         return page(call, `${noun}s/${object.name}/versions`, [...byId.keys()].sort(), (id) =>
-          kind.item(vault, object, byId.get(id)!, idOf(kind, vault, object.name, id)),
+          kind.item(call, object, byId.get(id)!, idOf(kind, vault, object.name, id)),
         );
       },
     },

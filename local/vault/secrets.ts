@@ -2,9 +2,9 @@ import { attributesOf, readAttributes, readTags, readText } from "./attributes.t
 import { backupOperations } from "./backup.ts";
 import { withVersion } from "./collection.ts";
 import { idOf, notFoundText, readFree, readLive, refuseDisabled, refuseManaged } from "./kind.ts";
-import type { Kind } from "./kind.ts";
+import type { Kind, View } from "./kind.ts";
 import { listOperations } from "./lists.ts";
-import type { Call, Operation, Reply, SecretVersion, Vault, VaultObject } from "./model.ts";
+import type { Call, Operation, Reply, SecretVersion, VaultObject } from "./model.ts";
 import { badParameter } from "./refusal.ts";
 import { softDeleteOperations } from "./soft-delete.ts";
 import { newVersion } from "./version.ts";
@@ -21,14 +21,14 @@ const maxTagLength = 512;
 export const secretKind: Kind<SecretVersion> = {
   type: "Secret",
   collection: (vault) => vault.secrets,
-  bundle: (vault, secret, version) =>
-    describe(vault, secret, version, idOf(secretKind, vault, secret.name, version.id)),
+  bundle: (view, secret, version) =>
+    describe(view, secret, version, idOf(secretKind, view.vault, secret.name, version.id)),
   item: describe,
   notFound: (id) => notFoundText("secret", id),
 };
 
 /** A secret without its value. A certificate's secret names the key that was made with it, under the same version. */
-function describe(vault: Vault, { name }: Secret, version: SecretVersion, id: string) {
+function describe({ vault }: View, { name }: Secret, version: SecretVersion, id: string) {
   const { contentType, tags, managed } = version;
   return {
     id,
@@ -55,14 +55,14 @@ function set(call: Call): Reply {
   const secret: Secret = { ...before, name: before?.name ?? name, versions: [...(before?.versions ?? []), version] };
   vault.secrets.write(secret, [version]);
   vault.created("Secret", secret, version);
-  return { status: 200, body: { value, ...secretKind.bundle(vault, secret, version) } };
+  return { status: 200, body: { value, ...secretKind.bundle(call, secret, version) } };
 }
 
 /** The newest version decides alone: when it is disabled, no older one steps in. nbf and exp are information only. */
 function get(call: Call): Reply {
   const [secret, version] = readLive(secretKind, call);
   refuseDisabled(secretKind, version);
-  return { status: 200, body: { value: version.value, ...secretKind.bundle(call.vault, secret, version) } };
+  return { status: 200, body: { value: version.value, ...secretKind.bundle(call, secret, version) } };
 }
 
 function update(call: Call): Reply {
@@ -82,7 +82,7 @@ function update(call: Call): Reply {
   };
   const changed: Secret = { ...secret, versions: withVersion(secret.versions, version) };
   vault.secrets.write(changed, [version]);
-  return { status: 200, body: secretKind.bundle(vault, changed, version) };
+  return { status: 200, body: secretKind.bundle(call, changed, version) };
 }
 
 /** All operations on secrets, live and deleted. */

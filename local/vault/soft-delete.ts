@@ -2,7 +2,7 @@ import { seconds } from "./attributes.ts";
 import { latest, lifeOf } from "./collection.ts";
 import type { AnyCollection } from "./collection.ts";
 import { beingDeleted, idOf, nounOf, readDeleted, readLive, refuseDisabled, refuseManaged } from "./kind.ts";
-import type { Fields, Kind } from "./kind.ts";
+import type { Fields, Kind, View } from "./kind.ts";
 import type { Call, Operation, Reply, Vault, VaultObject, VersionRecord } from "./model.ts";
 import { page } from "./paging.ts";
 import { Refusal } from "./refusal.ts";
@@ -25,13 +25,13 @@ export function softDeleteOperations<V extends VersionRecord, O extends VaultObj
       settledAt: now + vault.settings.deleteDelayMs,
     };
     vault.commit(belonging(vault, object.name).map((one) => one.settling(object.name, life)));
-    return { status: 200, body: deletedBundle(vault, { ...object, ...life }) };
+    return { status: 200, body: deletedBundle(call, { ...object, ...life }) };
   }
 
   function getDeleted(call: Call): Reply {
     const object = readDeleted(kind, call);
     refuseDisabled(kind, latest(object));
-    return { status: 200, body: deletedBundle(call.vault, object) };
+    return { status: 200, body: deletedBundle(call, object) };
   }
 
   function listDeleted(call: Call): Reply {
@@ -40,7 +40,7 @@ export function softDeleteOperations<V extends VersionRecord, O extends VaultObj
     return page(call, deletedPath, collection.names(), (name) => {
       const object = collection.find(name);
       if (!object || lifeOf(object, now) !== "deleted") return undefined;
-      const item = kind.item(vault, object, latest(object), idOf(kind, vault, object.name));
+      const item = kind.item(call, object, latest(object), idOf(kind, vault, object.name));
       return { ...deletion(vault, object), ...item };
     });
   }
@@ -51,7 +51,7 @@ export function softDeleteOperations<V extends VersionRecord, O extends VaultObj
     refuseManaged(kind, object, "recover");
     const life = { deleted: undefined, settledAt: now + vault.settings.deleteDelayMs };
     vault.commit(belonging(vault, object.name).map((one) => one.settling(object.name, life)));
-    return { status: 200, body: kind.bundle(vault, { ...object, ...life }, latest(object)) };
+    return { status: 200, body: kind.bundle(call, { ...object, ...life }, latest(object)) };
   }
 
   function purge(call: Call): Reply {
@@ -85,9 +85,9 @@ export function softDeleteOperations<V extends VersionRecord, O extends VaultObj
     };
   }
 
-  const deletedBundle = (vault: Vault, object: O): Fields => ({
-    ...deletion(vault, object),
-    ...kind.bundle(vault, object, latest(object)),
+  const deletedBundle = (view: View, object: O): Fields => ({
+    ...deletion(view.vault, object),
+    ...kind.bundle(view, object, latest(object)),
   });
 
   return [
