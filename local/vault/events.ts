@@ -11,6 +11,8 @@ export interface Source {
   readonly vault: Pick<Vault, "name" | "url" | "resourceId">;
   readonly objectType: ObjectType;
   readonly collection: Pick<AnyCollection, "find" | "names" | "announce" | "revision">;
+  /** Resolves when what was written so far is on the disk: no event speaks of anything else. */
+  readonly durable: () => Promise<void> | undefined;
 }
 
 export interface EventOptions {
@@ -59,6 +61,7 @@ export function createEvents({ clock, subscribedSince, onEvent, tickMs }: EventO
     const attempt = async () => {
       if (closed) return;
       try {
+        await source.durable();
         await onEvent(event);
         if (closed) return;
         source.collection.announce(name, version.id, moment);

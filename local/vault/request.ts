@@ -14,6 +14,7 @@ export interface Target {
 const latestApiVersion = "2026-04-01";
 const apiVersions = /^(7\.[0-6](-preview(\.\d)?)?|2025-06-01-preview|2025-07-01|2026-\d\d-01-preview|2026-04-01)$/;
 const maxBody = 1024 * 1024;
+const nothing = Buffer.alloc(0);
 
 /** Takes a request target apart; refuses escapes that are not UTF-8. */
 export function parseTarget(target: string): Target {
@@ -90,8 +91,16 @@ export function checkMatch({ name, version }: Match): void {
   }
 }
 
+/** True while a body is still to come: one that was announced and is not read to its end. */
+export function isUnread(request: IncomingMessage): boolean {
+  if (request.complete) return false;
+  const { "content-length": length, "transfer-encoding": encoding } = request.headers;
+  return encoding !== undefined || (length !== undefined && length !== "0");
+}
+
 /** Reads the body up to 1 MiB; refuses more with 413 (the rest is not waited for). Rejects when the client goes away. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  if (!request.complete && !isUnread(request)) return nothing;
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {

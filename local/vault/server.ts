@@ -1,17 +1,17 @@
-import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import { serveControl } from "./controls.ts";
 import type { VaultControl } from "./controls.ts";
 import { faultReply } from "./faults.ts";
 import type { Fault, Faults } from "./faults.ts";
-import type { Log, LogEntry } from "./log.ts";
-import type { Authorize, Operation, Reply, Vault } from "./model.ts";
+import type { Log } from "./log.ts";
+import type { Authorize, Operation, Reply } from "./model.ts";
+import type { OpenVault } from "./open.ts";
 import { Refusal, badParameter, errorReply } from "./refusal.ts";
-import { checkMatch, createRouter, parseBody, parseTarget, readApiVersion, readBody } from "./request.ts";
+import { checkMatch, createRouter, isUnread, parseBody, parseTarget, readApiVersion, readBody } from "./request.ts";
 import type { Match, Target } from "./request.ts";
+import { send } from "./send.ts";
 import { createThrottle } from "./throttle.ts";
 
 /** What one vault's server is made of. */
@@ -31,25 +31,19 @@ const vaultResource = "https://vault.azure.net";
 /** Facts of a request that the log wants, filled in as they become known. */
 type Trace = { operation?: string; name?: string; version?: string; caller?: string };
 
-/** Makes what answers the requests to `vault`. */
+/** Makes what answers the requests to a vault. */
 export function serveVault(
-  vault: Vault,
+  { vault, journal }: OpenVault,
   parts: ServerParts,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const { clock, log } = parts;
   const throttle = createThrottle();
   const route = createRouter(parts.operations);
+  const challenge = `Bearer authorization="${parts.authority}", resource="${vaultResource}"`;
 
   /** A reply, or undefined when a fault cuts the connection. */
   const answer = async (request: IncomingMessage, trace: Trace): Promise<Reply | undefined> => {
-    const challenge = `Bearer authorization="${parts.authority}", resource="${vaultResource}"`;
-    let target: Target | Refusal;
-    try {
-      target = parseTarget(request.url ?? "/");
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      target = error;
-    }
+    const target = attempt(() => parseTarget(request.url ?? "/"));
     if (!(target instanceof Refusal) && target.segments[0] === "_emulator") {
       return serveControl(parts.control, vault.name, request, target);
     }
@@ -88,6 +82,8 @@ export function serveVault(
     const reply = await refusing(async () =>
       operation.run({ vault, now, name, version, query, apiVersion, body: () => parseBody(raw) }),
     );
+    // No answer speaks of what a lost machine could take back, not even a read of what another request has written.
+    await journal.durable();
     return fault?.when === "after" && fault.kind !== "delay" ? faulty(fault) : reply;
   };
 
@@ -101,34 +97,18 @@ export function serveVault(
       if (request.socket.destroyed) return;
       reply = error instanceof Refusal ? refused(error) : internal(error);
     }
-    const entry: LogEntry = {
-      time: new Date(clock.now()).toISOString(),
-      vault: vault.name,
-      method: request.method ?? "",
-      ...trace,
-      status: reply?.status ?? 0,
-    };
-    if (!request.url?.startsWith("/_emulator")) log.add(entry);
+    const now = clock.now();
+    if (!request.url?.startsWith("/_emulator")) {
+      const time = new Date(now).toISOString();
+      log.add({ time, vault: vault.name, method: request.method ?? "", ...trace, status: reply?.status ?? 0 });
+    }
     // A refusal looks at no body, but one left unread would cost the connection.
-    if (!request.complete && reply?.status !== 413) await readBody(request).catch(() => undefined);
-    if (reply) send(request, response, reply, clock);
+    if (isUnread(request) && reply?.status !== 413) await readBody(request).catch(() => undefined);
+    if (reply) send(request, response, reply, now);
     else request.socket.destroy();
   };
 
   return (request, response) => void serve(request, response);
-}
-
-/** Answers what is not even HTTP, or has too large a head, in the service's form. */
-export function answerGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
-  // Each further piece of the same garbage comes here again.
-  if (socket.writableEnded) return;
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const body = JSON.stringify({ error: { code: "BadParameter", message: "The request is malformed." } });
-  const head = ["HTTP/1.1 400 Bad Request", "Content-Type: application/json; charset=utf-8", "Connection: close"];
-  // What still comes is thrown away, or the reply would be lost in a reset; a peer that stays is cut.
-  socket.resume();
-  setTimeout(() => socket.destroy(), 1000).unref();
-  socket.end([...head, `Content-Length: ${body.length}`, "", body].join("\r\n"));
 }
 
 const faulty = (fault: Fault): Reply | undefined => (fault.kind === "drop" ? undefined : faultReply(fault));
@@ -144,35 +124,17 @@ async function refusing(run: () => Promise<Reply>): Promise<Reply> {
   }
 }
 
+function attempt<T>(parse: () => T): T | Refusal {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+}
+
 /** A fault of this program itself: said on stderr, by its stack only, never with what the caller sent. */
 function internal(error: unknown): Reply {
   console.error(error instanceof Error ? error.stack : "The vault failed.");
   return errorReply(500, "InternalServerError", "The service met an internal error.");
-}
-
-function send(request: IncomingMessage, response: ServerResponse, reply: Reply, clock: Clock): void {
-  const body = reply.body === undefined ? "" : JSON.stringify(reply.body);
-  const echo = request.headers["x-ms-client-request-id"];
-  const echoed = /^true$/i.test(String(request.headers["x-ms-return-client-request-id"])) && typeof echo === "string";
-  response.sendDate = false;
-  response.writeHead(reply.status, {
-    "Cache-Control": "no-cache",
-    Pragma: "no-cache",
-    Expires: "-1",
-    Date: new Date(clock.now()).toUTCString(),
-    ...(reply.body === undefined ? {} : { "Content-Type": "application/json; charset=utf-8" }),
-    ...(reply.status === 204 ? {} : { "Content-Length": Buffer.byteLength(body) }),
-    "x-ms-keyvault-region": "local",
-    "x-ms-keyvault-service-version": "1.9.2000.1",
-    "x-ms-keyvault-network-info": "conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;",
-    "x-ms-request-id": randomUUID(),
-    ...(echoed ? { "x-ms-client-request-id": echo } : {}),
-    "X-Content-Type-Options": "nosniff",
-    "Strict-Transport-Security": "max-age=31536000;includeSubDomains",
-    // A body that was not read to its end would be taken for the next request.
-    ...(request.complete ? {} : { Connection: "close" }),
-    ...reply.headers,
-  });
-  response.end(request.method === "HEAD" ? undefined : body);
-  if (!request.complete) request.resume();
 }

@@ -1,42 +1,20 @@
-import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { Server } from "node:https";
-import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import type { Clock } from "../clock.ts";
-import type { Tls } from "../tls.ts";
-import { createCollection } from "./collection.ts";
-import type { AnyCollection, Commit, ObjectRecord } from "./collection.ts";
 import type { VaultControl } from "./controls.ts";
 import { createEvents } from "./events.ts";
-import type { Events, Source } from "./events.ts";
 import { createFaults } from "./faults.ts";
-import { openJournal } from "./journal.ts";
-import type { Journal } from "./journal.ts";
+import { listen, loadPorts, savePorts, stop } from "./listen.ts";
 import { createLog } from "./log.ts";
-import type { Authorize, KeyVersion, ObjectType, SecretVersion, Vault, VaultEvent, VaultOptions } from "./model.ts";
-import { loadKey } from "./seal.ts";
+import type { Authorize, Operation } from "./model.ts";
+import { openVault } from "./open.ts";
+import type { OpenVault } from "./open.ts";
+import { checkVaults } from "./options.ts";
+import type { VaultsOptions } from "./options.ts";
 import { secretOperations } from "./secrets.ts";
-import { answerGarbage, serveVault } from "./server.ts";
+import { answerGarbage } from "./send.ts";
+import { serveVault } from "./server.ts";
 
-/** Where the vaults live and whom they talk to. */
-export interface VaultsOptions {
-  readonly clock: Clock;
-  /** Folder for `<vault>.journal` (all values sealed), `vault.key` and `ports.json`. */
-  readonly stateDir: string;
-  readonly tls: Pick<Tls, "cert" | "key">;
-  readonly vaults: readonly VaultOptions[];
-  /** Absent: any bearer token is taken. */
-  readonly authorize?: Authorize;
-  /** What the challenge names: `https://login.windows.net/<tenant id>`. */
-  readonly authority?: string;
-  /** Takes each event over; called again a second later when it rejects, and after a kill. */
-  readonly onEvent?: (event: VaultEvent) => void | Promise<void>;
-  /** Instant (ms) of the event subscription: only versions created from then on make events. Absent: none do. */
-  readonly subscribedSince?: number;
-  /** Real milliseconds between two looks at the clock (50). */
-  readonly tickMs?: number;
-}
+export type { VaultsOptions } from "./options.ts";
 
 /** Running vaults. */
 export interface Vaults {
@@ -48,6 +26,9 @@ export interface Vaults {
 }
 
 const anyTenant = "https://login.windows.net/00000000-0000-0000-0000-000000000000";
+
+/** Every operation of the data plane. */
+const operations: readonly Operation[] = [...secretOperations];
 
 const anyToken: Authorize = (token) =>
   token
@@ -65,7 +46,7 @@ const anyToken: Authorize = (token) =>
  */
 export async function startVaults(options: VaultsOptions): Promise<Vaults> {
   const { clock, stateDir, tickMs = 50 } = options;
-  check(options.vaults);
+  checkVaults(options.vaults);
   const [faults, log, ports] = [createFaults(), createLog(), loadPorts(stateDir)];
   const since = new Map(options.vaults.map(({ name }) => [name, options.subscribedSince]));
   const events = createEvents({
@@ -75,7 +56,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
     onEvent: options.onEvent ?? (() => undefined),
   });
   const servers: Server[] = [];
-  const running: { vault: Vault; journal: Pick<Journal<unknown>, "close"> }[] = [];
+  const running: OpenVault[] = [];
   const chosen = (name?: string) => running.filter(({ vault }) => name === undefined || vault.name === name);
 
   const control: VaultControl = {
@@ -100,12 +81,12 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
   const close = async () => {
     events.close();
     await Promise.all(servers.map(stop));
-    for (const { journal } of running) journal.close();
+    await Promise.all(running.map(({ journal }) => journal.close()));
   };
 
   const parts = {
     clock,
-    operations: secretOperations,
+    operations,
     authorize: options.authorize ?? anyToken,
     authority: options.authority ?? anyTenant,
     faults,
@@ -121,9 +102,9 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
       servers.push(server);
       const port = await listen(server, one.port ?? 0, ports.get(one.name));
       ports.set(one.name, port);
-      const { vault, journal } = open(one, `https://127.0.0.1:${port}`, stateDir, events);
-      running.push({ vault, journal });
-      server.on("request", serveVault(vault, parts));
+      const open = openVault(one, `https://127.0.0.1:${port}`, stateDir, events);
+      running.push(open);
+      server.on("request", serveVault(open, parts));
     }
   } catch (error) {
     await close();
@@ -131,94 +112,4 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
   }
   savePorts(stateDir, ports);
   return { vaults: running.map(({ vault: { name, url, resourceId } }) => ({ name, url, resourceId })), control, close };
-}
-
-function open(options: VaultOptions, url: string, stateDir: string, events: Events) {
-  const key = loadKey(stateDir);
-  const file = join(stateDir, `${options.name}.journal`);
-  const commit: Commit = (changes) => {
-    if (changes.length === 0) return;
-    journal.append(changes.map(({ record }) => record));
-    for (const { apply } of changes) apply();
-  };
-  const secrets = createCollection<SecretVersion>("secrets", commit);
-  const keys = createCollection<KeyVersion>("keys", commit);
-  const collections = [secrets, keys];
-  const replay = (records: readonly ObjectRecord[]) => {
-    for (const record of records) collections.find(({ kind }) => kind === record.kind)?.replay(record);
-  };
-  const snapshot = (): (readonly ObjectRecord[])[] =>
-    collections.flatMap((one) => one.snapshot().map((record) => [record]));
-  const journal: Journal<readonly ObjectRecord[]> = openJournal(file, key, replay, snapshot);
-  const { name, resourceId, retentionDays = 90, purgeProtection = false } = options;
-  const source = (objectType: ObjectType, collection: AnyCollection): Source => ({
-    vault: { name, url, resourceId },
-    objectType,
-    collection,
-  });
-  const sources = [source("Secret", secrets), source("Key", keys)];
-  const vault: Vault = {
-    name,
-    url,
-    resourceId,
-    retentionDays,
-    purgeProtection,
-    secrets,
-    keys,
-    collections,
-    commit,
-    key,
-    settings: { deleteDelayMs: 0, throttling: false },
-    created(type, object, version) {
-      const source = sources.find(({ objectType }) => objectType === type);
-      if (source) events.created(source, object, version);
-    },
-  };
-  for (const source of sources) events.watch(source);
-  return { vault, journal };
-}
-
-function check(vaults: readonly VaultOptions[]): void {
-  const seen = new Set<string>();
-  for (const { name, retentionDays = 90 } of vaults) {
-    if (!/^[a-z][a-z0-9-]{1,62}$/i.test(name)) throw new RangeError(`${name} is no name of a vault.`);
-    if (seen.has(name.toLowerCase())) throw new RangeError(`There are two vaults ${name}.`);
-    seen.add(name.toLowerCase());
-    if (!Number.isInteger(retentionDays) || retentionDays < 7 || retentionDays > 90) {
-      throw new RangeError(`The retention of vault ${name} must be 7 to 90 days.`);
-    }
-  }
-}
-
-/** Listens on the given port, or on the one of the last run when it is free, so that ids stay the same. */
-async function listen(server: Server, port: number, last: number | undefined): Promise<number> {
-  const attempt = (at: number) =>
-    new Promise<number>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(at, "127.0.0.1", () => {
-        server.off("error", reject);
-        resolve((server.address() as AddressInfo).port);
-      });
-    });
-  if (port || !last) return attempt(port);
-  return attempt(last).catch(() => attempt(0));
-}
-
-function stop(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
-}
-
-function loadPorts(stateDir: string): Map<string, number> {
-  try {
-    return new Map(Object.entries(JSON.parse(readFileSync(join(stateDir, "ports.json"), "utf8")) as object));
-  } catch {
-    return new Map();
-  }
-}
-
-function savePorts(stateDir: string, ports: ReadonlyMap<string, number>): void {
-  writeFileSync(join(stateDir, "ports.json"), JSON.stringify(Object.fromEntries(ports)));
 }

@@ -13,8 +13,8 @@ import type { Vaults, VaultsOptions } from "../../local/vault/vaults.ts";
 export const start = Date.UTC(2026, 0, 15, 12);
 export const day = 86_400_000;
 export const resourceId =
-  "/subscriptions/0/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-contoso-orders-dev-weu";
-export const vaultName = "kv-contoso-orders-dev-weu";
+  "/subscriptions/0/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-contoso-orders-dev";
+export const vaultName = "kv-contoso-orders-dev";
 
 /** A clock that stands still until it is moved. */
 export function fakeClock(at = start) {

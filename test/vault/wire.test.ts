@@ -34,7 +34,7 @@ test("the authorizer's word stands", async () => {
   const refused = await ask("GET", "/secrets/a", { token: "bad" });
   expect(refused.status).toBe(403);
   expect(refused.headers["www-authenticate"]).toBeUndefined();
-  expect(refused.json).toEqual({ error: { code: "Forbidden", message: "kv-contoso-orders-dev-weu secret.get" } });
+  expect(refused.json).toEqual({ error: { code: "Forbidden", message: "kv-contoso-orders-dev secret.get" } });
   expect((await ask("GET", "/secrets/a", { token: null })).headers["www-authenticate"]).toContain("vault.azure.net");
 });
 

@@ -1,0 +1,62 @@
+import { join } from "node:path";
+import { createCollection } from "./collection.ts";
+import type { AnyCollection, Commit, ObjectRecord } from "./collection.ts";
+import type { Events, Source } from "./events.ts";
+import { openJournal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
+import type { KeyVersion, ObjectType, SecretVersion, Vault, VaultOptions } from "./model.ts";
+import { loadKey } from "./seal.ts";
+
+/** What one line of a journal holds: changes that belong together. Older journals have a single one, without brackets. */
+export type Entry = readonly ObjectRecord[] | ObjectRecord;
+
+/** A vault with the journal that its collections are written to. */
+export interface OpenVault {
+  readonly vault: Vault;
+  readonly journal: Journal<Entry>;
+}
+
+/** Opens the vault with what its journal holds, and has its events watched. */
+export function openVault(options: VaultOptions, url: string, stateDir: string, events: Events): OpenVault {
+  const { name, resourceId, retentionDays = 90, purgeProtection = false } = options;
+  const commit: Commit = (changes) => {
+    if (changes.length === 0) return;
+    journal.append(changes.map(({ record }) => record));
+    for (const { apply } of changes) apply();
+  };
+  const secrets = createCollection<SecretVersion>("secrets", commit);
+  const keys = createCollection<KeyVersion>("keys", commit);
+  const collections = [secrets, keys];
+  const replay = (entry: Entry) => {
+    for (const record of [entry].flat()) collections.find(({ kind }) => kind === record.kind)?.replay(record);
+  };
+  const snapshot = (): Entry[] => collections.flatMap((one) => one.snapshot().map((record) => [record]));
+  const key = loadKey(stateDir);
+  const journal: Journal<Entry> = openJournal(join(stateDir, `${name}.journal`), key, replay, snapshot);
+  const source = (objectType: ObjectType, collection: AnyCollection): Source => ({
+    vault: { name, url, resourceId },
+    objectType,
+    collection,
+    durable: journal.durable,
+  });
+  const sources = [source("Secret", secrets), source("Key", keys)];
+  const vault: Vault = {
+    name,
+    url,
+    resourceId,
+    retentionDays,
+    purgeProtection,
+    secrets,
+    keys,
+    collections,
+    commit,
+    key,
+    settings: { deleteDelayMs: 0, throttling: false },
+    created(type, object, version) {
+      const found = sources.find(({ objectType }) => objectType === type);
+      if (found) events.created(found, object, version);
+    },
+  };
+  for (const one of sources) events.watch(one);
+  return { vault, journal };
+}
