@@ -5,7 +5,6 @@ import type { Events, Source } from "./events.ts";
 import { openJournal } from "./journal.ts";
 import type { Journal } from "./journal.ts";
 import type { KeyVersion, ObjectType, SecretVersion, Vault, VaultOptions } from "./model.ts";
-import { loadKey } from "./seal.ts";
 
 /** What one line of a journal holds: changes that belong together. Older journals have a single one, without brackets. */
 export type Entry = readonly ObjectRecord[] | ObjectRecord;
@@ -16,8 +15,16 @@ export interface OpenVault {
   readonly journal: Journal<Entry>;
 }
 
+/** What the vaults of a state folder share. */
+export interface Surroundings {
+  readonly stateDir: string;
+  /** Seals everything. */
+  readonly key: Buffer;
+  readonly events: Events;
+}
+
 /** Opens the vault with what its journal holds, and has its events watched. */
-export function openVault(options: VaultOptions, url: string, stateDir: string, events: Events): OpenVault {
+export function openVault(options: VaultOptions, url: string, { stateDir, key, events }: Surroundings): OpenVault {
   const { name, resourceId, retentionDays = 90, purgeProtection = false } = options;
   const commit: Commit = (changes) => {
     if (changes.length === 0) return;
@@ -31,7 +38,6 @@ export function openVault(options: VaultOptions, url: string, stateDir: string, 
     for (const record of [entry].flat()) collections.find(({ kind }) => kind === record.kind)?.replay(record);
   };
   const snapshot = (): Entry[] => collections.flatMap((one) => one.snapshot().map((record) => [record]));
-  const key = loadKey(stateDir);
   const journal: Journal<Entry> = openJournal(join(stateDir, `${name}.journal`), key, replay, snapshot);
   const source = (objectType: ObjectType, collection: AnyCollection): Source => ({
     vault: { name, url, resourceId },

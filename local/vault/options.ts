@@ -5,8 +5,10 @@ import type { Authorize, VaultEvent, VaultOptions } from "./model.ts";
 /** Where the vaults live and whom they talk to. */
 export interface VaultsOptions {
   readonly clock: Clock;
-  /** Folder for `<vault>.journal` (all values sealed), `vault.key` and `ports.json`. */
+  /** Folder for `<vault>.journal` (all values sealed) and `ports.json`. */
   readonly stateDir: string;
+  /** 32 bytes that seal the values; absent: `sealingKey()`. */
+  readonly key?: Buffer;
   readonly tls: Pick<Tls, "cert" | "key">;
   readonly vaults: readonly VaultOptions[];
   /** Absent: any bearer token is taken. */

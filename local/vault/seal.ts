@@ -1,6 +1,4 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 
 const ivLength = 12;
 const tagLength = 16;
@@ -24,18 +22,4 @@ export function unseal(key: Buffer, purpose: string, sealed: Buffer): string | u
   } catch {
     return undefined;
   }
-}
-
-/** The key of a state folder, `vault.key` with mode 0600, made at first use. */
-export function loadKey(stateDir: string): Buffer {
-  const file = join(stateDir, "vault.key");
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  try {
-    writeFileSync(file, randomBytes(32), { mode: 0o600, flag: "wx", flush: true });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  }
-  const key = readFileSync(file);
-  if (key.length !== 32) throw new Error(`${file} is damaged: it must hold 32 bytes.`);
-  return key;
 }

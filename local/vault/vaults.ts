@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { createServer } from "node:https";
 import type { Server } from "node:https";
 import type { VaultControl } from "./controls.ts";
@@ -13,6 +14,7 @@ import type { VaultsOptions } from "./options.ts";
 import { secretOperations } from "./secrets.ts";
 import { answerGarbage } from "./send.ts";
 import { serveVault } from "./server.ts";
+import { migrateKey, sealingKey } from "./vault-key.ts";
 
 export type { VaultsOptions } from "./options.ts";
 
@@ -47,6 +49,9 @@ const anyToken: Authorize = (token) =>
 export async function startVaults(options: VaultsOptions): Promise<Vaults> {
   const { clock, stateDir, tickMs = 50 } = options;
   checkVaults(options.vaults);
+  const sealKey = options.key ?? sealingKey();
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  migrateKey(stateDir, sealKey);
   const [faults, log, ports] = [createFaults(), createLog(), loadPorts(stateDir)];
   const since = new Map(options.vaults.map(({ name }) => [name, options.subscribedSince]));
   const events = createEvents({
@@ -102,7 +107,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
       servers.push(server);
       const port = await listen(server, one.port ?? 0, ports.get(one.name));
       ports.set(one.name, port);
-      const open = openVault(one, `https://127.0.0.1:${port}`, stateDir, events);
+      const open = openVault(one, `https://127.0.0.1:${port}`, { stateDir, key: sealKey, events });
       running.push(open);
       server.on("request", serveVault(open, parts));
     }
