@@ -58,6 +58,16 @@ export interface TokensOptions {
 }
 
 const day = 86_400;
+/** Seconds that clocks may differ. */
+const leeway = 300;
+const maxKnown = 1000;
+
+/** A token whose signature is good. */
+interface Known {
+  readonly claims: TokenClaims;
+  /** Seconds since 1970. */
+  readonly notBefore: number;
+}
 
 /** Issues and checks RS256 tokens. The key is made on first use and stays. */
 export function createTokens(options: TokensOptions): Tokens {
@@ -69,23 +79,38 @@ export function createTokens(options: TokensOptions): Tokens {
     .digest("base64url");
   const privateKey = importPKCS8(pem, "RS256");
 
+  /** By hash of the token: a signature is checked once. */
+  const known = new Map<string, Known>();
+  const read = async (token: string): Promise<Known> => {
+    const hash = createHash("sha256").update(token).digest("base64");
+    const now = clock.now() / 1000;
+    const found = known.get(hash);
+    if (found && found.notBefore <= now + leeway && found.claims.expiresOn > now - leeway) return found;
+    const { payload } = await jwtVerify(token, publicKey, {
+      issuer,
+      algorithms: ["RS256"],
+      currentDate: new Date(clock.now()),
+      clockTolerance: leeway,
+    });
+    const claims = {
+      audience: String(payload.aud),
+      objectId: String(payload["oid"]),
+      appId: String(payload["appid"]),
+      roles: (payload["roles"] ?? []) as string[],
+      expiresOn: payload.exp ?? 0,
+    };
+    const fresh = { claims, notBefore: payload.nbf ?? 0 };
+    if (known.size >= maxKnown) known.clear();
+    known.set(hash, fresh);
+    return fresh;
+  };
+
   const verify: Tokens["verify"] = async (token, audience) => {
     try {
-      const { payload } = await jwtVerify(token, publicKey, {
-        issuer,
-        algorithms: ["RS256"],
-        currentDate: new Date(clock.now()),
-        clockTolerance: 300,
-      });
-      const found = String(payload.aud);
-      if (![audience].flat().some((expected) => sameResource(expected, found))) return { fault: "audience", found };
-      return {
-        audience: found,
-        objectId: String(payload["oid"]),
-        appId: String(payload["appid"]),
-        roles: (payload["roles"] ?? []) as string[],
-        expiresOn: payload.exp ?? 0,
-      };
+      const { claims } = await read(token);
+      const expected = typeof audience === "string" ? [audience] : audience;
+      if (expected.some((one) => sameResource(one, claims.audience))) return claims;
+      return { fault: "audience", found: claims.audience };
     } catch (error) {
       return { fault: error instanceof errors.JWTExpired ? "expired" : "malformed" };
     }

@@ -1,5 +1,7 @@
 import type { JsonWebKey } from "node:crypto";
+import type { PolicyRules } from "./azure-policy.ts";
 import type { AnyCollection, Collection, Commit } from "./collection.ts";
+import type { NetworkRules } from "./network.ts";
 
 /** A vault to serve. */
 export interface VaultOptions {
@@ -42,6 +44,10 @@ export interface VaultSettings {
   deleteDelayMs: number;
   /** Whether the documented rate limits are kept (false). */
   throttling: boolean;
+  /** Who is let in; absent: everybody. */
+  network?: NetworkRules | undefined;
+  /** What may be written; absent: everything. */
+  policy?: PolicyRules | undefined;
 }
 
 /** The three moments of a version that make an event. */
@@ -94,12 +100,15 @@ export interface VaultObject<V> {
 /** Something that happened to a version, before an Event Grid schema is put around it. */
 export interface VaultEvent {
   /** For instance `Microsoft.KeyVault.SecretNearExpiry`. */
-  readonly type: `Microsoft.KeyVault.${ObjectType}${Moment}`;
+  readonly type: `Microsoft.KeyVault.${ObjectType}${Moment}` | "Microsoft.KeyVault.VaultAccessPolicyChanged";
+  /** A UUID, the same whenever this event is given. */
+  readonly eventId: string;
   readonly vaultName: string;
   readonly resourceId: string;
-  readonly objectType: ObjectType;
+  /** `Vault` where the event is about no object: then the name and the id are the vault's. */
+  readonly objectType: ObjectType | "Vault";
   readonly objectName: string;
-  readonly version: string;
+  readonly version?: string;
   /** The versioned URL. */
   readonly id: string;
   /** Seconds since 1970. */
@@ -112,9 +121,27 @@ export interface VaultEvent {
 export type ObjectType = "Secret" | "Key" | "Certificate";
 
 /** Who calls, or why not. */
-export type Authorization =
-  | { readonly ok: true; readonly caller: string }
-  | { readonly ok: false; readonly status: number; readonly code: string; readonly message: string };
+export type Authorization = Caller | Denied;
+
+/** One who may do what was asked. */
+export interface Caller {
+  readonly ok: true;
+  /** As the log names them. */
+  readonly caller: string;
+  /** As the service's texts name them: `appid=...;oid=...;iss=...`. */
+  readonly described?: string;
+}
+
+/** One who may not; `caller` and `described` as far as the token was good. */
+export interface Denied {
+  readonly ok: false;
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly inner?: string;
+  readonly caller?: string;
+  readonly described?: string;
+}
 
 /** Judges the bearer token (undefined: none was sent) before anything else of a request is looked at. */
 export type Authorize = (

@@ -1,10 +1,21 @@
 import { join } from "node:path";
+import { judge } from "./azure-policy.ts";
 import { createCollection } from "./collection.ts";
 import type { AnyCollection, Commit, ObjectRecord } from "./collection.ts";
 import type { Events, Source } from "./events.ts";
 import { openJournal } from "./journal.ts";
 import type { Journal } from "./journal.ts";
-import type { KeyVersion, ObjectType, SecretVersion, Vault, VaultOptions } from "./model.ts";
+import { createThrottle } from "./throttle.ts";
+import type { Throttle } from "./throttle.ts";
+import type { KeyVersion, ObjectType, SecretVersion, Vault, VaultOptions, VaultSettings } from "./model.ts";
+
+/** What a vault begins with and a reset goes back to. */
+export const defaultSettings: Readonly<VaultSettings> = {
+  deleteDelayMs: 0,
+  throttling: false,
+  network: undefined,
+  policy: undefined,
+};
 
 /** What one line of a journal holds: changes that belong together. Older journals have a single one, without brackets. */
 export type Entry = readonly ObjectRecord[] | ObjectRecord;
@@ -13,6 +24,10 @@ export type Entry = readonly ObjectRecord[] | ObjectRecord;
 export interface OpenVault {
   readonly vault: Vault;
   readonly journal: Journal<Entry>;
+  readonly throttle: Throttle;
+  /** All that the vault holds, and the way back to it. */
+  readonly dump: () => Entry[];
+  readonly load: (entries: readonly Entry[]) => void;
 }
 
 /** What the vaults of a state folder share. */
@@ -28,6 +43,7 @@ export function openVault(options: VaultOptions, url: string, { stateDir, key, e
   const { name, resourceId, retentionDays = 90, purgeProtection = false } = options;
   const commit: Commit = (changes) => {
     if (changes.length === 0) return;
+    judge(changes);
     journal.append(changes.map(({ record }) => record));
     for (const { apply } of changes) apply();
   };
@@ -57,12 +73,19 @@ export function openVault(options: VaultOptions, url: string, { stateDir, key, e
     collections,
     commit,
     key,
-    settings: { deleteDelayMs: 0, throttling: false },
+    settings: { ...defaultSettings },
     created(type, object, version) {
       const found = sources.find(({ objectType }) => objectType === type);
       if (found) events.created(found, object, version);
     },
   };
   for (const one of sources) events.watch(one);
-  return { vault, journal };
+  const load = (entries: readonly Entry[]) => {
+    journal.rewrite(entries);
+    for (const { kind, snapshot: all, replay: put } of collections) {
+      for (const { name: gone } of all()) put({ kind, name: gone, state: null });
+    }
+    entries.forEach(replay);
+  };
+  return { vault, journal, throttle: createThrottle(), dump: snapshot, load };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Tls } from "../tls.ts";
+import type { Access } from "./access.ts";
 import type { Authorize, VaultEvent, VaultOptions } from "./model.ts";
 
 /** Where the vaults live and whom they talk to. */
@@ -13,6 +14,8 @@ export interface VaultsOptions {
   readonly vaults: readonly VaultOptions[];
   /** Absent: any bearer token is taken. */
   readonly authorize?: Authorize;
+  /** The roles and access policies that `authorize` goes by, for the controls. */
+  readonly access?: Access;
   /** What the challenge names: `https://login.windows.net/<tenant id>`. */
   readonly authority?: string;
   /** Takes each event over; called again a second later when it rejects, and after a kill. */

@@ -111,14 +111,18 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-/** The body as a JSON object; refuses anything else with 400. */
-export function parseBody(body: Buffer): Readonly<Record<string, unknown>> {
-  let parsed: unknown;
+/** The body as JSON; refuses anything else with 400. */
+export function parseJson(body: Buffer): unknown {
   try {
-    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
   } catch {
     throw badParameter("The request body is not valid JSON.");
   }
+}
+
+/** The body as a JSON object; refuses anything else with 400. */
+export function parseBody(body: Buffer): Readonly<Record<string, unknown>> {
+  const parsed = parseJson(body);
   if (!isObject(parsed)) throw badParameter("The request body is not a JSON object.");
   return parsed;
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
+import { underPolicy } from "./azure-policy.ts";
 import { serveControl } from "./controls.ts";
 import type { VaultControl } from "./controls.ts";
 import { faultReply } from "./faults.ts";
@@ -8,11 +9,12 @@ import type { Fault, Faults } from "./faults.ts";
 import type { Log } from "./log.ts";
 import type { Authorize, Operation, Reply } from "./model.ts";
 import type { OpenVault } from "./open.ts";
+import { networkRefusal } from "./network.ts";
 import { Refusal, badParameter, errorReply } from "./refusal.ts";
 import { checkMatch, createRouter, isUnread, parseBody, parseTarget, readApiVersion, readBody } from "./request.ts";
 import type { Match, Target } from "./request.ts";
 import { send } from "./send.ts";
-import { createThrottle } from "./throttle.ts";
+import { keyWeight } from "./throttle.ts";
 
 /** What one vault's server is made of. */
 export interface ServerParts {
@@ -33,11 +35,10 @@ type Trace = { operation?: string; name?: string; version?: string; caller?: str
 
 /** Makes what answers the requests to a vault. */
 export function serveVault(
-  { vault, journal }: OpenVault,
+  { vault, journal, throttle }: OpenVault,
   parts: ServerParts,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const { clock, log } = parts;
-  const throttle = createThrottle();
   const route = createRouter(parts.operations);
   const challenge = `Bearer authorization="${parts.authority}", resource="${vaultResource}"`;
 
@@ -45,7 +46,7 @@ export function serveVault(
   const answer = async (request: IncomingMessage, trace: Trace): Promise<Reply | undefined> => {
     const target = attempt(() => parseTarget(request.url ?? "/"));
     if (!(target instanceof Refusal) && target.segments[0] === "_emulator") {
-      return serveControl(parts.control, vault.name, request, target);
+      return serveControl(parts.control, vault, request, target);
     }
     const found = target instanceof Refusal ? undefined : route(request.method ?? "", target);
     if (found) {
@@ -56,11 +57,15 @@ export function serveVault(
     // Official clients send their first request without token and body, to be told where tokens come from.
     const token = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? "")?.[1]?.trim();
     const judged = await parts.authorize(token, vault, { ...trace });
+    if (judged.caller !== undefined) trace.caller = judged.caller;
+    const { caller = "", described = `appid=${caller};oid=${caller}` } = judged;
+    // The firewall speaks before the roles, but only to callers whose token is good.
+    const outside = networkRefusal(vault.settings.network, vault, request.socket.remoteAddress ?? "", described);
+    if (caller && outside) throw outside;
     if (!judged.ok) {
-      const reply = errorReply(judged.status, judged.code, judged.message);
+      const reply = errorReply(judged.status, judged.code, judged.message, judged.inner);
       return judged.status === 401 ? { ...reply, headers: { "WWW-Authenticate": challenge } } : reply;
     }
-    trace.caller = judged.caller;
     if (target instanceof Refusal) throw target;
     const apiVersion = readApiVersion(target);
     if (!found) throw badParameter(`There is no operation ${request.method} on this URI.`);
@@ -77,11 +82,13 @@ export function serveVault(
     if (fault?.latencyMs) await sleep(fault.latencyMs);
     if (fault?.when === "before" && fault.kind !== "delay") return faulty(fault);
     const now = clock.now();
-    if (vault.settings.throttling && !throttle(operation.operation, now)) return faultReply({ status: 429 });
+    const weight = () => (operation.operation.startsWith("key.") && name ? keyWeight(vault, name, version) : 1);
+    if (vault.settings.throttling && !throttle.admits(operation.operation, now, weight())) {
+      return faultReply({ status: 429 });
+    }
     for (const collection of vault.collections) collection.purgeDue(now);
-    const reply = await refusing(async () =>
-      operation.run({ vault, now, name, version, query, apiVersion, body: () => parseBody(raw) }),
-    );
+    const call = { vault, now, name, version, query, apiVersion, body: () => parseBody(raw) };
+    const reply = await underPolicy(vault, operation.operation, now, () => refusing(async () => operation.run(call)));
     // No answer speaks of what a lost machine could take back, not even a read of what another request has written.
     await journal.durable();
     return fault?.when === "after" && fault.kind !== "delay" ? faulty(fault) : reply;

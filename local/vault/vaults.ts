@@ -2,17 +2,19 @@ import { mkdirSync } from "node:fs";
 import { createServer } from "node:https";
 import type { Server } from "node:https";
 import type { VaultControl } from "./controls.ts";
+import { createDisturbed } from "./disturb.ts";
 import { createEvents } from "./events.ts";
 import { createFaults } from "./faults.ts";
 import { listen, loadPorts, savePorts, stop } from "./listen.ts";
 import { createLog } from "./log.ts";
 import type { Authorize, Operation } from "./model.ts";
-import { openVault } from "./open.ts";
+import { defaultSettings, openVault } from "./open.ts";
 import type { OpenVault } from "./open.ts";
 import { checkVaults } from "./options.ts";
 import type { VaultsOptions } from "./options.ts";
 import { secretOperations } from "./secrets.ts";
 import { answerGarbage } from "./send.ts";
+import { createSnapshots } from "./snapshots.ts";
 import { serveVault } from "./server.ts";
 import { migrateKey, sealingKey } from "./vault-key.ts";
 
@@ -54,11 +56,12 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
   migrateKey(stateDir, sealKey);
   const [faults, log, ports] = [createFaults(), createLog(), loadPorts(stateDir)];
   const since = new Map(options.vaults.map(({ name }) => [name, options.subscribedSince]));
+  const disturbed = createDisturbed(options.onEvent ?? (() => undefined));
   const events = createEvents({
     clock,
     tickMs,
     subscribedSince: (vault) => since.get(vault),
-    onEvent: options.onEvent ?? (() => undefined),
+    onEvent: disturbed.onEvent,
   });
   const servers: Server[] = [];
   const running: OpenVault[] = [];
@@ -70,9 +73,12 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
     faults: faults.list,
     log: log.list,
     reset(name) {
-      for (const { vault } of chosen(name)) {
+      for (const { vault, throttle } of chosen(name)) {
         for (const collection of vault.collections) collection.clear();
+        Object.assign(vault.settings, defaultSettings);
+        throttle.reset();
       }
+      disturbed.disturb({ duplicate: 0, reorder: 0, lose: 0 });
       faults.clear(name);
       log.clear(name);
     },
@@ -82,6 +88,16 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
     subscribe(instant, name) {
       for (const { vault } of chosen(name)) since.set(vault.name, instant);
     },
+    disturb: disturbed.disturb,
+    setAccessPolicies(name, policies) {
+      for (const { vault } of chosen(name)) {
+        options.access?.setPolicies(vault.resourceId, policies);
+        events.accessChanged(vault);
+      }
+    },
+    snapshots: createSnapshots(stateDir, sealKey, () => running),
+    clock,
+    access: options.access,
   };
   const close = async () => {
     events.close();
