@@ -1,0 +1,160 @@
+import { X509Certificate, createPrivateKey, createPublicKey } from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import { badParameter } from "../refusal.ts";
+import { pemType } from "./model.ts";
+import type { ContentType, Curve, KeyProps } from "./model.ts";
+import { readPem, writePem } from "./pem.ts";
+import { readPkcs12, writePkcs12 } from "./pkcs12.ts";
+
+// A private key with its certificates, as callers import it and as secrets hold it.
+
+/** A key, the certificate that it belongs to, and all certificates in the order that a secret shows them. */
+export interface Material {
+  readonly key: KeyObject;
+  readonly leaf: X509Certificate;
+  readonly certificates: readonly X509Certificate[];
+}
+
+const curves: Readonly<Record<string, Curve>> = {
+  prime256v1: "P-256",
+  secp384r1: "P-384",
+  secp521r1: "P-521",
+  secp256k1: "P-256K",
+};
+const rsaSizes = [2048, 3072, 4096];
+
+/** What an import brings: base64 of a PFX file, or the text of a PEM file. Refuses with 400. */
+export function readContent(value: string, type: ContentType, password: string, keepOrder: boolean): Material {
+  const { key, certificates } = type === pemType ? fromPem(value, password) : fromPkcs12(value, password);
+  return assemble(key, certificates, keepOrder);
+}
+
+/**
+ * Puts a key and certificates together, the leaf first and each issuer after what it issued, unless the order is to be
+ * kept. Refuses when no certificate is the key's.
+ */
+export function assemble(key: KeyObject, certificates: readonly X509Certificate[], keepOrder: boolean): Material {
+  describeKey(key);
+  const publicKey = createPublicKey(key);
+  const leaf = certificates.find((one) => publicKeyOf(one)?.equals(publicKey));
+  if (!leaf) throw mismatch();
+  return { key, leaf, certificates: keepOrder ? certificates : inOrder(leaf, certificates) };
+}
+
+/** The 400 of a certificate that was made for another key. */
+export const mismatch = () =>
+  badParameter(
+    "The public key of the end-entity certificate in the specified X.509 certificate content does not match the public part of the specified private key. Please check if certificate is valid.",
+  );
+
+/** A certificate in DER; refuses what is none. */
+export function readCertificate(der: Buffer): X509Certificate {
+  try {
+    return new X509Certificate(der);
+  } catch {
+    throw badParameter(
+      "The specified X.509 certificate content can not be read. Please check if certificate is valid.",
+    );
+  }
+}
+
+/** Type and size of a key in a policy's words; refuses one that no vault makes. */
+export function describeKey(key: KeyObject): Pick<KeyProps, "kty" | "key_size" | "crv"> {
+  const { modulusLength = 0, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === "rsa" && rsaSizes.includes(modulusLength))
+    return { kty: "RSA", key_size: modulusLength };
+  const crv = key.asymmetricKeyType === "ec" && Object.hasOwn(curves, namedCurve) ? curves[namedCurve] : undefined;
+  if (crv) return { kty: "EC", key_size: Number(/\d+/.exec(crv)![0]), crv };
+  throw badParameter(
+    "The key of the certificate must be RSA of 2048, 3072 or 4096 bits, or EC on P-256, P-384, P-521 or P-256K.",
+  );
+}
+
+/** The value of the secret: with the key only when it is exportable. */
+export function secretValue({ key, certificates }: Material, type: ContentType, exportable: boolean): string {
+  const parts = {
+    key: exportable ? key.export({ format: "der", type: "pkcs8" }) : undefined,
+    certificates: certificates.map(({ raw }) => raw),
+  };
+  return type === pemType ? writePem(parts) : writePkcs12(parts).toString("base64");
+}
+
+/** What a secret of a certificate holds, as PEM: the conversion that readers may ask for. */
+export function pemOf(value: string): string {
+  const { keys, certificates } = readPkcs12(Buffer.from(value, "base64"), "");
+  return writePem({ key: keys[0], certificates });
+}
+
+function fromPkcs12(value: string, password: string) {
+  let contents: ReturnType<typeof readPkcs12>;
+  try {
+    contents = readPkcs12(Buffer.from(value, "base64"), password);
+  } catch {
+    throw badParameter(
+      "The specified PKCS#12 X.509 certificate content can not be read. Please check if certificate is in valid PKCS#12 format.",
+    );
+  }
+  const certificates = contents.certificates.map(readCertificate);
+  const keys = contents.keys.map((der) => readKey({ key: der, format: "der", type: "pkcs8" }));
+  if (keys.length === 0) {
+    throw badParameter(
+      "Private key is not specified in the specified X.509 PKCS#12 certificate content. Please specify private key in the X.509 PKCS#12 certificate content.",
+    );
+  }
+  const matching = keys.find((key) => certificates.some((one) => publicKeyOf(one)?.equals(createPublicKey(key))));
+  return { key: matching ?? keys[0]!, certificates };
+}
+
+function fromPem(value: string, password: string) {
+  const blocks = readPem(value);
+  const certificates = blocks.filter(({ label }) => label === "CERTIFICATE").map(({ der }) => readCertificate(der));
+  if (certificates.length === 0) {
+    throw badParameter(
+      "The specified PEM X.509 certificate content is in an unexpected format. Please check if certificate is in valid PEM format.",
+    );
+  }
+  const found = blocks.find(({ label }) => label === "PRIVATE KEY" || label === "ENCRYPTED PRIVATE KEY");
+  if (!found) {
+    throw badParameter(
+      "Private key is not specified in the specified X.509 PEM certificate content. Please specify private key in the X.509 PEM certificate content.",
+    );
+  }
+  const encrypted = found.label === "ENCRYPTED PRIVATE KEY";
+  const key = readKey({
+    key: found.der,
+    format: "der",
+    type: "pkcs8",
+    ...(encrypted ? { passphrase: password } : {}),
+  });
+  return { key, certificates };
+}
+
+function readKey(input: Parameters<typeof createPrivateKey>[0]): KeyObject {
+  try {
+    return createPrivateKey(input);
+  } catch {
+    throw badParameter(
+      "The private key of the specified X.509 certificate content can not be read. Please check if it is in PKCS#8 and the password is right.",
+    );
+  }
+}
+
+/** Undefined for a key that OpenSSL does not know. */
+function publicKeyOf(certificate: X509Certificate): KeyObject | undefined {
+  try {
+    return certificate.publicKey;
+  } catch {
+    return undefined;
+  }
+}
+
+function inOrder(leaf: X509Certificate, certificates: readonly X509Certificate[]): X509Certificate[] {
+  const rest = certificates.filter((one) => one !== leaf);
+  const ordered = [leaf];
+  for (;;) {
+    const last = ordered.at(-1)!;
+    const at = rest.findIndex((one) => one.subject === last.issuer);
+    if (at < 0) return [...ordered, ...rest];
+    ordered.push(...rest.splice(at, 1));
+  }
+}
