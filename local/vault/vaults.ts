@@ -7,12 +7,12 @@ import { createEvents } from "./events.ts";
 import { createFaults } from "./faults.ts";
 import { listen, loadPorts, savePorts, stop } from "./listen.ts";
 import { createLog } from "./log.ts";
-import type { Authorize, Operation } from "./model.ts";
+import type { Authorize } from "./model.ts";
 import { defaultSettings, openVault } from "./open.ts";
 import type { OpenVault } from "./open.ts";
+import { operations } from "./operations.ts";
 import { checkVaults } from "./options.ts";
 import type { VaultsOptions } from "./options.ts";
-import { secretOperations } from "./secrets.ts";
 import { answerGarbage } from "./send.ts";
 import { createSnapshots } from "./snapshots.ts";
 import { serveVault } from "./server.ts";
@@ -30,9 +30,6 @@ export interface Vaults {
 }
 
 const anyTenant = "https://login.windows.net/00000000-0000-0000-0000-000000000000";
-
-/** Every operation of the data plane. */
-const operations: readonly Operation[] = [...secretOperations];
 
 const anyToken: Authorize = (token) =>
   token
