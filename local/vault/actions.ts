@@ -35,6 +35,7 @@ const keyActions: typeof secretActions = {
   wrapKey: ["wrap/action", "wrapKey"],
   unwrapKey: ["unwrap/action", "unwrapKey"],
   rng: ["read", "get"],
+  attestation: ["read", "get"],
 };
 
 /** By docs, the running operation goes by the permissions of the certificate; merging is creating. */

@@ -4,7 +4,7 @@ import { latest, lifeOf } from "./collection.ts";
 import type { AnyCollection } from "./collection.ts";
 import type { Moment, ObjectType, Vault, VaultEvent, VaultObject, VersionRecord } from "./model.ts";
 
-// Events of versions: new, near expiry (30 days before exp), expired. Facts: only versions created after the subscription;
+// Events of versions: new, near expiry, expired. Facts: only versions created after the subscription;
 // the last two only for the newest version; disabled ones too; each once per version.
 
 /** A collection whose versions are watched. */

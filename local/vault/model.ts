@@ -26,7 +26,7 @@ export interface Vault {
   readonly retentionDays: number;
   readonly purgeProtection: boolean;
   readonly secrets: Collection<SecretVersion>;
-  readonly keys: Collection<KeyVersion>;
+  readonly keys: Collection<KeyVersion, Key>;
   /** The above, in the order in which a look at all of them goes. */
   readonly collections: readonly AnyCollection[];
   /** Makes changes to several collections as one. */
@@ -81,6 +81,27 @@ export interface KeyVersion extends VersionRecord {
   readonly jwk: JsonWebKey;
   /** What the key may be used for: `sign`, `wrapKey` ... */
   readonly keyOps: readonly string[];
+}
+
+/** What a key's rotation policy asks for; durations in ISO 8601, as they were given. */
+export interface RotationPolicy {
+  readonly lifetimeActions: readonly LifetimeAction[];
+  /** Age at which versions made by a rotation expire. */
+  readonly expiryTime?: string | undefined;
+  /** Milliseconds. */
+  readonly created: number;
+  readonly updated: number;
+}
+
+/** What is to happen in the life of a key's newest version, and when. It has one of the two triggers. */
+export interface LifetimeAction {
+  readonly type: "Rotate" | "Notify";
+  readonly timeAfterCreate?: string;
+  readonly timeBeforeExpiry?: string;
+}
+
+export interface Key extends VaultObject<KeyVersion> {
+  readonly rotationPolicy?: RotationPolicy | undefined;
 }
 
 /**

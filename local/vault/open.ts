@@ -5,9 +5,10 @@ import type { AnyCollection, Commit, ObjectRecord } from "./collection.ts";
 import type { Events, Source } from "./events.ts";
 import { openJournal } from "./journal.ts";
 import type { Journal } from "./journal.ts";
+import { noticeMs } from "./keys/rotation-policy.ts";
 import { createThrottle } from "./throttle.ts";
 import type { Throttle } from "./throttle.ts";
-import type { KeyVersion, ObjectType, SecretVersion, Vault, VaultOptions, VaultSettings } from "./model.ts";
+import type { Key, KeyVersion, ObjectType, SecretVersion, Vault, VaultOptions, VaultSettings } from "./model.ts";
 
 /** What a vault begins with and a reset goes back to. */
 export const defaultSettings: Readonly<VaultSettings> = {
@@ -48,20 +49,25 @@ export function openVault(options: VaultOptions, url: string, { stateDir, key, e
     for (const { apply } of changes) apply();
   };
   const secrets = createCollection<SecretVersion>("secrets", commit);
-  const keys = createCollection<KeyVersion>("keys", commit);
+  const keys = createCollection<KeyVersion, Key>("keys", commit);
   const collections = [secrets, keys];
   const replay = (entry: Entry) => {
     for (const record of [entry].flat()) collections.find(({ kind }) => kind === record.kind)?.replay(record);
   };
   const snapshot = (): Entry[] => collections.flatMap((one) => one.snapshot().map((record) => [record]));
   const journal: Journal<Entry> = openJournal(join(stateDir, `${name}.journal`), key, replay, snapshot);
-  const source = (objectType: ObjectType, collection: AnyCollection): Source => ({
+  const source = (objectType: ObjectType, collection: AnyCollection, more: Partial<Source> = {}): Source => ({
     vault: { name, url, resourceId },
     objectType,
     collection,
     durable: journal.durable,
+    ...more,
   });
-  const sources = [source("Secret", secrets), source("Key", keys)];
+  const nearBefore = (keyName: string) => {
+    const key = keys.find(keyName);
+    return key && noticeMs(key);
+  };
+  const sources = [source("Secret", secrets), source("Key", keys, { nearBefore })];
   const vault: Vault = {
     name,
     url,

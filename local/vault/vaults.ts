@@ -13,6 +13,7 @@ import type { OpenVault } from "./open.ts";
 import { operations } from "./operations.ts";
 import { checkVaults } from "./options.ts";
 import type { VaultsOptions } from "./options.ts";
+import { createAutoRotation } from "./keys/rotation.ts";
 import { answerGarbage } from "./send.ts";
 import { createSnapshots } from "./snapshots.ts";
 import { serveVault } from "./server.ts";
@@ -60,6 +61,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
     subscribedSince: (vault) => since.get(vault),
     onEvent: disturbed.onEvent,
   });
+  const autoRotation = createAutoRotation({ clock, tickMs });
   const servers: Server[] = [];
   const running: OpenVault[] = [];
   const chosen = (name?: string) => running.filter(({ vault }) => name === undefined || vault.name === name);
@@ -98,6 +100,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
   };
   const close = async () => {
     events.close();
+    autoRotation.close();
     await Promise.all(servers.map(stop));
     await Promise.all(running.map(({ journal }) => journal.close()));
   };
@@ -122,6 +125,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
       ports.set(one.name, port);
       const open = openVault(one, `https://127.0.0.1:${port}`, { stateDir, key: sealKey, events });
       running.push(open);
+      autoRotation.watch(open.vault);
       server.on("request", serveVault(open, parts));
     }
   } catch (error) {

@@ -1,0 +1,332 @@
+import {
+  constants,
+  createHash,
+  createPublicKey,
+  privateDecrypt,
+  publicEncrypt,
+  randomBytes,
+  verify,
+} from "node:crypto";
+import type { KeyObject, JsonWebKey as NodeJwk } from "node:crypto";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { cryptographyClient, day, failure, start, testVault } from "../support.ts";
+import type { Answer } from "../support.ts";
+
+// Cryptography: what the vault made is checked by node:crypto outside of it, and the reverse.
+
+const rsaKeys = [2048, 3072, 4096];
+const hashes = { 256: "sha256", 384: "sha384", 512: "sha512" } as const;
+const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+const text = Buffer.from("what is signed");
+const digestOf = (hash: string, of = text) => createHash(hash).update(of).digest();
+const encode = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64url");
+
+/** The public key of a bundle, as node:crypto has it. */
+function publicKeyOf({ json }: Answer): KeyObject {
+  const { kty, n, e, crv, x, y } = json.key;
+  const jwk: NodeJwk = kty === "RSA" ? { kty, n, e } : { kty, crv: crv === "P-256K" ? "secp256k1" : crv, x, y };
+  return createPublicKey({ key: jwk, format: "jwk" });
+}
+
+type Ask = Awaited<ReturnType<typeof testVault>>["ask"];
+
+async function create(ask: Ask, name: string, body: unknown) {
+  const made = await ask("POST", `/keys/${name}/create`, { body });
+  expect(made.status).toBe(200);
+  return { kid: made.json.key.kid as string, publicKey: publicKeyOf(made) };
+}
+
+const use = async (ask: Ask, name: string, operation: string, body: unknown) =>
+  ask("POST", `/keys/${name}/${operation}`, { body });
+
+test.each(rsaKeys)("RSA signatures of %i bits", { timeout: 60_000 }, async (key_size) => {
+  const { ask, ca } = await testVault();
+  const { kid, publicKey } = await create(ask, "a", { kty: "RSA", key_size });
+  const crypto = cryptographyClient(kid, ca);
+  for (const size of [256, 384, 512] as const) {
+    for (const [alg, padding] of [
+      [`RS${size}`, {}],
+      [`PS${size}`, pss],
+    ] as const) {
+      const hash = hashes[size];
+      const { result, keyID, algorithm } = await crypto.sign(alg, digestOf(hash));
+      expect([keyID, algorithm, result.length * 8]).toEqual([kid, alg, key_size]);
+      const isGood = (signature: Uint8Array) => verify(hash, text, { key: publicKey, ...padding }, signature);
+      expect([alg, isGood(result)]).toEqual([alg, true]);
+      expect((await crypto.signData(alg, text)).result.length * 8).toBe(key_size);
+      expect(isGood((await crypto.signData(alg, text)).result)).toBe(true);
+      expect((await crypto.verify(alg, digestOf(hash), result)).result).toBe(true);
+      const remote = (digest: Buffer, value: Uint8Array) =>
+        use(ask, "a", "verify", { alg, digest: encode(digest), value: encode(value) });
+      expect((await remote(digestOf(hash), result)).json).toEqual({ value: true });
+      expect((await remote(digestOf(hash, Buffer.from("other")), result)).json).toEqual({ value: false });
+      const broken = Buffer.from(result);
+      broken[broken.length - 1]! ^= 1;
+      for (const wrong of [broken, result.subarray(1), Buffer.alloc(0), Buffer.alloc(key_size / 8, 0xff)]) {
+        expect((await remote(digestOf(hash), wrong)).json).toEqual({ value: false });
+      }
+    }
+  }
+});
+
+test("signatures that node:crypto made are good, PSS with another salt is not", async () => {
+  const { ask, keys } = await testVault();
+  const { generateKeyPairSync, sign } = await import("node:crypto");
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const { n, e, d, p, q, dp, dq, qi } = privateKey.export({ format: "jwk" });
+  const body = { key: { kty: "RSA", n, e, d, p, q, dp, dq, qi } };
+  expect((await ask("PUT", "/keys/a", { body })).status).toBe(200);
+  const value = async (alg: string, signature: Buffer) =>
+    (await use(ask, "a", "verify", { alg, digest: encode(digestOf("sha256")), value: encode(signature) })).json.value;
+  expect(await value("RS256", sign("sha256", text, privateKey))).toBe(true);
+  expect(await value("PS256", sign("sha256", text, { key: privateKey, ...pss }))).toBe(true);
+  expect(await value("RS256", sign("sha256", text, { key: privateKey, ...pss }))).toBe(false);
+  expect(await value("PS256", sign("sha256", text, privateKey))).toBe(false);
+  expect(await value("PS256", sign("sha256", text, { key: privateKey, ...pss, saltLength: 20 }))).toBe(false);
+  expect(await value("PS256", sign("sha256", text, { key: privateKey, ...pss, saltLength: 0 }))).toBe(false);
+  expect((await keys.getKey("a")).keyType).toBe("RSA");
+});
+
+test("RSNULL pads what it is given", async () => {
+  const { ask } = await testVault();
+  const { publicKey } = await create(ask, "a", { kty: "RSA" });
+  const { publicDecrypt } = await import("node:crypto");
+  for (const length of [0, 36, 245]) {
+    const data = randomBytes(length);
+    const signed = await use(ask, "a", "sign", { alg: "RSNULL", value: encode(data) });
+    expect(publicDecrypt(publicKey, Buffer.from(signed.json.value, "base64url"))).toEqual(data);
+    const body = { alg: "RSNULL", digest: encode(data), value: signed.json.value };
+    expect((await use(ask, "a", "verify", body)).json).toEqual({ value: true });
+  }
+  const long = encode(randomBytes(246));
+  for (const [operation, body] of [
+    ["sign", { alg: "RSNULL", value: long }],
+    ["verify", { alg: "RSNULL", digest: long, value: long }],
+  ] as const) {
+    const { status, json } = await use(ask, "a", operation, body);
+    expect([status, json.error.code]).toEqual([400, "BadParameter"]);
+  }
+});
+
+test("EC signatures are r and s side by side", { timeout: 60_000 }, async () => {
+  const { ask, ca } = await testVault();
+  const { generateKeyPairSync, sign } = await import("node:crypto");
+  for (const [alg, crv, hash, bytes] of [
+    ["ES256", "P-256", "sha256", 64],
+    ["ES384", "P-384", "sha384", 96],
+    ["ES512", "P-521", "sha512", 132],
+    ["ES256K", "P-256K", "sha256", 64],
+  ] as const) {
+    const { kid, publicKey } = await create(ask, crv, { kty: "EC", crv });
+    const crypto = cryptographyClient(kid, ca);
+    const dsaEncoding = "ieee-p1363";
+    const isGood = (signature: Uint8Array, of = text) => verify(hash, of, { key: publicKey, dsaEncoding }, signature);
+    for (let round = 0; round < 5; round++) {
+      const { result } = await crypto.sign(alg, digestOf(hash));
+      expect([alg, result.length, isGood(result), isGood(result, Buffer.from("other"))]).toEqual([
+        alg,
+        bytes,
+        true,
+        false,
+      ]);
+      expect((await crypto.verify(alg, digestOf(hash), result)).result).toBe(true);
+      const broken = Buffer.from(result);
+      broken[bytes - 1]! ^= 1;
+      for (const wrong of [broken, result.subarray(1), Buffer.alloc(bytes), Buffer.alloc(bytes, 0xff)]) {
+        expect((await crypto.verify(alg, digestOf(hash), wrong)).result).toBe(false);
+      }
+    }
+    expect(isGood((await crypto.signData(alg, text)).result)).toBe(true);
+    expect((await crypto.verifyData(alg, text, (await crypto.signData(alg, text)).result)).result).toBe(true);
+
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: crv === "P-256K" ? "secp256k1" : crv });
+    const { x, y, d } = privateKey.export({ format: "jwk" });
+    await ask("PUT", `/keys/${crv}`, { body: { key: { kty: "EC", crv, x, y, d } } });
+    const outside = sign(hash, text, { key: privateKey, dsaEncoding });
+    const checked = { alg, digest: encode(digestOf(hash)), value: encode(outside) };
+    expect((await use(ask, crv, "verify", checked)).json).toEqual({ value: true });
+  }
+});
+
+test("any digest: node:crypto and the vault agree", { timeout: 60_000 }, async () => {
+  const { ask } = await testVault();
+  const seed = 20_260_115;
+  const rsa = await create(ask, "rsa", { kty: "RSA" });
+  const ec = await create(ask, "ec", { kty: "EC" });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.constantFrom("RS256", "PS256", "ES256"),
+      async (data, alg) => {
+        const [name, key] = alg === "ES256" ? (["ec", ec.publicKey] as const) : (["rsa", rsa.publicKey] as const);
+        const digest = digestOf("sha256", Buffer.from(data));
+        const { json } = await use(ask, name, "sign", { alg, value: encode(digest) });
+        const extra = alg === "PS256" ? pss : { dsaEncoding: "ieee-p1363" as const };
+        expect(verify("sha256", data, { key, ...extra }, Buffer.from(json.value, "base64url"))).toBe(true);
+      },
+    ),
+    { seed, numRuns: 150 },
+  );
+});
+
+test("encrypts and wraps, both ways against node:crypto", { timeout: 60_000 }, async () => {
+  const { ask, ca } = await testVault();
+  const { generateKeyPairSync } = await import("node:crypto");
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const { n, e, d, p, q, dp, dq, qi } = privateKey.export({ format: "jwk" });
+  const { json } = await ask("PUT", "/keys/a", { body: { key: { kty: "RSA", n, e, d, p, q, dp, dq, qi } } });
+  const crypto = cryptographyClient(json.key.kid, ca);
+  const oaep = (oaepHash: string) => ({ padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash });
+  for (const [alg, options, most] of [
+    ["RSA-OAEP", oaep("sha1"), 214],
+    ["RSA-OAEP-256", oaep("sha256"), 190],
+    ["RSA1_5", { padding: constants.RSA_PKCS1_PADDING }, 245],
+  ] as const) {
+    for (const length of [0, 1, 32, most]) {
+      const plain = randomBytes(length);
+      for (const [there, back] of [
+        ["encrypt", "decrypt"],
+        ["wrapkey", "unwrapkey"],
+      ] as const) {
+        const made = await use(ask, "a", there, { alg, value: encode(plain) });
+        expect([made.status, made.json.kid]).toEqual([200, json.key.kid]);
+        const cipher = Buffer.from(made.json.value, "base64url");
+        expect([alg, privateDecrypt({ key: privateKey, ...options }, cipher)]).toEqual([alg, plain]);
+        const outside = publicEncrypt({ key: publicKey, ...options }, plain);
+        const read = await use(ask, "a", back, { alg, value: encode(outside) });
+        expect([alg, read.json]).toEqual([alg, { kid: json.key.kid, value: encode(plain) }]);
+      }
+    }
+    const secret = randomBytes(32);
+    const encrypted = await crypto.encrypt({ algorithm: alg, plaintext: secret });
+    expect(Buffer.from((await crypto.decrypt({ algorithm: alg, ciphertext: encrypted.result })).result)).toEqual(
+      secret,
+    );
+    const wrapped = await crypto.wrapKey(alg, secret);
+    expect(Buffer.from((await crypto.unwrapKey(alg, wrapped.result)).result)).toEqual(secret);
+    const tooLong = await use(ask, "a", "encrypt", { alg, value: encode(randomBytes(most + 1)) });
+    expect([tooLong.status, tooLong.json.error.code]).toEqual([400, "BadParameter"]);
+    for (const wrong of [
+      randomBytes(256),
+      randomBytes(255),
+      Buffer.alloc(0),
+      Buffer.alloc(256, 0xff),
+      Buffer.alloc(256),
+    ]) {
+      const refused = await use(ask, "a", "decrypt", { alg, value: encode(wrong) });
+      expect([alg, refused.status, refused.json.error]).toEqual([
+        alg,
+        400,
+        { code: "BadParameter", message: "The parameter is incorrect.\r\n" },
+      ]);
+    }
+  }
+});
+
+test("a version of its own, and the newest without one", async () => {
+  const { ask, ca } = await testVault();
+  const first = await create(ask, "a", { kty: "EC" });
+  const second = await create(ask, "A", { kty: "EC" });
+  const signed = async (path: string) =>
+    (await ask("POST", path, { body: { alg: "ES256", value: encode(digestOf("sha256")) } })).json.kid;
+  const version = first.kid.split("/").at(-1)!;
+  expect(await signed(`/keys/a/${version}/sign`)).toBe(first.kid);
+  expect(await signed("/keys/a/sign")).toBe(second.kid);
+  expect(await signed("/keys/a//sign"), "as official clients ask for the newest").toBe(second.kid);
+  const newest = await cryptographyClient(first.kid.replace(`/${version}`, ""), ca).signData("ES256", text);
+  expect(newest.keyID).toBe(second.kid);
+});
+
+const everyUse = ["sign", "verify", "encrypt", "decrypt", "wrapkey", "unwrapkey"] as const;
+
+/** Each use of key `a` with a body that is good in itself: the status and inner code of each. */
+async function usesOf(ask: Ask) {
+  const digest = encode(digestOf("sha256"));
+  const wrapped = (await use(ask, "whole", "encrypt", { alg: "RSA-OAEP", value: digest })).json.value;
+  const outcomes: Record<string, unknown> = {};
+  for (const operation of everyUse) {
+    const value = operation === "decrypt" || operation === "unwrapkey" ? wrapped : digest;
+    const alg = operation === "sign" || operation === "verify" ? "RS256" : "RSA-OAEP";
+    const { status, json } = await use(ask, "a", operation, { alg, digest, value });
+    outcomes[operation] = status === 200 ? 200 : (json.error.innererror?.code ?? json.error.message);
+  }
+  return outcomes;
+}
+
+test("outside of nbf and exp, with some leeway", async () => {
+  const { ask, clock } = await testVault();
+  const { generateKeyPairSync } = await import("node:crypto");
+  const { n, e, d, p, q, dp, dq, qi } = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({
+    format: "jwk",
+  });
+  const key = { kty: "RSA", n, e, d, p, q, dp, dq, qi };
+  const attributes = { nbf: (start + day) / 1000, exp: (start + 2 * day) / 1000 };
+  await ask("PUT", "/keys/whole", { body: { key } });
+  await ask("PUT", "/keys/a", { body: { key, attributes } });
+  const within = Object.fromEntries(everyUse.map((one) => [one, 200]));
+  const outside = (code: string) => ({ ...within, sign: code, encrypt: code, wrapkey: code });
+  expect(await usesOf(ask)).toEqual(outside("KeyNotYetValid"));
+  const early = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256")) });
+  expect([early.status, early.json.error]).toEqual([
+    403,
+    {
+      code: "Forbidden",
+      message: "Operation sign is not allowed on a key that is not yet valid.",
+      innererror: { code: "KeyNotYetValid" },
+    },
+  ]);
+  expect((await ask("GET", "/keys/a")).status, "it can be read all the same").toBe(200);
+  clock.advance(day - 5 * 60_000 - 1000);
+  expect(await usesOf(ask)).toEqual(outside("KeyNotYetValid"));
+  clock.advance(1000);
+  expect(await usesOf(ask)).toEqual(within);
+  clock.advance(day + 10 * 60_000 - 1000);
+  expect(await usesOf(ask)).toEqual(within);
+  clock.advance(1000);
+  expect(await usesOf(ask)).toEqual(outside("KeyExpired"));
+  expect((await ask("GET", "/keys/a")).status).toBe(200);
+});
+
+test("only what key_ops has, and nothing when disabled", async () => {
+  const { ask } = await testVault();
+  const { generateKeyPairSync } = await import("node:crypto");
+  const { n, e, d, p, q, dp, dq, qi } = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({
+    format: "jwk",
+  });
+  const key = { kty: "RSA", n, e, d, p, q, dp, dq, qi };
+  await ask("PUT", "/keys/whole", { body: { key } });
+  const names = { wrapkey: "wrapKey", unwrapkey: "unwrapKey" } as Record<string, string>;
+  for (const allowed of everyUse) {
+    const op = names[allowed] ?? allowed;
+    await ask("PUT", "/keys/a", { body: { key: { ...key, key_ops: [op] } } });
+    const expected = Object.fromEntries(everyUse.map((one) => [one, one === allowed ? 200 : "KeyOperationForbidden"]));
+    expect([op, await usesOf(ask)]).toEqual([op, expected]);
+  }
+  const refused = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256")) });
+  expect([refused.status, refused.json.error]).toEqual([
+    403,
+    {
+      code: "Forbidden",
+      message: "Operation sign is not permitted on this key.",
+      innererror: { code: "KeyOperationForbidden" },
+    },
+  ]);
+  await ask("PATCH", "/keys/a", { body: { key_ops: ["sign", "verify"] } });
+  expect(await usesOf(ask)).toMatchObject({ sign: 200, verify: 200, encrypt: "KeyOperationForbidden" });
+  await ask("PATCH", "/keys/a", { body: { attributes: { enabled: false } } });
+  expect(await usesOf(ask)).toEqual(Object.fromEntries(everyUse.map((one) => [one, "KeyDisabled"])));
+  const disabled = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256")) });
+  expect(disabled.json.error.message).toBe("Operation sign is not allowed on a disabled key.");
+});
+
+test("official clients see the inner codes", async () => {
+  const { keys, ca } = await testVault();
+  const made = await keys.createKey("a", "EC", { keyOps: ["verify"] });
+  const crypto = cryptographyClient(made.id!, ca);
+  // This client itself refuses what the key does not allow, once it has read it.
+  await expect(crypto.sign("ES256", digestOf("sha256"))).rejects.toThrow("Operation sign is not supported on key");
+  await keys.updateKeyProperties("a", { enabled: false });
+  const verified = crypto.verify("ES256", digestOf("sha256"), Buffer.alloc(64));
+  expect(await failure(verified)).toEqual({ status: 403, code: "Forbidden", inner: "KeyDisabled" });
+});
