@@ -10,6 +10,9 @@ import { definite, done, ok, parse } from "./control-body.ts";
 
 const settingsSchema = z.strictObject({
   deleteDelayMs: z.number().nonnegative().optional(),
+  certificateDelayMs: z.number().nonnegative().optional(),
+  issuerDelayMs: z.number().nonnegative().optional(),
+  issuerError: z.strictObject({ code: z.string().min(1), message: z.string() }).nullish(),
   throttling: z.boolean().optional(),
   /** As `subscribe` has it; null: no events. */
   subscribedSince: z.number().nullish(),
@@ -79,12 +82,15 @@ export const controlRoutes: readonly ControlRoute[] = [
     method: "GET",
     path: "settings",
     does: "The settings.",
-    run: ({ vault: { settings } }) => ok({ deleteDelayMs: settings.deleteDelayMs, throttling: settings.throttling }),
+    run({ vault: { settings } }) {
+      const { deleteDelayMs, certificateDelayMs, issuerDelayMs, issuerError = null, throttling } = settings;
+      return ok({ deleteDelayMs, certificateDelayMs, issuerDelayMs, issuerError, throttling });
+    },
   },
   {
     method: "PUT",
     path: "settings",
-    does: "Changes some: {deleteDelayMs?, throttling?, subscribedSince? (ms since 1970, from which versions make events; null: none do)}.",
+    does: "Changes some: {deleteDelayMs?, certificateDelayMs?, issuerDelayMs?, issuerError? ({code, message}; null: registered issuers issue), throttling?, subscribedSince? (ms since 1970, from which versions make events; null: none do)}.",
     run: putSettings,
   },
   {
@@ -149,8 +155,9 @@ export const controlRoutes: readonly ControlRoute[] = [
 ];
 
 function putSettings({ control, vault, raw }: ControlCall): Reply {
-  const { subscribedSince, ...settings } = parse(settingsSchema, raw);
+  const { subscribedSince, issuerError, ...settings } = parse(settingsSchema, raw);
   control.set(definite(settings), vault.name);
+  if (issuerError !== undefined) control.set({ issuerError: issuerError ?? undefined }, vault.name);
   if (subscribedSince !== undefined) control.subscribe(subscribedSince ?? undefined, vault.name);
   return { status: 204 };
 }

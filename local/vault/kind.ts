@@ -62,6 +62,8 @@ export function readFree<V extends VersionRecord, O extends VaultObject<V>>(
 ): O | undefined {
   const object = kind.collection(vault).find(name);
   refuseTaken(kind.type, object, now);
+  // A certificate that is still being made has no key and secret yet, but holds their names.
+  if (kind.type !== "Certificate" && vault.certificates.find(name)) throw managed(kind, name, "set");
   return object;
 }
 
@@ -86,9 +88,9 @@ export function refuseTaken(type: ObjectType, object: VaultObject<unknown> | und
 export const beingDeleted = (type: ObjectType): Refusal =>
   conflict(`${type} is currently being deleted.`, "ObjectIsBeingDeleted");
 
-/** Refuses an operation on a disabled version. */
+/** Refuses an operation on a disabled version. Certificates hold nothing but public parts: disabled ones can be read. */
 export function refuseDisabled(kind: { readonly type: ObjectType }, version: VersionRecord, operation = "get"): void {
-  if (version.enabled) return;
+  if (version.enabled || kind.type === "Certificate") return;
   const text = `Operation ${operation} is not allowed on a disabled ${nounOf(kind)}.`;
   throw new Refusal(403, "Forbidden", text, `${kind.type}Disabled`);
 }
@@ -99,7 +101,10 @@ export function refuseManaged(
   object: VaultObject<VersionRecord> | undefined,
   operation: string,
 ): void {
-  if (!object || !latest(object).managed) return;
-  const text = `Operation ${operation} is not allowed on ${nounOf(kind)} ${object.name}, because it is managed by a certificate.`;
-  throw new Refusal(403, "Forbidden", text);
+  if (object && latest(object).managed) throw managed(kind, object.name, operation);
+}
+
+function managed(kind: { readonly type: ObjectType }, name: string, operation: string): Refusal {
+  const text = `Operation ${operation} is not allowed on ${nounOf(kind)} ${name}, because it is managed by a certificate.`;
+  return new Refusal(403, "Forbidden", text);
 }

@@ -1,5 +1,12 @@
 import type { JsonWebKey } from "node:crypto";
 import type { PolicyRules } from "./azure-policy.ts";
+import type {
+  CertificateObject,
+  CertificateVersion,
+  ContactsVersion,
+  IssuerVersion,
+  OperationError,
+} from "./certificates/model.ts";
 import type { AnyCollection, Collection, Commit } from "./collection.ts";
 import type { NetworkRules } from "./network.ts";
 
@@ -27,6 +34,10 @@ export interface Vault {
   readonly purgeProtection: boolean;
   readonly secrets: Collection<SecretVersion>;
   readonly keys: Collection<KeyVersion, Key>;
+  readonly certificates: Collection<CertificateVersion, CertificateObject>;
+  /** Of certificates. */
+  readonly issuers: Collection<IssuerVersion>;
+  readonly contacts: Collection<ContactsVersion>;
   /** The above, in the order in which a look at all of them goes. */
   readonly collections: readonly AnyCollection[];
   /** Makes changes to several collections as one. */
@@ -42,6 +53,12 @@ export interface Vault {
 export interface VaultSettings {
   /** How long a deletion or recovery takes, in milliseconds of the cloud's clock (0). */
   deleteDelayMs: number;
+  /** How long it takes to sign a certificate here, or to cancel that, in milliseconds of the cloud's clock (500). */
+  certificateDelayMs: number;
+  /** How long registered issuers take to answer, likewise (500). */
+  issuerDelayMs: number;
+  /** What registered issuers refuse with, e.g. code `Request rejected`; absent: they issue. */
+  issuerError?: OperationError | undefined;
   /** Whether the documented rate limits are kept (false). */
   throttling: boolean;
   /** Who is let in; absent: everybody. */

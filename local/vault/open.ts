@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { judge } from "./azure-policy.ts";
+import type { CertificateObject, CertificateVersion, ContactsVersion, IssuerVersion } from "./certificates/model.ts";
 import { createCollection } from "./collection.ts";
 import type { AnyCollection, Commit, ObjectRecord } from "./collection.ts";
 import type { Events, Source } from "./events.ts";
@@ -13,6 +14,9 @@ import type { Key, KeyVersion, ObjectType, SecretVersion, Vault, VaultOptions, V
 /** What a vault begins with and a reset goes back to. */
 export const defaultSettings: Readonly<VaultSettings> = {
   deleteDelayMs: 0,
+  certificateDelayMs: 500,
+  issuerDelayMs: 500,
+  issuerError: undefined,
   throttling: false,
   network: undefined,
   policy: undefined,
@@ -50,7 +54,10 @@ export function openVault(options: VaultOptions, url: string, { stateDir, key, e
   };
   const secrets = createCollection<SecretVersion>("secrets", commit);
   const keys = createCollection<KeyVersion, Key>("keys", commit);
-  const collections = [secrets, keys];
+  const certificates = createCollection<CertificateVersion, CertificateObject>("certificates", commit);
+  const issuers = createCollection<IssuerVersion>("issuers", commit);
+  const contacts = createCollection<ContactsVersion>("contacts", commit);
+  const collections = [secrets, keys, certificates, issuers, contacts];
   const replay = (entry: Entry) => {
     for (const record of [entry].flat()) collections.find(({ kind }) => kind === record.kind)?.replay(record);
   };
@@ -67,7 +74,7 @@ export function openVault(options: VaultOptions, url: string, { stateDir, key, e
     const key = keys.find(keyName);
     return key && noticeMs(key);
   };
-  const sources = [source("Secret", secrets), source("Key", keys, { nearBefore })];
+  const sources = [source("Secret", secrets), source("Key", keys, { nearBefore }), source("Certificate", certificates)];
   const vault: Vault = {
     name,
     url,
@@ -76,6 +83,9 @@ export function openVault(options: VaultOptions, url: string, { stateDir, key, e
     purgeProtection,
     secrets,
     keys,
+    certificates,
+    issuers,
+    contacts,
     collections,
     commit,
     key,

@@ -1,3 +1,4 @@
+import { certificateOperations } from "./certificates/operations.ts";
 import { keyCryptoOperations } from "./keys/crypto.ts";
 import { keyOperations } from "./keys/keys.ts";
 import { rotationPolicyOperations } from "./keys/rotation-policy.ts";
@@ -12,4 +13,5 @@ export const operations: readonly Operation[] = [
   ...keyCryptoOperations,
   ...rotationPolicyOperations,
   ...rotationOperations,
+  ...certificateOperations,
 ];

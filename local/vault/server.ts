@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import { underPolicy } from "./azure-policy.ts";
+import { settleCertificates } from "./certificates/settle.ts";
 import { serveControl } from "./controls.ts";
 import type { VaultControl } from "./controls.ts";
 import { faultReply } from "./faults.ts";
@@ -87,6 +88,7 @@ export function serveVault(
       return faultReply({ status: 429 });
     }
     for (const collection of vault.collections) collection.purgeDue(now);
+    settleCertificates(vault, now);
     const call = { vault, now, name, version, query, apiVersion, body: () => parseBody(raw) };
     const reply = await underPolicy(vault, operation.operation, now, () => refusing(async () => operation.run(call)));
     // No answer speaks of what a lost machine could take back, not even a read of what another request has written.

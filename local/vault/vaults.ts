@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:https";
 import type { Server } from "node:https";
+import { createLifecycle } from "./certificates/lifecycle.ts";
 import type { VaultControl } from "./controls.ts";
 import { createDisturbed } from "./disturb.ts";
 import { createEvents } from "./events.ts";
@@ -62,6 +63,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
     onEvent: disturbed.onEvent,
   });
   const autoRotation = createAutoRotation({ clock, tickMs });
+  const lifecycle = createLifecycle({ clock, tickMs, log });
   const servers: Server[] = [];
   const running: OpenVault[] = [];
   const chosen = (name?: string) => running.filter(({ vault }) => name === undefined || vault.name === name);
@@ -101,6 +103,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
   const close = async () => {
     events.close();
     autoRotation.close();
+    lifecycle.close();
     await Promise.all(servers.map(stop));
     await Promise.all(running.map(({ journal }) => journal.close()));
   };
@@ -126,6 +129,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
       const open = openVault(one, `https://127.0.0.1:${port}`, { stateDir, key: sealKey, events });
       running.push(open);
       autoRotation.watch(open.vault);
+      lifecycle.watch(open.vault);
       server.on("request", serveVault(open, parts));
     }
   } catch (error) {

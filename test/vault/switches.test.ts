@@ -223,7 +223,13 @@ test("a reset brings the settings back, too", async () => {
   await emulator("PUT", "network", { defaultAction: "Deny" });
   await emulator("POST", "faults", { operation: "*", kind: "status", status: 502, times: 5 });
   await emulator("POST", "reset");
-  expect((await emulator("GET", "settings")).json.value).toEqual({ deleteDelayMs: 0, throttling: false });
+  expect((await emulator("GET", "settings")).json.value).toEqual({
+    deleteDelayMs: 0,
+    certificateDelayMs: 500,
+    issuerDelayMs: 500,
+    issuerError: null,
+    throttling: false,
+  });
   expect((await put("a")).status).toBe(200);
   for (let index = 0; index < 310; index++) await ask("PUT", "/secrets/a", { body: { value: "v" } });
   expect((await put("a")).status).toBe(200);

@@ -1,5 +1,6 @@
 import { X509Certificate, createPrivateKey, createPublicKey } from "node:crypto";
 import type { KeyObject } from "node:crypto";
+import { curves } from "../keys/curves.ts";
 import { badParameter } from "../refusal.ts";
 import { pemType } from "./model.ts";
 import type { ContentType, Curve, KeyProps } from "./model.ts";
@@ -15,12 +16,6 @@ export interface Material {
   readonly certificates: readonly X509Certificate[];
 }
 
-const curves: Readonly<Record<string, Curve>> = {
-  prime256v1: "P-256",
-  secp384r1: "P-384",
-  secp521r1: "P-521",
-  secp256k1: "P-256K",
-};
 const rsaSizes = [2048, 3072, 4096];
 
 /** What an import brings: base64 of a PFX file, or the text of a PEM file. Refuses with 400. */
@@ -63,8 +58,8 @@ export function describeKey(key: KeyObject): Pick<KeyProps, "kty" | "key_size" |
   const { modulusLength = 0, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
   if (key.asymmetricKeyType === "rsa" && rsaSizes.includes(modulusLength))
     return { kty: "RSA", key_size: modulusLength };
-  const crv = key.asymmetricKeyType === "ec" && Object.hasOwn(curves, namedCurve) ? curves[namedCurve] : undefined;
-  if (crv) return { kty: "EC", key_size: Number(/\d+/.exec(crv)![0]), crv };
+  const curve = key.asymmetricKeyType === "ec" && curves.find(({ openssl }) => openssl === namedCurve);
+  if (curve) return { kty: "EC", key_size: curve.bits, crv: curve.name as Curve };
   throw badParameter(
     "The key of the certificate must be RSA of 2048, 3072 or 4096 bits, or EC on P-256, P-384, P-521 or P-256K.",
   );

@@ -1,3 +1,5 @@
+import type { Json, VaultObject, VersionRecord } from "../model.ts";
+
 // What certificates are made of, in the wire's own words where it has any.
 
 export type KeyType = "RSA" | "EC";
@@ -56,3 +58,65 @@ export type ContentType = "application/x-pkcs12" | "application/x-pem-file";
 
 export const pkcs12Type = "application/x-pkcs12";
 export const pemType = "application/x-pem-file";
+
+/** A version; without `cer` it stands in for one that is being made, or never came to be. */
+export interface CertificateVersion extends VersionRecord {
+  /** DER in base64. */
+  readonly cer?: string | undefined;
+  /** The lifetime action `EmailContacts` has had its turn. */
+  readonly emailed?: boolean | undefined;
+}
+
+/** The making of a version: the running one, or the last one. */
+export interface PendingOperation {
+  /** 32 hex characters. */
+  readonly requestId: string;
+  /** The placeholder that becomes the version. */
+  readonly versionId: string;
+  /** As it was when the operation began. */
+  readonly policy: Policy;
+  /** DER in base64. */
+  readonly csr: string;
+  /** PKCS#8 in base64, while it is in progress. */
+  readonly key?: string | undefined;
+  readonly status: "inProgress" | "completed" | "cancelled" | "failed";
+  readonly cancellationRequested: boolean;
+  /** Instant (ms) at which it ends by itself; absent: it waits for a merge. */
+  readonly due?: number | undefined;
+  readonly error?: OperationError | undefined;
+  readonly keepOrder: boolean;
+  /** Whether the version is to be enabled. */
+  readonly enabled: boolean;
+}
+
+export interface OperationError {
+  /** For instance `Request rejected` or `Certificate issuer error`. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface CertificateObject extends VaultObject<CertificateVersion> {
+  /** One for all versions. */
+  readonly policy: Policy;
+  readonly pending?: PendingOperation | undefined;
+}
+
+/** A registered issuer, with the authority that plays it. A collection of single versions. */
+export interface IssuerVersion extends VersionRecord {
+  readonly provider: string;
+  readonly accountId?: string | undefined;
+  readonly organization?: Json;
+  /** DER in base64. */
+  readonly authority: { readonly certificate: string; readonly key: string };
+}
+
+/** The people to be told, under the one name `contacts`. */
+export interface ContactsVersion extends VersionRecord {
+  readonly contacts: readonly Contact[];
+}
+
+export interface Contact {
+  readonly email?: string | undefined;
+  readonly name?: string | undefined;
+  readonly phone?: string | undefined;
+}

@@ -1,3 +1,4 @@
+import { isFrom } from "../api-version.ts";
 import { isObject } from "../attributes.ts";
 import type { Json } from "../model.ts";
 import { invalid, readSection } from "./fields.ts";
@@ -8,7 +9,7 @@ import { readIssuer, readKeyProps, readLifetimeActions, readSecretProps, readX50
 /** SANs that versions of the protocol before 2025-06-01-preview do not know. */
 const newerSans: readonly SanKind[] = ["uris", "ipAddresses"];
 
-const knowsNewerSans = (apiVersion: string) => !apiVersion.startsWith("7.") && apiVersion >= "2025-06-01";
+const knowsNewerSans = (apiVersion: string) => isFrom(apiVersion, "2025-06-01");
 
 /** `body.policy`: undefined when it is absent; refuses what is no object. */
 export function readPolicy(body: Given): Given | undefined {
