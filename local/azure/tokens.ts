@@ -38,7 +38,8 @@ export type Verified = TokenClaims | { readonly fault: TokenFault; readonly foun
 export interface Tokens {
   readonly issuer: string;
   readonly tenantId: string;
-  readonly issue: (request: TokenRequest) => Promise<{ token: string; expiresOn: number }>;
+  /** `expiresOn` and `issuedAt` in seconds since 1970. */
+  readonly issue: (request: TokenRequest) => Promise<{ token: string; expiresOn: number; issuedAt: number }>;
   /** Checks signature, times (by the cloud's clock) and audience (any of those given; a trailing slash makes no difference). */
   readonly verify: (token: string, audience: string | readonly string[]) => Promise<Verified>;
   /** Like `verify`, for the value of an Authorization header. */
@@ -141,7 +142,7 @@ export function createTokens(options: TokensOptions): Tokens {
         .setNotBefore(now)
         .setExpirationTime(expiresOn)
         .sign(await privateKey);
-      return { token, expiresOn };
+      return { token, expiresOn, issuedAt: now };
     },
     async verifyHeader(header, audience) {
       const token = /^Bearer (.+)$/i.exec(header ?? "")?.[1];
@@ -154,7 +155,9 @@ export function createTokens(options: TokensOptions): Tokens {
       if (method !== "GET" || path?.[1] !== tenantId) return undefined;
       const base = `https://${headers.host ?? url.host}/${tenantId}`;
       if (path[2] === ".well-known/openid-configuration") {
-        return { operation: "openid.metadata", run: () => ({ status: 200, body: metadata(base, issuer) }) };
+        const folder = url.pathname.includes("/v2.0/") ? "oauth2/v2.0" : "oauth2";
+        const body = metadata(base, issuer, folder);
+        return { operation: "openid.metadata", run: () => ({ status: 200, body }) };
       }
       return {
         operation: "openid.keys",
@@ -176,11 +179,11 @@ function sameResource(a: string, b: string): boolean {
   return a.replace(/\/+$/, "").toLowerCase() === b.replace(/\/+$/, "").toLowerCase();
 }
 
-function metadata(base: string, issuer: string): Record<string, unknown> {
+function metadata(base: string, issuer: string, folder: string): Record<string, unknown> {
   return {
     issuer,
-    token_endpoint: `${base}/oauth2/token`,
-    authorization_endpoint: `${base}/oauth2/authorize`,
+    token_endpoint: `${base}/${folder}/token`,
+    authorization_endpoint: `${base}/${folder}/authorize`,
     jwks_uri: `${base}/discovery/keys`,
     response_types_supported: ["code", "id_token"],
     subject_types_supported: ["pairwise"],

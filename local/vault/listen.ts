@@ -1,7 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import type { Server } from "node:https";
+import type { Server as HttpServer } from "node:http";
+import type { Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+
+type Server = HttpServer | HttpsServer;
 
 /** Listens on 127.0.0.1 on the given port, or on the one of the last run when it is free, so that ids stay the same. */
 export async function listen(server: Server, port: number, last: number | undefined): Promise<number> {

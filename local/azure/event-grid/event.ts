@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { isRecord } from "../http.ts";
 
 /** The two schemas that Event Grid accepts and delivers. */
-export type Schema = "EventGridSchema" | "CloudEventSchemaV1_0";
+export const schemas = ["EventGridSchema", "CloudEventSchemaV1_0"] as const;
+export type Schema = (typeof schemas)[number];
 
 /** An event as it was published: in its own schema, with what delivery needs to know. */
 export interface Published {

@@ -1,0 +1,51 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { Agent } from "node:https";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import { call, tempDir } from "./support.ts";
+import type { Asked } from "./support.ts";
+
+const script = fileURLToPath(new URL("../../local/vault/cli.ts", import.meta.url));
+
+/** Runs `npm run vault` with a configuration folder (and so a key) of its own. */
+export function spawnCli(args: readonly string[], config = tempDir()) {
+  const { PINION_VAULT_KEY: _, ...inherited } = process.env;
+  const env = { ...inherited, XDG_CONFIG_HOME: config };
+  const child = spawn(process.execPath, [script, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const texts = { out: "", err: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (texts.out += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (texts.err += text));
+  return { child, config, texts, exit: once(child, "close").then(([code]) => code as number | null) };
+}
+
+/** What `--json` says. */
+export interface Told {
+  readonly vaults: Readonly<Record<string, string>>;
+  readonly caFile: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly identities: readonly { readonly name: string; readonly clientId: string; readonly secret: string }[];
+}
+
+/** Starts it and waits until it serves. `ask` is about the first vault, without an api-version for `/_emulator/`. */
+export async function startCli(args: readonly string[], config?: string) {
+  const cli = spawnCli(["--port", "0", "--json", ...args], config);
+  const lines = createInterface(cli.child.stdout);
+  const first = await Promise.race([once(lines, "line"), cli.exit.then(() => undefined)]);
+  if (!first) throw new Error(`The vault did not start: ${cli.texts.err}`);
+  const told = JSON.parse(String(first[0])) as Told;
+  const ca = readFileSync(told.caFile, "utf8");
+  const agent = new Agent({ ca, keepAlive: true });
+  onTestFinished(() => agent.destroy());
+  const url = Object.values(told.vaults)[0]!;
+  const ask = (method: string, path: string, asked: Asked = {}) =>
+    call(agent, url, method, path.startsWith("/_emulator") ? path : `${path}?api-version=7.6`, asked);
+  const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
+    cli.child.kill(signal);
+    return cli.exit;
+  };
+  return { ...cli, told, ca, agent, url, ask, stop };
+}
