@@ -86,12 +86,12 @@ async function create(call: Call): Promise<Reply> {
   };
 }
 
-async function importKey(call: Call): Promise<Reply> {
+function importKey(call: Call): Reply {
   const body = call.body();
   const hsm = body["Hsm"] ?? body["hsm"] ?? false;
   if (hsm !== false) throw badParameter("Property 'Hsm' has invalid value: this vault keeps no keys in an HSM.\r\n");
   const given: Body = readObject(body, "key") ?? {};
-  const jwk = await readJwk(body);
+  const jwk = readJwk(body);
   const keyOps = readKeyOps(given, jwk.kty) ?? defaultOps(jwk.kty);
   return { status: 200, body: keyKind.bundle(call, ...addVersion(call, { jwk, keyOps, ...readRest(body) })) };
 }

@@ -26,7 +26,7 @@ function freshJwk(kind: "rsa" | "ec", option: number | string): { readonly jwk: 
   return { jwk: { kty: given.kty!, ...(crv ? { crv } : {}), ...present }, given };
 }
 
-test("creates RSA keys of every size", async () => {
+test("creates RSA keys of every size", { timeout: 120_000 }, async () => {
   const { keys, url } = await testVault();
   const expiresOn = new Date(start + 90 * day);
   const first = await keys.createRsaKey("Signing-Key", {
@@ -87,7 +87,7 @@ test("creates EC keys on every curve", async () => {
   expect((await keys.createEcKey("a")).key?.crv).toBe("P-256");
 });
 
-test("imports RSA and EC keys", async () => {
+test("imports RSA and EC keys", { timeout: 60_000 }, async () => {
   const { keys } = await testVault();
   for (const [kind, option] of [
     ["rsa", 2048],
@@ -270,7 +270,7 @@ test("a backup is for its own kind and its own vaults", async () => {
   expect(restored.id).toMatch(two.vaults.vaults[1]!.url);
 });
 
-test("rotates on request", async () => {
+test("rotates on request", { timeout: 60_000 }, async () => {
   const { keys, clock } = await testVault();
   const first = await keys.createRsaKey("a", {
     keySize: 3072,
