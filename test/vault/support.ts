@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CryptographyClient, KeyClient } from "@azure/keyvault-keys";
+import { CertificateClient } from "@azure/keyvault-certificates";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { onTestFinished } from "vitest";
 import { ensureTls } from "../../local/tls.ts";
@@ -98,6 +99,7 @@ export async function testVault(options: Partial<VaultsOptions> = {}) {
     ask,
     client: client(url, ca),
     keys: keyClient(url, ca),
+    certificates: certificateClient(url, ca),
   };
 }
 
@@ -119,6 +121,11 @@ export function client(url: string, ca: string, retries = 0): SecretClient {
 /** The official client for keys, without retries. */
 export function keyClient(url: string, ca: string): KeyClient {
   return new KeyClient(url, credential, clientOptions(ca, 0));
+}
+
+/** The official client for certificates, without retries. */
+export function certificateClient(url: string, ca: string): CertificateClient {
+  return new CertificateClient(url, credential, clientOptions(ca, 0));
 }
 
 /** The official client for cryptography with the key of this id, all of which the vault does. */

@@ -42,7 +42,7 @@ export const certificateKind: Kind<CertificateVersion, CertificateObject> = {
 /** What is said of a version alone: all but policy and operation, which are the certificate's. */
 export function versionBundle({ vault }: View, { name }: CertificateObject, version: CertificateVersion): Fields {
   const id = (type: "Certificate" | "Key" | "Secret") => idOf({ type }, vault, name, version.id);
-  const { cer } = version;
+  const { cer, keepOrder } = version;
   return {
     id: id("Certificate"),
     ...(cer === undefined
@@ -50,6 +50,7 @@ export function versionBundle({ vault }: View, { name }: CertificateObject, vers
       : { kid: id("Key"), sid: id("Secret"), x5t: thumbprint(Buffer.from(cer, "base64")), cer }),
     attributes: attributesOf(vault, version),
     tags: version.tags,
+    ...(keepOrder ? { preserveCertOrder: true } : {}),
   };
 }
 

@@ -21,7 +21,7 @@ import type { CertificateObject, Policy } from "./model.ts";
 import { begin, keyOpsOf, operationBody, publish, wholeVersion } from "./pending.ts";
 import { makePolicy, patchPolicy, readPolicy } from "./policy.ts";
 import { dueOf } from "./timing.ts";
-import { formatSubject } from "./subject.ts";
+import { formatSubject, parseSubject } from "./subject.ts";
 
 // Both ways to a new version: made here by a policy, or brought along.
 
@@ -67,12 +67,17 @@ function bring(call: Call): Reply {
   const given = readPolicy(body);
   const keepOrder = boolean(body, "preserveCertOrder", "preserveCertOrder") ?? false;
   const before = readUnoccupied(call);
-  const type = contentTypeOf(given);
+  const type = contentTypeOf(given, value);
   const material = readContent(value, type, (pwd ?? "") as string, keepOrder);
   const own = policyOf(material, type, now);
   const policy = given ? patchPolicy(own, withoutKeyFacts(given), apiVersion, now) : own;
   refuseUnknownIssuer(vault, policy);
-  const version = wholeVersion({ ...newVersion(now), tags }, material, now, enabled);
+  const version = wholeVersion(
+    { ...newVersion(now), tags, ...(keepOrder ? { keepOrder } : {}) },
+    material,
+    now,
+    enabled,
+  );
   const certificate: CertificateObject = {
     ...before,
     name: before?.name ?? name,
@@ -106,8 +111,10 @@ function readUnoccupied(call: Call): CertificateObject | undefined {
   return before;
 }
 
-function contentTypeOf(given: Given | undefined) {
-  const { contentType = pkcs12Type } = (given && readSection(given, "secret_props", "policy.secret_props")) ?? {};
+/** Official JS clients leave out the policy that they are given, so a PEM text must speak for itself. */
+function contentTypeOf(given: Given | undefined, value: string) {
+  const usual = value.includes("-----BEGIN ") ? pemType : pkcs12Type;
+  const { contentType = usual } = (given && readSection(given, "secret_props", "policy.secret_props")) ?? {};
   return contentType === pemType ? pemType : pkcs12Type;
 }
 
@@ -126,7 +133,7 @@ function policyOf({ key, leaf }: Material, contentType: Policy["secret_props"]["
     key_props: { exportable: true, reuse_key: false, ...describeKey(key) },
     secret_props: { contentType },
     x509_props: {
-      ...(subject ? { subject } : {}),
+      ...(parseSubject(subject) ? { subject } : {}),
       ...extensionsOf(leaf),
       validity_months: monthsOf(leaf),
     },

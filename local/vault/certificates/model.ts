@@ -65,6 +65,8 @@ export interface CertificateVersion extends VersionRecord {
   readonly cer?: string | undefined;
   /** The lifetime action `EmailContacts` has had its turn. */
   readonly emailed?: boolean | undefined;
+  /** The caller's order of the chain was to be kept; its secret shows it. */
+  readonly keepOrder?: boolean | undefined;
 }
 
 /** The making of a version: the running one, or the last one. */

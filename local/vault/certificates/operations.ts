@@ -1,4 +1,4 @@
-import { isObject, readAttributes, readTags } from "../attributes.ts";
+import { readAttributes, readTags } from "../attributes.ts";
 import { backupOperations } from "../backup.ts";
 import { latest, lifeOf, withVersion } from "../collection.ts";
 import type { Change } from "../collection.ts";
@@ -95,7 +95,6 @@ function updatePolicy(call: Call): Reply {
   const { vault, now, apiVersion } = call;
   const given = call.body();
   const [certificate] = readLive(certificateKind, call);
-  if (!isObject(given)) throw badParameter("The policy is missing.");
   const policy = patchPolicy(certificate.policy, given, apiVersion, now);
   refuseUnknownIssuer(vault, policy);
   vault.certificates.write({ ...certificate, policy }, []);

@@ -48,6 +48,7 @@ export function begin(
     nbf: period.from / 1000,
     exp: period.until / 1000,
     tags,
+    ...(keepOrder ? { keepOrder } : {}),
     announced: untold,
   };
   const pending: PendingOperation = {
@@ -162,7 +163,12 @@ export function keyOpsOf({ key_props, x509_props: { key_usage } }: Policy): read
   return able.filter((op) => ops.has(op));
 }
 
-function recordOf({ cer: _cer, emailed: _emailed, ...record }: CertificateVersion): VersionRecord {
+function recordOf({
+  cer: _cer,
+  emailed: _emailed,
+  keepOrder: _keepOrder,
+  ...record
+}: CertificateVersion): VersionRecord {
   return record;
 }
 
