@@ -1,21 +1,11 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { Agent } from "node:https";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
+import { startChild } from "./killable.ts";
 import { call, fakeClock, tempDir, testVault, vaultName } from "./support.ts";
 import type { Asked } from "./support.ts";
-
-async function startChild(stateDir: string, tlsDir: string) {
-  const script = fileURLToPath(new URL("child.ts", import.meta.url));
-  const child = spawn(process.execPath, [script, stateDir, tlsDir], { stdio: ["ignore", "pipe", "inherit"] });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const [url] = (await once(createInterface(child.stdout), "line")) as [string];
-  return { child, url };
-}
 
 test("what was answered survives kill -9, again and again", async () => {
   const [stateDir, tlsDir] = [tempDir(), tempDir()];
