@@ -63,7 +63,7 @@ export function readFree<V extends VersionRecord, O extends VaultObject<V>>(
   const object = kind.collection(vault).find(name);
   refuseTaken(kind.type, object, now);
   // A certificate that is still being made has no key and secret yet, but holds their names.
-  if (kind.type !== "Certificate" && vault.certificates.find(name)) throw managed(kind, name, "set");
+  if (kind.type !== "Certificate" && vault.certificates.find(name)) throw managed(kind.type, "set");
   return object;
 }
 
@@ -101,10 +101,10 @@ export function refuseManaged(
   object: VaultObject<VersionRecord> | undefined,
   operation: string,
 ): void {
-  if (object && latest(object).managed) throw managed(kind, object.name, operation);
+  if (object && latest(object).managed) throw managed(kind.type, operation);
 }
 
-function managed(kind: { readonly type: ObjectType }, name: string, operation: string): Refusal {
-  const text = `Operation ${operation} is not allowed on ${nounOf(kind)} ${name}, because it is managed by a certificate.`;
-  return new Refusal(403, "Forbidden", text);
+function managed(type: ObjectType, operation: string): Refusal {
+  const text = `Operation "${operation}" is not allowed as this object's lifetime is managed by Key Vault.`;
+  return new Refusal(403, "Forbidden", text, `${type}ManagedByKeyVault`);
 }

@@ -74,8 +74,19 @@ test("nothing is done to them on their own", async () => {
   ];
   for (const [method, path, body] of expected) {
     const answer = await ask(method, path, body === undefined ? {} : { body });
-    expect([method, path, answer.status, answer.json.error.code]).toEqual([method, path, 403, "Forbidden"]);
-    expect(answer.json.error.message).toContain("managed by a certificate");
+    const type = path.startsWith("/keys") ? "Key" : "Secret";
+    expect([method, path, answer.status, answer.json.error]).toEqual([
+      method,
+      path,
+      403,
+      {
+        code: "Forbidden",
+        message: expect.stringMatching(
+          /^Operation "[a-z]+" is not allowed as this object's lifetime is managed by Key Vault\.$/,
+        ),
+        innererror: { code: `${type}ManagedByKeyVault` },
+      },
+    ]);
   }
   expect(await read()).toBe(before);
 });

@@ -30,6 +30,8 @@ export interface SignatureAlgorithm {
 
 /** Encrypts and wraps; undefined for what cannot be decrypted. */
 export interface EncryptionAlgorithm {
+  /** What is said of a cipher that is none of this key. */
+  readonly refusal: string;
   /** By how many bytes a text must be shorter than the modulus. */
   readonly overhead: number;
   readonly encrypt: (jwk: JsonWebKey, text: Buffer) => Buffer;
@@ -77,6 +79,7 @@ const ecdsa = (crv: string, digestBytes: number): SignatureAlgorithm => ({
 });
 
 const oaep = (hash: "sha1" | "sha256", hashBytes: number): EncryptionAlgorithm => ({
+  refusal: "Error occurred while decoding OAEP padding.",
   overhead: 2 * hashBytes + 2,
   encrypt: (jwk, text) => oaepEncrypt(rsaKeyOf(jwk), hash, text),
   decrypt: (jwk, cipher) => oaepDecrypt(rsaKeyOf(jwk), hash, cipher),
@@ -104,6 +107,7 @@ export const encryptionAlgorithms: ReadonlyMap<string, EncryptionAlgorithm> = ne
   [
     "RSA1_5",
     {
+      refusal: "The parameter is incorrect.\r\n",
       overhead: 11,
       encrypt: (jwk, text) => pkcs1Encrypt(rsaKeyOf(jwk), text),
       decrypt: (jwk, cipher) => pkcs1Decrypt(rsaKeyOf(jwk), cipher),

@@ -79,7 +79,7 @@ function decrypt(call: Call, operation: string): Reply {
   const { version, kid } = readUsable(call, operation);
   checkType(alg, version, kid);
   const text = algorithm.decrypt(version.jwk, cipher);
-  if (!text) throw badParameter("The parameter is incorrect.\r\n");
+  if (!text) throw badParameter(algorithm.refusal);
   return result(kid, text);
 }
 

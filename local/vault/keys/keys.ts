@@ -141,9 +141,10 @@ const defaultOps = opsOf;
 
 function readKeyOps(body: Body, kty: JsonWebKey["kty"]): readonly string[] | undefined {
   const given = readArray(body, "key_ops");
-  const wrong = given?.find((one) => typeof one !== "string" || !opsOf(kty).includes(one));
-  if (wrong !== undefined) {
-    throw badParameter(`Property 'key_ops' has invalid value: a key of type ${kty} can ${opsOf(kty).join(", ")}.\r\n`);
+  const wrong = given?.filter((one) => typeof one !== "string" || !opsOf(kty).includes(one)) ?? [];
+  if (wrong.length > 0) {
+    const list = (ops: readonly unknown[]) => ops.map((op) => JSON.stringify(op)).join(", ");
+    throw badParameter(`Unsupported key operation(s): ${list(wrong)}. Supported values are ${list(opsOf(kty))}.`);
   }
   return given && [...new Set(given as string[])];
 }

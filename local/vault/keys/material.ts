@@ -64,7 +64,7 @@ export async function generateKey(spec: KeySpec): Promise<JsonWebKey> {
 /** Reads the JWK of an import, which must hold a whole private key; numbers come out without zeros before them. */
 export function readJwk(body: Body): JsonWebKey {
   const given = readObject(body, "key");
-  if (!given) throw badParameter("Property 'key' is required.\r\n");
+  if (!given) throw notJwk();
   return requireKty(given) === "RSA" ? readRsa(given) : readEc(given);
 }
 
@@ -85,7 +85,7 @@ function readRsa(given: Body): JsonWebKey {
     mod(d, p - 1n) === dp &&
     mod(d, q - 1n) === dq &&
     inverse(q, p) === qi;
-  if (!fits) throw invalidKey();
+  if (!fits) throw invalidKey("RSA");
   return checkRsa(jwk);
 }
 
@@ -97,10 +97,10 @@ function readEc(given: Body): JsonWebKey {
     bigint,
     bigint,
   ];
-  if (d < 1n || d >= curve.order) throw invalidKey();
+  if (d < 1n || d >= curve.order) throw invalidKey("EC");
   const secret = toBytes(d, curve.bytes);
   const point = publicPoint(curve, secret);
-  if (toNumber(point.x) !== x || toNumber(point.y) !== y) throw invalidKey();
+  if (toNumber(point.x) !== x || toNumber(point.y) !== y) throw invalidKey("EC");
   return {
     kty: "EC",
     crv: curve.jwkName,
@@ -119,13 +119,13 @@ function checkRsa(jwk: JsonWebKey): JsonWebKey {
   } catch {
     // Refused below.
   }
-  throw invalidKey();
+  throw invalidKey("RSA");
 }
 
 function textsOf<N extends string>(given: Body, names: readonly N[]): Record<N, string> {
   const entries = names.map((name) => {
-    const text = requireText(given, name);
-    if (!fromBase64url(text)?.length) throw badParameter(`Content of '${name}' is not base64url.\r\n`);
+    const text = given[name];
+    if (typeof text !== "string" || !fromBase64url(text)?.length) throw notJwk();
     return [name, text] as const;
   });
   return Object.fromEntries(entries) as Record<N, string>;
@@ -149,4 +149,7 @@ function checkSize(size: number, supported: readonly number[]): void {
   throw badParameter(`Unsupported key size (${size}). Supported sizes are [${all}].`);
 }
 
-const invalidKey = (): Refusal => badParameter("The JSON web key is not a valid private key.");
+const notJwk = (): Refusal => badParameter('The property "key" must be a valid JsonWebKey object.');
+
+const invalidKey = (kty: string): Refusal =>
+  badParameter(`${kty} key is not valid - cannot instantiate crypto service`);

@@ -1,8 +1,8 @@
-import { createPrivateKey, generateKeyPairSync } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
 import type { JsonWebKey as NodeJwk } from "node:crypto";
 import type { JsonWebKey } from "@azure/keyvault-keys";
 import { expect, test } from "vitest";
-import { collect, day, failure, keyClient, start, testVault, vaultName } from "../support.ts";
+import { collect, cryptographyClient, day, failure, keyClient, start, testVault, vaultName } from "../support.ts";
 
 // Every operation of the official client for keys, over HTTPS with the CA checked; cryptography is in crypto.test.ts.
 
@@ -120,9 +120,7 @@ test("what is imported is what is used", async () => {
   const { keys, ca, url } = await testVault();
   const { jwk, given } = freshJwk("rsa", 2048);
   await keys.importKey("mine", jwk);
-  const { cryptographyClient } = await import("../support.ts");
   const outside = createPrivateKey({ key: given, format: "jwk" });
-  const { sign } = await import("node:crypto");
   const { result } = await cryptographyClient(`${url}/keys/mine`, ca).signData("RS256", Buffer.from("text"));
   expect(Buffer.from(result)).toEqual(sign("sha256", Buffer.from("text"), outside));
 });

@@ -1,10 +1,13 @@
 import {
   constants,
-  createHash,
+  createPrivateKey,
   createPublicKey,
   privateDecrypt,
+  privateEncrypt,
+  publicDecrypt,
   publicEncrypt,
   randomBytes,
+  sign,
   verify,
 } from "node:crypto";
 import type { KeyObject, JsonWebKey as NodeJwk } from "node:crypto";
@@ -12,6 +15,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { cryptographyClient, day, failure, start, testVault } from "../support.ts";
 import type { Answer } from "../support.ts";
+import { digestOf, ecJwk, encode, rsaJwk } from "./material.ts";
 
 // Cryptography: what the vault made is checked by node:crypto outside of it, and the reverse.
 
@@ -19,8 +23,8 @@ const rsaKeys = [2048, 3072, 4096];
 const hashes = { 256: "sha256", 384: "sha384", 512: "sha512" } as const;
 const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
 const text = Buffer.from("what is signed");
-const digestOf = (hash: string, of = text) => createHash(hash).update(of).digest();
-const encode = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64url");
+const privateKeyOf = (jwk: NodeJwk) =>
+  createPrivateKey({ key: jwk.crv === "P-256K" ? { ...jwk, crv: "secp256k1" } : jwk, format: "jwk" });
 
 /** The public key of a bundle, as node:crypto has it. */
 function publicKeyOf({ json }: Answer): KeyObject {
@@ -50,21 +54,21 @@ test.each(rsaKeys)("RSA signatures of %i bits", { timeout: 60_000 }, async (key_
       [`PS${size}`, pss],
     ] as const) {
       const hash = hashes[size];
-      const { result, keyID, algorithm } = await crypto.sign(alg, digestOf(hash));
+      const { result, keyID, algorithm } = await crypto.sign(alg, digestOf(hash, text));
       expect([keyID, algorithm, result.length * 8]).toEqual([kid, alg, key_size]);
       const isGood = (signature: Uint8Array) => verify(hash, text, { key: publicKey, ...padding }, signature);
       expect([alg, isGood(result)]).toEqual([alg, true]);
       expect((await crypto.signData(alg, text)).result.length * 8).toBe(key_size);
       expect(isGood((await crypto.signData(alg, text)).result)).toBe(true);
-      expect((await crypto.verify(alg, digestOf(hash), result)).result).toBe(true);
+      expect((await crypto.verify(alg, digestOf(hash, text), result)).result).toBe(true);
       const remote = (digest: Buffer, value: Uint8Array) =>
         use(ask, "a", "verify", { alg, digest: encode(digest), value: encode(value) });
-      expect((await remote(digestOf(hash), result)).json).toEqual({ value: true });
+      expect((await remote(digestOf(hash, text), result)).json).toEqual({ value: true });
       expect((await remote(digestOf(hash, Buffer.from("other")), result)).json).toEqual({ value: false });
       const broken = Buffer.from(result);
       broken[broken.length - 1]! ^= 1;
       for (const wrong of [broken, result.subarray(1), Buffer.alloc(0), Buffer.alloc(key_size / 8, 0xff)]) {
-        expect((await remote(digestOf(hash), wrong)).json).toEqual({ value: false });
+        expect((await remote(digestOf(hash, text), wrong)).json).toEqual({ value: false });
       }
     }
   }
@@ -72,13 +76,12 @@ test.each(rsaKeys)("RSA signatures of %i bits", { timeout: 60_000 }, async (key_
 
 test("signatures that node:crypto made are good, PSS with another salt is not", async () => {
   const { ask, keys } = await testVault();
-  const { generateKeyPairSync, sign } = await import("node:crypto");
-  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const { n, e, d, p, q, dp, dq, qi } = privateKey.export({ format: "jwk" });
-  const body = { key: { kty: "RSA", n, e, d, p, q, dp, dq, qi } };
-  expect((await ask("PUT", "/keys/a", { body })).status).toBe(200);
+  const jwk = rsaJwk();
+  const privateKey = privateKeyOf(jwk);
+  expect((await ask("PUT", "/keys/a", { body: { key: jwk } })).status).toBe(200);
   const value = async (alg: string, signature: Buffer) =>
-    (await use(ask, "a", "verify", { alg, digest: encode(digestOf("sha256")), value: encode(signature) })).json.value;
+    (await use(ask, "a", "verify", { alg, digest: encode(digestOf("sha256", text)), value: encode(signature) })).json
+      .value;
   expect(await value("RS256", sign("sha256", text, privateKey))).toBe(true);
   expect(await value("PS256", sign("sha256", text, { key: privateKey, ...pss }))).toBe(true);
   expect(await value("RS256", sign("sha256", text, { key: privateKey, ...pss }))).toBe(false);
@@ -88,10 +91,89 @@ test("signatures that node:crypto made are good, PSS with another salt is not", 
   expect((await keys.getKey("a")).keyType).toBe("RSA");
 });
 
+test("a PSS encoding must be right in every byte", async () => {
+  const { ask } = await testVault();
+  const jwk = rsaJwk();
+  await ask("PUT", "/keys/a", { body: { key: jwk } });
+  const digest = digestOf("sha256", text);
+  const hash = (...parts: Buffer[]) => digestOf("sha256", Buffer.concat(parts));
+  type Spoil = (bytes: Buffer) => void;
+  const nothing: Spoil = () => undefined;
+  const flip =
+    (at: number, bits: number): Spoil =>
+    (bytes) =>
+      void (bytes[at]! ^= bits);
+  /** EMSA-PSS of RFC 8017, 9.1.1, for 2048 bits; the block may be spoilt before it is masked, the message at the end. */
+  const encoded = (spoilBlock: Spoil, spoilMessage: Spoil) => {
+    const salt = randomBytes(32);
+    const h = hash(Buffer.alloc(8), digest, salt);
+    const block = Buffer.concat([Buffer.alloc(190), Buffer.from([1]), salt]);
+    spoilBlock(block);
+    const mask = Buffer.concat([0, 1, 2, 3, 4, 5, 6].map((count) => hash(h, Buffer.from([0, 0, 0, count]))));
+    const masked = Buffer.from(block.map((byte, index) => byte ^ mask[index]!));
+    masked[0]! &= 0x7f;
+    const message = Buffer.concat([masked, h, Buffer.from([0xbc])]);
+    spoilMessage(message);
+    return message;
+  };
+  const isGood = async (message: Buffer) => {
+    const value = encode(privateEncrypt({ key: privateKeyOf(jwk), padding: constants.RSA_NO_PADDING }, message));
+    return (await use(ask, "a", "verify", { alg: "PS256", digest: encode(digest), value })).json.value;
+  };
+  expect(await isGood(encoded(nothing, nothing))).toBe(true);
+  expect(await isGood(encoded(nothing, flip(255, 1))), "the last byte").toBe(false);
+  expect(await isGood(encoded(nothing, flip(230, 1))), "the hash").toBe(false);
+  expect(await isGood(encoded(flip(190, 3), nothing)), "the byte before the salt").toBe(false);
+  expect(await isGood(encoded(flip(100, 1), nothing)), "a byte of the padding").toBe(false);
+  expect(await isGood(encoded(flip(191, 1), nothing)), "the salt").toBe(false);
+  // The highest bit is not the encoding's. With it the number must still be below the modulus, which has that bit too.
+  let message = encoded(nothing, nothing);
+  while (message[0] !== 0) message = encoded(nothing, nothing);
+  message[0] = 0x80;
+  expect(Buffer.compare(message, Buffer.from(jwk.n!, "base64url"))).toBe(-1);
+  expect(await isGood(message), "the highest bit").toBe(false);
+});
+
+test("a signature is as long as its key, zeros before its numbers included", async () => {
+  const { ask } = await testVault();
+  for (const [alg, jwk, at] of [
+    ["RS256", rsaJwk(), 0],
+    ["ES256", ecJwk(), 32],
+  ] as const) {
+    await ask("PUT", "/keys/a", { body: { key: jwk } });
+    const key = { key: privateKeyOf(jwk), dsaEncoding: "ieee-p1363" as const };
+    for (let count = 0; ; count++) {
+      const data = Buffer.from(String(count));
+      const signature = sign("sha256", data, key);
+      if (signature[at] !== 0) continue;
+      const short = Buffer.concat([signature.subarray(0, at), signature.subarray(at + 1)]);
+      const value = async (of: Buffer) =>
+        (await use(ask, "a", "verify", { alg, digest: encode(digestOf("sha256", data)), value: encode(of) })).json
+          .value;
+      expect([alg, await value(signature), await value(short)]).toEqual([alg, true, false]);
+      break;
+    }
+  }
+});
+
+test("RSA1_5 needs 8 bytes of padding, none of them zero", async () => {
+  const { ask } = await testVault();
+  const jwk = rsaJwk();
+  const { json } = await ask("PUT", "/keys/a", { body: { key: jwk } });
+  const publicKey = createPublicKey(privateKeyOf(jwk));
+  const decrypted = async (padding: number) => {
+    const block = Buffer.concat([Buffer.from([0, 2]), Buffer.alloc(padding, 1), Buffer.alloc(254 - padding)]);
+    const value = encode(publicEncrypt({ key: publicKey, padding: constants.RSA_NO_PADDING }, block));
+    return use(ask, "a", "decrypt", { alg: "RSA1_5", value });
+  };
+  expect((await decrypted(8)).json).toEqual({ kid: json.key.kid, value: encode(Buffer.alloc(245)) });
+  expect((await decrypted(7)).status).toBe(400);
+  expect((await decrypted(254)).status, "no end to it").toBe(400);
+});
+
 test("RSNULL pads what it is given", async () => {
   const { ask } = await testVault();
   const { publicKey } = await create(ask, "a", { kty: "RSA" });
-  const { publicDecrypt } = await import("node:crypto");
   for (const length of [0, 36, 245]) {
     const data = randomBytes(length);
     const signed = await use(ask, "a", "sign", { alg: "RSNULL", value: encode(data) });
@@ -111,7 +193,6 @@ test("RSNULL pads what it is given", async () => {
 
 test("EC signatures are r and s side by side", { timeout: 60_000 }, async () => {
   const { ask, ca } = await testVault();
-  const { generateKeyPairSync, sign } = await import("node:crypto");
   for (const [alg, crv, hash, bytes] of [
     ["ES256", "P-256", "sha256", 64],
     ["ES384", "P-384", "sha384", 96],
@@ -123,28 +204,27 @@ test("EC signatures are r and s side by side", { timeout: 60_000 }, async () => 
     const dsaEncoding = "ieee-p1363";
     const isGood = (signature: Uint8Array, of = text) => verify(hash, of, { key: publicKey, dsaEncoding }, signature);
     for (let round = 0; round < 5; round++) {
-      const { result } = await crypto.sign(alg, digestOf(hash));
+      const { result } = await crypto.sign(alg, digestOf(hash, text));
       expect([alg, result.length, isGood(result), isGood(result, Buffer.from("other"))]).toEqual([
         alg,
         bytes,
         true,
         false,
       ]);
-      expect((await crypto.verify(alg, digestOf(hash), result)).result).toBe(true);
+      expect((await crypto.verify(alg, digestOf(hash, text), result)).result).toBe(true);
       const broken = Buffer.from(result);
       broken[bytes - 1]! ^= 1;
       for (const wrong of [broken, result.subarray(1), Buffer.alloc(bytes), Buffer.alloc(bytes, 0xff)]) {
-        expect((await crypto.verify(alg, digestOf(hash), wrong)).result).toBe(false);
+        expect((await crypto.verify(alg, digestOf(hash, text), wrong)).result).toBe(false);
       }
     }
     expect(isGood((await crypto.signData(alg, text)).result)).toBe(true);
     expect((await crypto.verifyData(alg, text, (await crypto.signData(alg, text)).result)).result).toBe(true);
 
-    const { privateKey } = generateKeyPairSync("ec", { namedCurve: crv === "P-256K" ? "secp256k1" : crv });
-    const { x, y, d } = privateKey.export({ format: "jwk" });
-    await ask("PUT", `/keys/${crv}`, { body: { key: { kty: "EC", crv, x, y, d } } });
-    const outside = sign(hash, text, { key: privateKey, dsaEncoding });
-    const checked = { alg, digest: encode(digestOf(hash)), value: encode(outside) };
+    const jwk = ecJwk(crv);
+    await ask("PUT", `/keys/${crv}`, { body: { key: jwk } });
+    const outside = sign(hash, text, { key: privateKeyOf(jwk), dsaEncoding });
+    const checked = { alg, digest: encode(digestOf(hash, text)), value: encode(outside) };
     expect((await use(ask, crv, "verify", checked)).json).toEqual({ value: true });
   }
 });
@@ -172,10 +252,10 @@ test("any digest: node:crypto and the vault agree", { timeout: 60_000 }, async (
 
 test("encrypts and wraps, both ways against node:crypto", { timeout: 60_000 }, async () => {
   const { ask, ca } = await testVault();
-  const { generateKeyPairSync } = await import("node:crypto");
-  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const { n, e, d, p, q, dp, dq, qi } = privateKey.export({ format: "jwk" });
-  const { json } = await ask("PUT", "/keys/a", { body: { key: { kty: "RSA", n, e, d, p, q, dp, dq, qi } } });
+  const jwk = rsaJwk();
+  const privateKey = privateKeyOf(jwk);
+  const publicKey = createPublicKey(privateKey);
+  const { json } = await ask("PUT", "/keys/a", { body: { key: jwk } });
   const crypto = cryptographyClient(json.key.kid, ca);
   const oaep = (oaepHash: string) => ({ padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash });
   for (const [alg, options, most] of [
@@ -218,7 +298,10 @@ test("encrypts and wraps, both ways against node:crypto", { timeout: 60_000 }, a
       expect([alg, refused.status, refused.json.error]).toEqual([
         alg,
         400,
-        { code: "BadParameter", message: "The parameter is incorrect.\r\n" },
+        {
+          code: "BadParameter",
+          message: alg === "RSA1_5" ? "The parameter is incorrect.\r\n" : "Error occurred while decoding OAEP padding.",
+        },
       ]);
     }
   }
@@ -229,7 +312,7 @@ test("a version of its own, and the newest without one", async () => {
   const first = await create(ask, "a", { kty: "EC" });
   const second = await create(ask, "A", { kty: "EC" });
   const signed = async (path: string) =>
-    (await ask("POST", path, { body: { alg: "ES256", value: encode(digestOf("sha256")) } })).json.kid;
+    (await ask("POST", path, { body: { alg: "ES256", value: encode(digestOf("sha256", text)) } })).json.kid;
   const version = first.kid.split("/").at(-1)!;
   expect(await signed(`/keys/a/${version}/sign`)).toBe(first.kid);
   expect(await signed("/keys/a/sign")).toBe(second.kid);
@@ -242,7 +325,7 @@ const everyUse = ["sign", "verify", "encrypt", "decrypt", "wrapkey", "unwrapkey"
 
 /** Each use of key `a` with a body that is good in itself: the status and inner code of each. */
 async function usesOf(ask: Ask) {
-  const digest = encode(digestOf("sha256"));
+  const digest = encode(digestOf("sha256", text));
   const wrapped = (await use(ask, "whole", "encrypt", { alg: "RSA-OAEP", value: digest })).json.value;
   const outcomes: Record<string, unknown> = {};
   for (const operation of everyUse) {
@@ -256,18 +339,14 @@ async function usesOf(ask: Ask) {
 
 test("outside of nbf and exp, with some leeway", async () => {
   const { ask, clock } = await testVault();
-  const { generateKeyPairSync } = await import("node:crypto");
-  const { n, e, d, p, q, dp, dq, qi } = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({
-    format: "jwk",
-  });
-  const key = { kty: "RSA", n, e, d, p, q, dp, dq, qi };
+  const key = rsaJwk();
   const attributes = { nbf: (start + day) / 1000, exp: (start + 2 * day) / 1000 };
   await ask("PUT", "/keys/whole", { body: { key } });
   await ask("PUT", "/keys/a", { body: { key, attributes } });
   const within = Object.fromEntries(everyUse.map((one) => [one, 200]));
   const outside = (code: string) => ({ ...within, sign: code, encrypt: code, wrapkey: code });
   expect(await usesOf(ask)).toEqual(outside("KeyNotYetValid"));
-  const early = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256")) });
+  const early = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256", text)) });
   expect([early.status, early.json.error]).toEqual([
     403,
     {
@@ -290,11 +369,7 @@ test("outside of nbf and exp, with some leeway", async () => {
 
 test("only what key_ops has, and nothing when disabled", async () => {
   const { ask } = await testVault();
-  const { generateKeyPairSync } = await import("node:crypto");
-  const { n, e, d, p, q, dp, dq, qi } = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({
-    format: "jwk",
-  });
-  const key = { kty: "RSA", n, e, d, p, q, dp, dq, qi };
+  const key = rsaJwk();
   await ask("PUT", "/keys/whole", { body: { key } });
   const names = { wrapkey: "wrapKey", unwrapkey: "unwrapKey" } as Record<string, string>;
   for (const allowed of everyUse) {
@@ -303,7 +378,7 @@ test("only what key_ops has, and nothing when disabled", async () => {
     const expected = Object.fromEntries(everyUse.map((one) => [one, one === allowed ? 200 : "KeyOperationForbidden"]));
     expect([op, await usesOf(ask)]).toEqual([op, expected]);
   }
-  const refused = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256")) });
+  const refused = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256", text)) });
   expect([refused.status, refused.json.error]).toEqual([
     403,
     {
@@ -316,7 +391,7 @@ test("only what key_ops has, and nothing when disabled", async () => {
   expect(await usesOf(ask)).toMatchObject({ sign: 200, verify: 200, encrypt: "KeyOperationForbidden" });
   await ask("PATCH", "/keys/a", { body: { attributes: { enabled: false } } });
   expect(await usesOf(ask)).toEqual(Object.fromEntries(everyUse.map((one) => [one, "KeyDisabled"])));
-  const disabled = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256")) });
+  const disabled = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256", text)) });
   expect(disabled.json.error.message).toBe("Operation sign is not allowed on a disabled key.");
 });
 
@@ -325,8 +400,10 @@ test("official clients see the inner codes", async () => {
   const made = await keys.createKey("a", "EC", { keyOps: ["verify"] });
   const crypto = cryptographyClient(made.id!, ca);
   // This client itself refuses what the key does not allow, once it has read it.
-  await expect(crypto.sign("ES256", digestOf("sha256"))).rejects.toThrow("Operation sign is not supported on key");
+  await expect(crypto.sign("ES256", digestOf("sha256", text))).rejects.toThrow(
+    "Operation sign is not supported on key",
+  );
   await keys.updateKeyProperties("a", { enabled: false });
-  const verified = crypto.verify("ES256", digestOf("sha256"), Buffer.alloc(64));
+  const verified = crypto.verify("ES256", digestOf("sha256", text), Buffer.alloc(64));
   expect(await failure(verified)).toEqual({ status: 403, code: "Forbidden", inner: "KeyDisabled" });
 });
