@@ -1,5 +1,8 @@
 import { attributesOf, readAttributes, readTags, readText } from "./attributes.ts";
+import { isFrom } from "./api-version.ts";
 import { backupOperations } from "./backup.ts";
+import { pemOf } from "./certificates/content.ts";
+import { pemType, pkcs12Type } from "./certificates/model.ts";
 import { withVersion } from "./collection.ts";
 import { idOf, notFoundText, readFree, readLive, refuseDisabled, refuseManaged } from "./kind.ts";
 import type { Kind, View } from "./kind.ts";
@@ -62,7 +65,18 @@ function set(call: Call): Reply {
 function get(call: Call): Reply {
   const [secret, version] = readLive(secretKind, call);
   refuseDisabled(secretKind, version);
-  return { status: 200, body: { value: version.value, ...secretKind.bundle(call, secret, version) } };
+  const shown = converted(call, version);
+  return { status: 200, body: { value: shown.value, ...secretKind.bundle(call, secret, shown) } };
+}
+
+/** As the reader asks for it by `outContentType`: PEM instead of PFX, which is the only conversion that there is. */
+function converted({ apiVersion, query }: Call, version: SecretVersion): SecretVersion {
+  const wanted = isFrom(apiVersion, "2025-06-01") ? query.get("outcontenttype") : undefined;
+  if (wanted === undefined || wanted === version.contentType) return version;
+  if (wanted !== pemType || version.contentType !== pkcs12Type) {
+    throw badParameter(`The secret cannot be converted to ${wanted}: only ${pkcs12Type} to ${pemType} is supported.`);
+  }
+  return { ...version, value: pemOf(version.value), contentType: pemType };
 }
 
 function update(call: Call): Reply {

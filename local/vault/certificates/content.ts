@@ -74,21 +74,14 @@ export function secretValue({ key, certificates }: Material, type: ContentType, 
   return type === pemType ? writePem(parts) : writePkcs12(parts).toString("base64");
 }
 
-/** What a secret of a certificate holds, as PEM: the conversion that readers may ask for. */
+/** A secret's PFX file as PEM: the conversion that readers may ask for. Refuses what is no PFX file without password. */
 export function pemOf(value: string): string {
-  const { keys, certificates } = readPkcs12(Buffer.from(value, "base64"), "");
+  const { keys, certificates } = openPkcs12(value, "");
   return writePem({ key: keys[0], certificates });
 }
 
 function fromPkcs12(value: string, password: string) {
-  let contents: ReturnType<typeof readPkcs12>;
-  try {
-    contents = readPkcs12(Buffer.from(value, "base64"), password);
-  } catch {
-    throw badParameter(
-      "The specified PKCS#12 X.509 certificate content can not be read. Please check if certificate is in valid PKCS#12 format.",
-    );
-  }
+  const contents = openPkcs12(value, password);
   const certificates = contents.certificates.map(readCertificate);
   const keys = contents.keys.map((der) => readKey({ key: der, format: "der", type: "pkcs8" }));
   if (keys.length === 0) {
@@ -98,6 +91,16 @@ function fromPkcs12(value: string, password: string) {
   }
   const matching = keys.find((key) => certificates.some((one) => publicKeyOf(one)?.equals(createPublicKey(key))));
   return { key: matching ?? keys[0]!, certificates };
+}
+
+function openPkcs12(value: string, password: string) {
+  try {
+    return readPkcs12(Buffer.from(value, "base64"), password);
+  } catch {
+    throw badParameter(
+      "The specified PKCS#12 X.509 certificate content can not be read. Please check if certificate is in valid PKCS#12 format.",
+    );
+  }
 }
 
 function fromPem(value: string, password: string) {

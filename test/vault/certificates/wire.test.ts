@@ -1,10 +1,10 @@
-import { X509Certificate } from "node:crypto";
+import { X509Certificate, createPublicKey } from "node:crypto";
 import { expect, test } from "vitest";
 import { writePem } from "../../../local/vault/certificates/pem.ts";
 import { writePkcs12 } from "../../../local/vault/certificates/pkcs12.ts";
 import { day, start, testVault } from "../support.ts";
 import { chainOf, keyOf } from "./material.ts";
-import { ec, quickVault, signRequest } from "./support.ts";
+import { ec, openPem, quickVault, signRequest } from "./support.ts";
 
 // What goes over the wire: bodies, headers and omissions, asked with plain HTTPS requests.
 
@@ -619,4 +619,35 @@ test("purge waits for the clock under purge protection, for all three", async ()
   for (const path of ["/deletedcertificates/a", "/deletedsecrets/a", "/deletedkeys/a"])
     expect((await ask("GET", path)).status).toBe(404);
   expect((await ask("POST", "/certificates/a/create", { body: ec() })).status).toBe(202);
+});
+
+test("a secret as PEM, when its reader asks for that", async () => {
+  const { ask } = await quickVault();
+  await ask("POST", "/certificates/a/create", { body: ec() });
+  await ask("PUT", "/secrets/plain", { body: { value: "v", contentType: "text/plain" } });
+  const bogus = { value: "v", contentType: "application/x-pkcs12" };
+  await ask("PUT", "/secrets/bogus", { body: bogus });
+  const get = (name: string, type: string, version = "2026-04-01") =>
+    ask("GET", `/secrets/${name}?api-version=${version}&outContentType=${encodeURIComponent(type)}`, { raw: true });
+  const pem = await get("a", "application/x-pem-file");
+  expect(pem.json.contentType).toBe("application/x-pem-file");
+  const { key, certificates } = openPem(pem.json.value);
+  expect(certificates.map(({ raw }) => raw.toString("base64"))).toEqual([
+    (await ask("GET", "/certificates/a")).json.cer,
+  ]);
+  expect(createPublicKey(key!).equals(certificates[0]!.publicKey)).toBe(true);
+  const { json: pfx } = await ask("GET", "/secrets/a");
+  expect((await get("a", "application/x-pkcs12")).json).toMatchObject({
+    value: pfx.value,
+    contentType: pfx.contentType,
+  });
+  expect((await get("a", "application/x-pem-file", "7.6")).json.value, "unknown to older versions").toBe(pfx.value);
+  for (const [name, type] of [
+    ["a", "text/plain"],
+    ["plain", "application/x-pem-file"],
+    ["bogus", "application/x-pem-file"],
+  ] as const) {
+    const refused = await get(name, type);
+    expect([name, refused.status, refused.json.error.code]).toEqual([name, 400, "BadParameter"]);
+  }
 });
