@@ -6,7 +6,7 @@ import { expect, test, vi } from "vitest";
 import { startChild } from "../killable.ts";
 import { call, tempDir } from "../support.ts";
 import type { Asked } from "../support.ts";
-import { ec } from "./support.ts";
+import { eventually, ec } from "./support.ts";
 
 const idsOf = (value: readonly { id?: string; kid?: string }[]) =>
   value.map(({ id, kid }) => (id ?? kid)!.split("/").at(-1)!);
@@ -36,7 +36,7 @@ test("kill -9 in the middle: operations go on, and no version is without its key
     await ask("PUT", "/_emulator/settings", { body: { certificateDelayMs: 30 } });
 
     for (const [name, requestId] of begun) {
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         const { json } = await ask("GET", `/certificates/${name}/pending`);
         // One more may have begun whose answer the kill cut off.
         expect(json.status).toBe("completed");

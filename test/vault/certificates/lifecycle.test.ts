@@ -1,9 +1,9 @@
-import { X509Certificate } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test, vi } from "vitest";
+import { X509Certificate } from "node:crypto";
+import { expect, test } from "vitest";
 import type { VaultEvent } from "../../../local/vault/model.ts";
 import { day, start, testVault } from "../support.ts";
-import { ec, quickVault } from "./support.ts";
+import { eventually, ec, quickVault } from "./support.ts";
 
 // What happens by itself. Times stand still until the test moves them; the vault looks at them every 10 real milliseconds.
 
@@ -37,13 +37,13 @@ test("renews itself at its time, once, under the policy of that time", async () 
   expect(await versionsOf(ask)).toHaveLength(1);
   await ask("PATCH", "/certificates/a/policy", { body: { x509_props: { validity_months: 6 } } });
   clock.advance(1000);
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect((await ask("GET", "/certificates/a")).json).toMatchObject({
       tags: { owner: "me" },
       attributes: { enabled: true },
     }),
   );
-  await vi.waitFor(async () => expect(await versionsOf(ask)).toHaveLength(2));
+  await eventually(async () => expect(await versionsOf(ask)).toHaveLength(2));
   const { json: second } = await ask("GET", "/certificates/a");
   expect(second.attributes.created).toBe(renewal / 1000);
   const publicKey = ({ cer }: { cer: string }) => new X509Certificate(Buffer.from(cer, "base64")).publicKey;
@@ -60,7 +60,7 @@ test("renews itself at its time, once, under the policy of that time", async () 
   await settle();
   expect(await versionsOf(ask)).toHaveLength(2);
   clock.advance(3 * 365 * day);
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect(await versionsOf(ask), "one renewal however far the clock jumps").toHaveLength(3),
   );
   await settle();
@@ -77,7 +77,7 @@ test("by days before the end, with the same key when the policy says so", async 
   await settle();
   expect(await versionsOf(ask)).toHaveLength(1);
   clock.advance(1000);
-  await vi.waitFor(async () => expect((await ask("GET", "/certificates/a")).json.id).not.toBe(first.id));
+  await eventually(async () => expect((await ask("GET", "/certificates/a")).json.id).not.toBe(first.id));
   const { json: second } = await ask("GET", "/certificates/a");
   const publicKey = ({ cer }: { cer: string }) => new X509Certificate(Buffer.from(cer, "base64")).publicKey;
   expect(publicKey(second).equals(publicKey(first))).toBe(true);
@@ -89,7 +89,7 @@ test("mails to nobody, once, but says so in the log", async () => {
   const { json } = await ask("GET", "/certificates/a");
   clock.advance(renewal - start);
   const mails = () => control.log().filter(({ operation }) => operation === "certificate.emailContacts");
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(mails()).toMatchObject([
       { name: "a", version: json.id.split("/").at(-1), time: new Date(renewal).toISOString() },
     ]),
@@ -177,7 +177,7 @@ test("events of a certificate and of its key and secret", async () => {
   await settle();
   expect(events, "a placeholder is no version").toEqual([]);
   clock.advance(1000);
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(kinds()).toEqual(["CertificateNewVersionCreated", "KeyNewVersionCreated", "SecretNewVersionCreated"]),
   );
   const { json } = await ask("GET", "/certificates/a");
@@ -192,9 +192,9 @@ test("events of a certificate and of its key and secret", async () => {
   }
   events.length = 0;
   clock.advance(json.attributes.exp * 1000 - 30 * day - clock.now());
-  await vi.waitFor(() => expect(kinds()).toEqual(["CertificateNearExpiry", "KeyNearExpiry", "SecretNearExpiry"]));
+  await eventually(() => expect(kinds()).toEqual(["CertificateNearExpiry", "KeyNearExpiry", "SecretNearExpiry"]));
   clock.advance(30 * day);
-  await vi.waitFor(() => expect(kinds()).toHaveLength(6));
+  await eventually(() => expect(kinds()).toHaveLength(6));
   expect(kinds().filter((kind) => kind.endsWith("Expired"))).toEqual([
     "CertificateExpired",
     "KeyExpired",
@@ -236,5 +236,5 @@ test("a killed vault goes on where it was: operations, renewals, issuers", async
   expect((await third.ask("GET", "/secrets/a")).status).toBe(200);
   clock.advance(renewal - start);
   third.control.set({ certificateDelayMs: 0 });
-  await vi.waitFor(async () => expect(await versionsOf(third.ask)).toHaveLength(2));
+  await eventually(async () => expect(await versionsOf(third.ask)).toHaveLength(2));
 });
