@@ -13,6 +13,7 @@ import {
 import type { KeyObject, JsonWebKey as NodeJwk } from "node:crypto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { curves } from "../../../local/vault/keys/curves.ts";
 import { cryptographyClient, day, failure, start, testVault } from "../support.ts";
 import type { Answer } from "../support.ts";
 import { digestOf, ecJwk, encode, rsaJwk } from "./material.ts";
@@ -153,6 +154,24 @@ test("a signature is as long as its key, zeros before its numbers included", asy
       expect([alg, await value(signature), await value(short)]).toEqual([alg, true, false]);
       break;
     }
+  }
+});
+
+test("the numbers of an EC signature are below the order of the curve", async () => {
+  const { ask } = await testVault();
+  const crv = "P-521";
+  const jwk = ecJwk(crv);
+  await ask("PUT", "/keys/a", { body: { key: jwk } });
+  const signature = sign("sha512", text, { key: privateKeyOf(jwk), dsaEncoding: "ieee-p1363" });
+  const { order } = curves.find(({ name }) => name === crv)!;
+  const s = BigInt(`0x${signature.subarray(66).toString("hex")}`) + order;
+  const same = Buffer.concat([signature.subarray(0, 66), Buffer.from(s.toString(16).padStart(132, "0"), "hex")]);
+  for (const [value, good] of [
+    [signature, true],
+    [same, false],
+  ] as const) {
+    const body = { alg: "ES512", digest: encode(digestOf("sha512", text)), value: encode(value) };
+    expect((await use(ask, "a", "verify", body)).json.value).toBe(good);
   }
 });
 

@@ -133,6 +133,7 @@ test("imports", { timeout: 60_000 }, async () => {
     ["factors the other way round", { key: { ...rsa, p: rsa.q, q: rsa.p } }],
     ["another exponent", { key: { ...rsa, e: "Aw" } }],
     ["another part", { key: { ...rsa, dp: rsa.dq } }],
+    ["the other part", { key: { ...rsa, dq: rsa.dp } }],
     ["another inverse", { key: { ...rsa, qi: other.qi } }],
     ["a curve that is none", { key: { ...ec, crv: "P-224" } }],
     ["the name of a curve that others use", { key: { ...ecJwk("P-256K"), crv: "secp256k1" } }],
@@ -155,6 +156,9 @@ test("imports", { timeout: 60_000 }, async () => {
   for (const [what, body] of bad) await refused(what, "PUT", "/keys/a", body);
   expect((await ask("GET", "/keys")).json.value).toEqual([]);
   const composite = { kty: "RSA", ...notPrime() };
+  const odd = BigInt(`0x${Buffer.from(rsa.q!, "base64url").toString("hex")}`) % 3n;
+  const three = { ...rsa, p: "Aw", dp: "AQ", qi: odd === 1n ? "AQ" : "Ag" };
+  await refused("a factor that is none", "PUT", "/keys/a", { key: three });
   await refused("a factor that is no prime", "PUT", "/keys/a", { key: composite });
   expect((await ask("PUT", "/keys/a", { body: { key: rsa } })).status).toBe(200);
 });
