@@ -1,6 +1,8 @@
 import { X509Certificate, verify } from "node:crypto";
+import { statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { testVault } from "./support.ts";
+import { fakeClock, tempDir, testVault, vaultName } from "./support.ts";
 import type { Answer } from "./support.ts";
 import { digestOf, ecJwk, encode } from "./keys/material.ts";
 
@@ -127,4 +129,19 @@ test("they go, come back and are lost with their certificate", async () => {
   await ask("DELETE", "/deletedsecrets/c");
   expect((await ask("POST", "/certificates/restore", { body: blob })).status).toBe(200);
   expect((await ask("GET", "/secrets/c")).json).toMatchObject({ value, managed: true });
+});
+
+test("a kill in the middle of a write takes all three back, or none", async () => {
+  const [clock, stateDir] = [fakeClock(), tempDir()];
+  const first = await testVault({ clock, stateDir });
+  await certificate({ ...first, clock });
+  await first.ask("DELETE", "/certificates/c");
+  await first.close();
+  const file = join(stateDir, `${vaultName}.journal`);
+  truncateSync(file, statSync(file).size - 10);
+  const second = await testVault({ clock, stateDir });
+  for (const kind of ["certificates", "keys", "secrets"]) {
+    expect([kind, (await second.ask("GET", `/${kind}/c`)).status]).toEqual([kind, 200]);
+    expect((await second.ask("GET", `/deleted${kind}/c`)).status).toBe(404);
+  }
 });
