@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, generateKeyPairSync, randomUUID } from "node:crypto";
+import { createHash, createPublicKey, generateKeyPairSync, hash, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { SignJWT, errors, exportJWK, importPKCS8, jwtVerify } from "jose";
 import type { Clock } from "../clock.ts";
@@ -40,8 +40,11 @@ export interface Tokens {
   readonly tenantId: string;
   /** `expiresOn` and `issuedAt` in seconds since 1970. */
   readonly issue: (request: TokenRequest) => Promise<{ token: string; expiresOn: number; issuedAt: number }>;
-  /** Checks signature, times (by the cloud's clock) and audience (any of those given; a trailing slash makes no difference). */
-  readonly verify: (token: string, audience: string | readonly string[]) => Promise<Verified>;
+  /**
+   * Checks signature, times (by the cloud's clock) and audience (any of those given; a trailing slash makes no difference).
+   * Answers at once for a token that was checked before.
+   */
+  readonly verify: (token: string, audience: string | readonly string[]) => Verified | Promise<Verified>;
   /** Like `verify`, for the value of an Authorization header. */
   readonly verifyHeader: (header: string | undefined, audience: string | readonly string[]) => Promise<Verified>;
   /** `/{tenant}/[v2.0/].well-known/openid-configuration` and `/{tenant}/discovery/keys`. */
@@ -82,11 +85,18 @@ export function createTokens(options: TokensOptions): Tokens {
 
   /** By hash of the token: a signature is checked once. */
   const known = new Map<string, Known>();
-  const read = async (token: string): Promise<Known> => {
-    const hash = createHash("sha256").update(token).digest("base64");
+  /** The token met last with its hash, since most come again at once. */
+  let last = { token: "", digest: "" };
+  const digestOf = (token: string) => {
+    if (token !== last.token) last = { token, digest: hash("sha256", token, "base64") };
+    return last.digest;
+  };
+  const recall = (token: string): Known | undefined => {
+    const found = known.get(digestOf(token));
     const now = clock.now() / 1000;
-    const found = known.get(hash);
-    if (found && found.notBefore <= now + leeway && found.claims.expiresOn > now - leeway) return found;
+    return found && found.notBefore <= now + leeway && found.claims.expiresOn > now - leeway ? found : undefined;
+  };
+  const check = async (token: string): Promise<Known> => {
     const { payload } = await jwtVerify(token, publicKey, {
       issuer,
       algorithms: ["RS256"],
@@ -102,19 +112,21 @@ export function createTokens(options: TokensOptions): Tokens {
     };
     const fresh = { claims, notBefore: payload.nbf ?? 0 };
     if (known.size >= maxKnown) known.clear();
-    known.set(hash, fresh);
+    known.set(digestOf(token), fresh);
     return fresh;
   };
 
-  const verify: Tokens["verify"] = async (token, audience) => {
-    try {
-      const { claims } = await read(token);
+  const verify: Tokens["verify"] = (token, audience) => {
+    const judge = ({ claims }: Known): Verified => {
       const expected = typeof audience === "string" ? [audience] : audience;
-      if (expected.some((one) => sameResource(one, claims.audience))) return claims;
-      return { fault: "audience", found: claims.audience };
-    } catch (error) {
-      return { fault: error instanceof errors.JWTExpired ? "expired" : "malformed" };
-    }
+      const meant = expected.some((one) => one === claims.audience || sameResource(one, claims.audience));
+      return meant ? claims : { fault: "audience", found: claims.audience };
+    };
+    const found = recall(token);
+    if (found) return judge(found);
+    return check(token).then(judge, (error: unknown) => ({
+      fault: error instanceof errors.JWTExpired ? "expired" : "malformed",
+    }));
   };
 
   return {

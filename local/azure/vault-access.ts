@@ -3,7 +3,7 @@ import { needOf } from "../vault/actions.ts";
 import type { Need } from "../vault/actions.ts";
 import type { Authorization, Authorize } from "../vault/model.ts";
 import type { Rights } from "./rights.ts";
-import type { TokenClaims, Tokens } from "./tokens.ts";
+import type { TokenClaims, Tokens, Verified } from "./tokens.ts";
 
 const audience = "https://vault.azure.net";
 
@@ -17,18 +17,23 @@ export interface VaultAccessOptions {
 
 /** Judges tokens for the Key Vault stand-in (`startVaults({ authorize })`); its words are the real vault's. */
 export function vaultAccess({ tokens, rights, access }: VaultAccessOptions): Authorize {
-  return async (token, vault, { operation = "", name = "" }) => {
+  return (token, vault, { operation = "", name = "" }) => {
     if (token === undefined) return refuse(401, "AKV10000: Request is missing a Bearer or PoP token.");
-    const caller = await tokens.verify(token, audience);
-    if ("fault" in caller) {
-      const wrong = `AKV10022: Invalid audience. Expected ${audience}, found: ${caller.found ?? ""}.`;
-      const expired = "AKV10066: Token has expired.";
-      return refuse(
-        401,
-        caller.fault === "audience" ? wrong : caller.fault === "expired" ? expired : "AKV10046: Invalid token.",
-      );
-    }
-    const described = describe(caller, tokens.issuer);
+    const judge = (verified: Verified): Authorization => {
+      if ("fault" in verified) return refuse(401, faultText(verified));
+      return permit(verified, vault, operation, name);
+    };
+    const verified = tokens.verify(token, audience);
+    return verified instanceof Promise ? verified.then(judge) : judge(verified);
+  };
+
+  function permit(
+    caller: TokenClaims,
+    vault: Parameters<Authorize>[1],
+    operation: string,
+    name: string,
+  ): Authorization {
+    const described = `appid=${caller.appId};oid=${caller.objectId};iss=${tokens.issuer}`;
     const need = needOf(operation);
     const resource = resourceOf(vault.resourceId, need, name);
     const denied = rights !== undefined && !rights.allowed(caller.objectId, "vault");
@@ -42,11 +47,13 @@ export function vaultAccess({ tokens, rights, access }: VaultAccessOptions): Aut
       caller: caller.objectId,
       described,
     };
-  };
+  }
 }
 
-const describe = ({ appId, objectId }: TokenClaims, issuer: string): string =>
-  `appid=${appId};oid=${objectId};iss=${issuer}`;
+function faultText({ fault, found = "" }: Exclude<Verified, TokenClaims>): string {
+  if (fault === "audience") return `AKV10022: Invalid audience. Expected ${audience}, found: ${found}.`;
+  return fault === "expired" ? "AKV10066: Token has expired." : "AKV10046: Invalid token.";
+}
 
 /** The object's ARM id where the operation is about one, else the vault's. */
 function resourceOf(vaultId: string, need: Need | undefined, name: string): string {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import type { Need } from "./actions.ts";
 import { replaceFile } from "./journal.ts";
-import { findRole, permits } from "./roles.ts";
+import { findRole, permits, roleNamed } from "./roles.ts";
 
 /** A role that an identity holds at a scope. */
 export interface Assignment {
@@ -105,7 +105,7 @@ export function createAccess({ clock, file }: { readonly clock: Clock; readonly 
           from <= now &&
           now < until &&
           within(resource, scope) &&
-          permits(findRole(role)!, need.action),
+          permits(roleNamed(role), need.action),
       );
     },
   };

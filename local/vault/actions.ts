@@ -56,6 +56,14 @@ const reads = /^(get|list)/;
  * Microsoft.KeyVault; access policies by learn.microsoft.com/rest/api/keyvault. Undefined: no operation at all.
  */
 export function needOf(operation: string): Need | undefined {
+  if (!needs.has(operation)) needs.set(operation, find(operation));
+  return needs.get(operation);
+}
+
+/** Those found before: there are few operations. */
+const needs = new Map<string, Need | undefined>();
+
+function find(operation: string): Need | undefined {
   const [kind = "", verb = ""] = operation.split(".");
   if (!verb) return undefined;
   if (/contact/i.test(operation)) return certificate("certificatecontacts/write", "managecontacts");

@@ -18,17 +18,30 @@ const nothing = Buffer.alloc(0);
 
 /** Takes a request target apart; refuses escapes that are not UTF-8. */
 export function parseTarget(target: string): Target {
-  const [path = "", ...rest] = target.replace(/^https?:\/\/[^/?]*/i, "").split("?");
-  const query = new Map<string, string>();
-  for (const [name, value] of new URLSearchParams(rest.join("?"))) {
-    const key = name.toLowerCase();
-    if (!query.has(key)) query.set(key, value);
-  }
+  const relative = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/?]*/i, "");
+  const mark = relative.indexOf("?");
+  const path = mark < 0 ? relative : relative.slice(0, mark);
+  const query = mark < 0 ? new Map<string, string>() : parseQuery(relative.slice(mark + 1));
   try {
-    return { segments: path.split("/").filter(Boolean).map(decodeURIComponent), query };
+    const segments = path.split("/").filter(Boolean);
+    return { segments: path.includes("%") ? segments.map(decodeURIComponent) : segments, query };
   } catch {
     throw badParameter("The request URI is not well encoded.");
   }
+}
+
+/** The one query that most requests have, as the official clients write it. */
+const usualQuery = /^api(?:-|%2D)version=([\d.a-z-]+)$/;
+
+function parseQuery(text: string): Map<string, string> {
+  const usual = usualQuery.exec(text)?.[1];
+  if (usual !== undefined) return new Map([["api-version", usual]]);
+  const query = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(text)) {
+    const key = name.toLowerCase();
+    if (!query.has(key)) query.set(key, value);
+  }
+  return query;
 }
 
 /** The api-version, which every request must name. */
@@ -93,14 +106,17 @@ export function checkMatch({ name, version }: Match): void {
 
 /** True while a body is still to come: one that was announced and is not read to its end. */
 export function isUnread(request: IncomingMessage): boolean {
-  if (request.complete) return false;
-  const { "content-length": length, "transfer-encoding": encoding } = request.headers;
-  return encoding !== undefined || (length !== undefined && length !== "0");
+  return !request.complete && announcesBody(request);
+}
+
+function announcesBody({ headers }: IncomingMessage): boolean {
+  const length = headers["content-length"];
+  return (length !== undefined && length !== "0") || headers["transfer-encoding"] !== undefined;
 }
 
 /** Reads the body up to 1 MiB; refuses more with 413 (the rest is not waited for). Rejects when the client goes away. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  if (!request.complete && !isUnread(request)) return nothing;
+  if (!announcesBody(request)) return nothing;
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {

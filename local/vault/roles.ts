@@ -63,6 +63,15 @@ export function findRole(nameOrId: string): Role | undefined {
   return roles.find(({ name, id }) => [id, name.toLowerCase(), name.toLowerCase().slice(10)].includes(wanted));
 }
 
+const byName = new Map(roles.map((one) => [one.name, one]));
+
+/** The role of exactly that name; throws when there is none. */
+export function roleNamed(name: string): Role {
+  const found = byName.get(name);
+  if (!found) throw new RangeError(`There is no role ${name} for the contents of a vault.`);
+  return found;
+}
+
 /** Whether the role lets its holder do `action`, which is written like the role's own. */
 export function permits({ dataActions }: Role, action: string): boolean {
   return dataActions.some((granted) => {

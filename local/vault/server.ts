@@ -7,7 +7,7 @@ import { serveControl } from "./controls.ts";
 import type { VaultControl } from "./controls.ts";
 import { faultReply } from "./faults.ts";
 import type { Fault, Faults } from "./faults.ts";
-import type { Log } from "./log.ts";
+import type { Log, LogEntry } from "./log.ts";
 import type { Authorize, Operation, Reply } from "./model.ts";
 import type { OpenVault } from "./open.ts";
 import { networkRefusal } from "./network.ts";
@@ -31,8 +31,8 @@ export interface ServerParts {
 
 const vaultResource = "https://vault.azure.net";
 
-/** Facts of a request that the log wants, filled in as they become known. */
-type Trace = { operation?: string; name?: string; version?: string; caller?: string };
+/** What the log will have of a request, filled in as it becomes known. */
+type Trace = { -readonly [K in keyof LogEntry]: LogEntry[K] };
 
 /** Makes what answers the requests to a vault. */
 export function serveVault(
@@ -57,7 +57,8 @@ export function serveVault(
     }
     // Official clients send their first request without token and body, to be told where tokens come from.
     const token = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? "")?.[1]?.trim();
-    const judged = await parts.authorize(token, vault, { ...trace });
+    const asked = parts.authorize(token, vault, trace);
+    const judged = asked instanceof Promise ? await asked : asked;
     if (judged.caller !== undefined) trace.caller = judged.caller;
     const { caller = "", described = `appid=${caller};oid=${caller}` } = judged;
     // The firewall speaks before the roles, but only to callers whose token is good.
@@ -90,14 +91,21 @@ export function serveVault(
     for (const collection of vault.collections) collection.purgeDue(now);
     settleCertificates(vault, now);
     const call = { vault, now, name, version, query, apiVersion, body: () => parseBody(raw) };
-    const reply = await underPolicy(vault, operation.operation, now, () => refusing(async () => operation.run(call)));
+    let reply: Reply;
+    try {
+      reply = await underPolicy(vault, operation.operation, now, () => operation.run(call));
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      reply = refused(error);
+    }
     // No answer speaks of what a lost machine could take back, not even a read of what another request has written.
-    await journal.durable();
+    const flushed = journal.durable();
+    if (flushed) await flushed;
     return fault?.when === "after" && fault.kind !== "delay" ? faulty(fault) : reply;
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
-    const trace: Trace = {};
+    const trace: Trace = { time: "", vault: vault.name, method: request.method ?? "", status: 0 };
     let reply: Reply | undefined;
     try {
       reply = await answer(request, trace);
@@ -107,10 +115,7 @@ export function serveVault(
       reply = error instanceof Refusal ? refused(error) : internal(error);
     }
     const now = clock.now();
-    if (!request.url?.startsWith("/_emulator")) {
-      const time = new Date(now).toISOString();
-      log.add({ time, vault: vault.name, method: request.method ?? "", ...trace, status: reply?.status ?? 0 });
-    }
+    if (!request.url?.startsWith("/_emulator")) log.add({ ...trace, time: now, status: reply?.status ?? 0 });
     // A refusal looks at no body, but one left unread would cost the connection.
     if (isUnread(request) && reply?.status !== 413) await readBody(request).catch(() => undefined);
     if (reply) send(request, response, reply, now);
@@ -123,15 +128,6 @@ export function serveVault(
 const faulty = (fault: Fault): Reply | undefined => (fault.kind === "drop" ? undefined : faultReply(fault));
 
 const refused = ({ status, code, message, inner }: Refusal): Reply => errorReply(status, code, message, inner);
-
-async function refusing(run: () => Promise<Reply>): Promise<Reply> {
-  try {
-    return await run();
-  } catch (error) {
-    if (error instanceof Refusal) return refused(error);
-    throw error;
-  }
-}
 
 function attempt<T>(parse: () => T): T | Refusal {
   try {
