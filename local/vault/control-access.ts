@@ -71,7 +71,9 @@ export const accessRoutes: readonly ControlRoute[] = [
     path: "roles-delay",
     does: "How long a change of roles takes to count: {seconds}.",
     run: withAccess((access, { raw }) =>
-      done(() => access.setDelay(parse(z.strictObject({ seconds: z.number().nonnegative() }), raw).seconds * 1000)),
+      done(() =>
+        access.setDelay(parse(z.strictObject({ seconds: z.number().nonnegative().max(1e9) }), raw).seconds * 1000),
+      ),
     ),
   },
   {

@@ -13,6 +13,8 @@ const clockSchema = z.strictObject({
   frozen: z.boolean().optional(),
 });
 
+const lastInstant = Date.UTC(9999, 11, 31);
+
 const show = ({ control: { clock } }: Pick<ControlCall, "control">): Reply =>
   ok({ now: new Date(clock.now()).toISOString(), frozen: clock.frozen?.() ?? false });
 
@@ -24,6 +26,8 @@ function move({ control, raw }: ControlCall): Reply {
     return errorReply(409, "Conflict", "The clock of these vaults cannot be moved so.");
   }
   const milliseconds = advance === undefined ? undefined : length(advance);
+  const target = (set === undefined ? clock.now() : Date.parse(set)) + (milliseconds ?? 0);
+  if (!(target >= 0 && target <= lastInstant)) throw badParameter("The clock runs from 1970 to 9999.");
   try {
     if (set !== undefined) clock.set?.(Date.parse(set));
     if (milliseconds !== undefined) clock.advance?.(milliseconds);

@@ -47,7 +47,9 @@ export function serveVault(
   const answer = async (request: IncomingMessage, trace: Trace): Promise<Reply | undefined> => {
     const target = attempt(() => parseTarget(request.url ?? "/"));
     if (!(target instanceof Refusal) && target.segments[0] === "_emulator") {
-      return serveControl(parts.control, vault, request, target);
+      const reply = await serveControl(parts.control, vault, request, target);
+      await journal.durable();
+      return reply;
     }
     const found = target instanceof Refusal ? undefined : route(request.method ?? "", target);
     if (found) {
