@@ -97,6 +97,42 @@ test("Azure Policy denies what would break it, and nothing is changed", async ()
   expect((await put("a")).status).toBe(200);
 });
 
+test("Azure Policy on keys and certificates", async () => {
+  const { ask, emulator } = await controlled();
+  const at = start / 1000;
+  await emulator("PUT", "policy", {
+    keys: { expirySet: true, maximumValidityDays: 365 },
+    certificates: { maximumValidityDays: 100 },
+  });
+  const inner = ({ status, json }: Awaited<ReturnType<typeof ask>>) => [status, json.error?.innererror?.code];
+  const key = (days?: number) => ({
+    body: { kty: "EC", ...(days === undefined ? {} : { attributes: { exp: at + days * 86_400 } }) },
+  });
+  expect(inner(await ask("POST", "/keys/a/create", key()))).toEqual([403, "ForbiddenByPolicy"]);
+  expect(inner(await ask("POST", "/keys/a/create", key(366)))).toEqual([403, "ForbiddenByPolicy"]);
+  expect((await ask("POST", "/keys/a/create", key(365))).status).toBe(200);
+  expect(inner(await ask("POST", "/keys/a/rotate"))).toEqual([403, "ForbiddenByPolicy"]);
+  const far = { attributes: { exp: at + 999 * 86_400 } };
+  expect(inner(await ask("PATCH", "/keys/a", { body: far }))).toEqual([403, "ForbiddenByPolicy"]);
+  expect((await ask("GET", "/keys/a/versions")).json.value).toHaveLength(1);
+  expect((await ask("PUT", "/secrets/a", { body: { value: "v" } })).status, "secrets go free").toBe(200);
+  const certificate = (months: number) => ({
+    body: {
+      policy: {
+        issuer: { name: "Self" },
+        key_props: { kty: "EC", crv: "P-256" },
+        x509_props: { subject: "CN=c", validity_months: months },
+      },
+    },
+  });
+  expect(inner(await ask("POST", "/certificates/c/create", certificate(12)))).toEqual([403, "ForbiddenByPolicy"]);
+  expect((await ask("GET", "/certificates/c/pending")).status).toBe(404);
+  expect(
+    (await ask("POST", "/certificates/c/create", certificate(3))).status,
+    "its key needs no expiry of its own",
+  ).toBe(202);
+});
+
 test("the clock over HTTP: set, advance, freeze, resume", async () => {
   const clock = openClock(join(tempDir(), "clock"), { mayGoBack: true });
   const { emulator, put } = await controlled({ clock });
