@@ -2,7 +2,7 @@ import { latest } from "./collection.ts";
 import type { AnyCollection, ObjectRecord } from "./collection.ts";
 import { nounOf, readLive, refuseManaged, refuseTaken } from "./kind.ts";
 import type { Kind } from "./kind.ts";
-import type { Call, ObjectType, Operation, Reply, Vault, VaultObject, VersionRecord } from "./model.ts";
+import type { Call, Moment, ObjectType, Operation, Reply, Vault, VaultObject, VersionRecord } from "./model.ts";
 import { Refusal, badParameter, conflict } from "./refusal.ts";
 import { seal, unseal } from "./seal.ts";
 
@@ -43,7 +43,10 @@ export function backupOperations<V extends VersionRecord, O extends VaultObject<
     const changes = (JSON.parse(text) as ObjectRecord<VersionRecord>[]).map((record) => {
       const collection = collections(vault).find((one) => one.kind === record.kind)!;
       refuseExisting(types[record.kind]!, collection.find(record.name), now);
-      const versions = record.versions!.map((one) => ({ ...one, announced: ["NewVersionCreated"] }));
+      const versions = record.versions!.map((one) => ({
+        ...one,
+        announced: [...new Set<Moment>([...one.announced, "NewVersionCreated"])],
+      }));
       return collection.restoring({ ...record, state: { ...record.state, settledAt: undefined }, versions });
     });
     vault.commit(changes);

@@ -1,5 +1,7 @@
 import { X509Certificate, createPrivateKey, createPublicKey } from "node:crypto";
 import type { KeyObject } from "node:crypto";
+import { AsnConvert } from "@peculiar/asn1-schema";
+import { Certificate } from "@peculiar/asn1-x509";
 import { curves } from "../keys/curves.ts";
 import { badParameter } from "../refusal.ts";
 import { pemType } from "./model.ts";
@@ -45,6 +47,8 @@ export const mismatch = () =>
 /** A certificate in DER; refuses what is none. */
 export function readCertificate(der: Buffer): X509Certificate {
   try {
+    // OpenSSL reads some that the rest of this program could not show.
+    AsnConvert.parse(der, Certificate);
     return new X509Certificate(der);
   } catch {
     throw badParameter(

@@ -100,10 +100,15 @@ export function createLifecycle({ clock, tickMs, log }: { clock: Clock; tickMs: 
   const tick = () => {
     const now = clock.now();
     for (const one of watched) {
-      settleCertificates(one.vault, now);
-      const revision = one.vault.certificates.revision();
-      if (one.revision === revision && now < one.nextAt) continue;
-      Object.assign(one, { revision, nextAt: look(one.vault, now) });
+      try {
+        settleCertificates(one.vault, now);
+        const revision = one.vault.certificates.revision();
+        if (one.revision === revision && now < one.nextAt) continue;
+        Object.assign(one, { revision, nextAt: look(one.vault, now) });
+      } catch (error) {
+        // A disk that is full, say: the next look tries again.
+        console.error(error instanceof Error ? error.stack : error);
+      }
     }
   };
   const timer = setInterval(tick, tickMs).unref();

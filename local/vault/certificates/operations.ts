@@ -1,16 +1,17 @@
 import { readAttributes, readTags } from "../attributes.ts";
 import { backupOperations } from "../backup.ts";
 import { latest, lifeOf, withVersion } from "../collection.ts";
-import type { Change } from "../collection.ts";
+import type { Change, Collection } from "../collection.ts";
 import { idOf, readLive } from "../kind.ts";
 import { listOperations } from "../lists.ts";
-import type { Call, Operation, Reply, Vault } from "../model.ts";
+import type { Call, Operation, Reply, VersionRecord } from "../model.ts";
 import { page } from "../paging.ts";
 import { badParameter } from "../refusal.ts";
 import { softDeleteOperations } from "../soft-delete.ts";
 import { certificateKind, newestWhole, versionBundle } from "./certificate.ts";
 import { contactOperations } from "./contacts.ts";
-import { createOperations } from "./create.ts";
+import { createOperation } from "./create.ts";
+import { importOperation } from "./import.ts";
 import { issuerOperations, refuseUnknownIssuer } from "./issuers.ts";
 import { maxTagLength } from "./limits.ts";
 import type { CertificateObject, CertificateVersion, Policy } from "./model.ts";
@@ -46,27 +47,21 @@ function update(call: Call): Reply {
   const changed = { ...certificate, policy, versions: withVersion(certificate.versions, version) };
   vault.commit([
     vault.certificates.writing(changed, [version]),
-    ...mirrored(vault, certificate.name, version.id, turn),
+    ...mirrored(vault.keys, certificate.name, version.id, turn),
+    ...mirrored(vault.secrets, certificate.name, version.id, turn),
   ]);
   return show(call, changed, version);
 }
 
-/** The same change to the version's key and secret. */
-function mirrored(
-  { keys, secrets }: Vault,
-  name: string,
-  id: string,
-  turn: Partial<Pick<CertificateVersion, "enabled" | "tags" | "updated">>,
-): Change[] {
-  return [keys, secrets].flatMap((collection) => {
-    const object = collection.find(name);
-    const version = object?.versions.find((one) => one.id === id);
-    if (!object || !version) return [];
-    const turned = { ...version, ...turn };
-    return [
-      collection.writing({ ...object, versions: withVersion(object.versions, turned) } as never, [turned as never]),
-    ];
-  });
+type Turn = Partial<Pick<CertificateVersion, "enabled" | "tags" | "updated">>;
+
+/** The same change to the version's key, or secret; none where there is no such version yet. */
+function mirrored<V extends VersionRecord>(collection: Collection<V>, name: string, id: string, turn: Turn): Change[] {
+  const object = collection.find(name);
+  const version = object?.versions.find((one) => one.id === id);
+  if (!object || !version) return [];
+  const turned = { ...version, ...turn };
+  return [collection.writing({ ...object, versions: withVersion(object.versions, turned) }, [turned])];
 }
 
 /** Without `includePending` a certificate shows its newest whole version, and one that has none is left out. */
@@ -106,7 +101,8 @@ const policyBody = ({ vault, apiVersion }: Call, name: string, policy: Policy) =
 
 /** All operations on certificates, live and deleted, and on the vault's contacts and issuers. */
 export const certificateOperations: readonly Operation[] = [
-  ...createOperations,
+  createOperation,
+  importOperation,
   ...pendingOperations,
   ...issuerOperations,
   ...contactOperations,

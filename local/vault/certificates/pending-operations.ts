@@ -7,7 +7,8 @@ import { certificateKind } from "./certificate.ts";
 import { assemble, readCertificate } from "./content.ts";
 import { maxTagLength } from "./limits.ts";
 import type { CertificateObject, PendingOperation } from "./model.ts";
-import { complete, keyOf, operationBody } from "./pending.ts";
+import { keyOf, operationBody } from "./pending.ts";
+import { complete } from "./publish.ts";
 import { dueOf } from "./timing.ts";
 
 // The operation that makes a version: look at it, call it off, forget it, or complete it by hand.

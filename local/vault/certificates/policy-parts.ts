@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { isObject } from "../attributes.ts";
 import { boolean, integer, invalid, text, texts } from "./fields.ts";
 import type { Given } from "./fields.ts";
+import { maxMonths } from "./limits.ts";
 import { pemType, pkcs12Type } from "./model.ts";
 import type { Curve, IssuerParameters, KeyProps, LifetimeAction, Policy, SanKind, Sans, X509Props } from "./model.ts";
 import { isAscii, isOid, parseSubject } from "./subject.ts";
@@ -25,7 +26,6 @@ export const keyUsages = [
 ] as const;
 const serverAuth = "1.3.6.1.5.5.7.3.1";
 const clientAuth = "1.3.6.1.5.5.7.3.2";
-const maxMonths = 1200;
 const daysInMonth = 27;
 
 /** Makes no key of another kind out of half a description: a curve means EC, else RSA. */

@@ -3,7 +3,8 @@ import type { Vault } from "../model.ts";
 import { assemble, readCertificate } from "./content.ts";
 import { authorityOf } from "./issuers.ts";
 import type { CertificateObject, OperationError } from "./model.ts";
-import { complete, end, keyOf, periodOf } from "./pending.ts";
+import { end, keyOf, periodOf } from "./pending.ts";
+import { complete } from "./publish.ts";
 import { createCertificate } from "./x509.ts";
 
 /** What the last look at a vault saw, so that the next one need not look at every certificate again. */

@@ -103,7 +103,8 @@ test("mails to nobody, once, but says so in the log", async () => {
 test("neither disabled, deleted nor an unknown issuer's is renewed", async () => {
   const { ask, clock } = await quickVault();
   for (const name of ["disabled", "deleted"]) await ask("POST", `/certificates/${name}/create`, { body: renewing() });
-  await ask("PATCH", "/certificates/disabled", { body: { attributes: { enabled: false } } });
+  const disabling = await ask("PATCH", "/certificates/disabled", { body: { attributes: { enabled: false } } });
+  expect(disabling.status).toBe(200);
   await ask("PATCH", "/certificates/deleted/policy", { body: { issuer: { name: "Unknown" } } });
   await ask("POST", "/certificates/unknown/create", { body: renewing() });
   await ask("PATCH", "/certificates/unknown/policy", { body: { issuer: { name: "Unknown" } } });
@@ -144,6 +145,32 @@ test("a slow issuer, one that refuses, and one that is gone", async () => {
   expect((await ask("GET", "/certificates/bad/pending")).json, "completed at its time, or not at all").toMatchObject({
     status: expect.stringMatching(/completed|failed/),
   });
+});
+
+test("what is deleted waits, and goes on when it is recovered", async () => {
+  const { ask, clock } = await testVault();
+  await ask("POST", "/certificates/a/create", { body: ec() });
+  await ask("DELETE", "/certificates/a");
+  expect((await ask("GET", "/certificates/a/pending")).json.error.code).toBe("PendingCertificateNotFound");
+  clock.advance(day);
+  await settle();
+  expect((await ask("GET", "/deletedcertificates/a")).json.attributes.enabled).toBe(false);
+  await ask("POST", "/deletedcertificates/a/recover");
+  expect((await ask("GET", "/certificates/a/pending")).json.status).toBe("completed");
+  expect((await ask("GET", "/secrets/a")).json.attributes.created).toBe((start + day) / 1000);
+});
+
+test("a placeholder that comes back from a backup stays untold", async () => {
+  const { ask, clock, events } = await watched();
+  await ask("POST", "/certificates/a/create", { body: ec({}, "Unknown") });
+  const { json: backup } = await ask("POST", "/certificates/a/backup");
+  await ask("DELETE", "/certificates/a");
+  await ask("DELETE", "/deletedcertificates/a");
+  expect((await ask("POST", "/certificates/restore", { body: backup })).status).toBe(200);
+  expect((await ask("GET", "/certificates/a/pending")).json.status).toBe("inProgress");
+  clock.advance(2 * 365 * day);
+  await settle();
+  expect(events).toEqual([]);
 });
 
 test("the settings over HTTP", async () => {

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";
 import { testVault } from "../support.ts";
+import { writePkcs12 } from "../../../local/vault/certificates/pkcs12.ts";
 import { chainOf, keyOf } from "./material.ts";
 import { at, policyBody, year, ec, signRequest } from "./support.ts";
 
@@ -128,6 +129,26 @@ test("a cancelled and a deleted operation", async () => {
   const cancelled = await ask("PATCH", "/certificates/a/pending", { body: { cancellation_requested: true } });
   expect([cancelled.status, cancelled.json]).toEqual([200, { ...operation, cancellation_requested: true }]);
   expect((await ask("POST", "/certificates/a/create", { body: ec() })).json.error.code).toBe("Conflict");
+  const key = keyOf("P-256");
+  const pkcs8 = key.export({ format: "der", type: "pkcs8" });
+  const value = writePkcs12({ key: pkcs8, certificates: [chainOf(key).leaf] }).toString("base64");
+  const importing = await ask("POST", "/certificates/a/import", { body: { value } });
+  expect([importing.status, importing.json.error]).toEqual([
+    409,
+    {
+      code: "Conflict",
+      message:
+        "A new key vault certificate can not be created or imported while a pending key vault certificate's status is inProgress.",
+    },
+  ]);
+  for (const [method, body] of [
+    ["GET", undefined],
+    ["PATCH", { cancellation_requested: true }],
+    ["DELETE", undefined],
+  ] as const) {
+    const other = await ask(method, `/certificates/a/pending?request_id=${"0".repeat(32)}`, body ? { body } : {});
+    expect([other.status, other.json.error.code], "another operation").toEqual([404, "PendingCertificateNotFound"]);
+  }
   clock.advance(1000);
   const { status_details: _, ...rest } = cancelled.json;
   expect((await ask("GET", "/certificates/a/pending")).json).toStrictEqual({ ...rest, status: "cancelled" });
