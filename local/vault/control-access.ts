@@ -85,9 +85,8 @@ export const accessRoutes: readonly ControlRoute[] = [
   {
     method: "PUT",
     path: "access-policies",
-    does: "Makes the vault go by access policies: {<object id>: {secrets?, keys?, certificates?: [get, list ... or all]}}; null: by roles.",
-    run: withAccess((_, { control, vault, raw }) =>
+    does: "Makes the vault go by access policies: {<object id>: {secrets?, keys?, certificates?: [get, list ... or all]}}; null: by roles. Makes the event of that, also where any token is taken.",
+    run: ({ control, vault, raw }) =>
       done(() => control.setAccessPolicies(vault.name, parse(policiesSchema, raw) ?? undefined)),
-    ),
   },
 ];

@@ -57,7 +57,7 @@ export const controlRoutes: readonly ControlRoute[] = [
   {
     method: "POST",
     path: "faults",
-    does: "Adds a fault: {operation, times | rate, kind: status | drop | delay, when?, status?, retryAfter?, code?, latencyMs?, vault?}.",
+    does: "Adds a fault: {operation, times | rate, kind: status | drop | reset | delay, when?, status?, retryAfter?, code?, latencyMs?, vault?}.",
     run: ({ control, vault, raw }) => ok(control.addFault({ vault: vault.name, ...parse(faultSchema, raw) }), 201),
   },
   {

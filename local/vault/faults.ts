@@ -12,8 +12,8 @@ export const faultSchema = z.strictObject({
   times: z.int().positive().optional(),
   /** Instead: this share of requests, until cleared. */
   rate: z.number().gt(0).max(1).optional(),
-  /** An error reply; the connection cut without a reply; or nothing but `latencyMs`. */
-  kind: z.enum(["status", "drop", "delay"]),
+  /** An error reply; the connection closed without a reply, or reset; or nothing but `latencyMs`. */
+  kind: z.enum(["status", "drop", "reset", "delay"]),
   /** Before the work (it is not done) or after it (it is done, but the caller does not learn so). */
   when: z.enum(["before", "after"]).default("before"),
   status: z.int().min(400).max(599).default(500),

@@ -8,7 +8,7 @@ import { openJournal } from "./journal.ts";
 import type { Journal } from "./journal.ts";
 import { noticeMs } from "./keys/rotation-policy.ts";
 import { createThrottle } from "./throttle.ts";
-import type { Throttle } from "./throttle.ts";
+import type { Budget, Throttle } from "./throttle.ts";
 import type { Key, KeyVersion, ObjectType, SecretVersion, Vault, VaultOptions, VaultSettings } from "./model.ts";
 
 /** What a vault begins with and a reset goes back to. */
@@ -41,10 +41,16 @@ export interface Surroundings {
   /** Seals everything. */
   readonly key: Buffer;
   readonly events: Events;
+  /** Whose rate limits they share. */
+  readonly subscription: Budget;
 }
 
 /** Opens the vault with what its journal holds, and has its events watched. */
-export function openVault(options: VaultOptions, url: string, { stateDir, key, events }: Surroundings): OpenVault {
+export function openVault(
+  options: VaultOptions,
+  url: string,
+  { stateDir, key, events, subscription }: Surroundings,
+): OpenVault {
   const { name, resourceId, retentionDays = 90, purgeProtection = false } = options;
   const commit: Commit = (changes) => {
     if (changes.length === 0) return;
@@ -103,5 +109,5 @@ export function openVault(options: VaultOptions, url: string, { stateDir, key, e
     }
     entries.forEach(replay);
   };
-  return { vault, journal, throttle: createThrottle(), dump: snapshot, load };
+  return { vault, journal, throttle: createThrottle(subscription), dump: snapshot, load };
 }

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
 import { underPolicy } from "./azure-policy.ts";
 import { settleCertificates } from "./certificates/settle.ts";
 import { serveControl } from "./controls.ts";
 import type { VaultControl } from "./controls.ts";
+import type { Cut } from "./cut.ts";
 import { faultReply } from "./faults.ts";
 import type { Fault, Faults } from "./faults.ts";
 import type { Log, LogEntry } from "./log.ts";
@@ -34,17 +36,18 @@ const vaultResource = "https://vault.azure.net";
 /** What the log will have of a request, filled in as it becomes known. */
 type Trace = { -readonly [K in keyof LogEntry]: LogEntry[K] };
 
-/** Makes what answers the requests to a vault. */
+/** Makes what answers the requests to a vault; `cut` ends a connection. */
 export function serveVault(
   { vault, journal, throttle }: OpenVault,
   parts: ServerParts,
+  cut: (socket: Socket, how: Cut) => void,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const { clock, log } = parts;
   const route = createRouter(parts.operations);
   const challenge = `Bearer authorization="${parts.authority}", resource="${vaultResource}"`;
 
-  /** A reply, or undefined when a fault cuts the connection. */
-  const answer = async (request: IncomingMessage, trace: Trace): Promise<Reply | undefined> => {
+  /** A reply, or how a fault ends the connection. */
+  const answer = async (request: IncomingMessage, trace: Trace): Promise<Reply | Cut> => {
     const target = attempt(() => parseTarget(request.url ?? "/"));
     if (!(target instanceof Refusal) && target.segments[0] === "_emulator") {
       const reply = await serveControl(parts.control, vault, request, target);
@@ -81,7 +84,7 @@ export function serveVault(
   const work = async (
     { operation, name, version }: Match,
     { apiVersion, raw, query }: { apiVersion: string; raw: Buffer; query: Target["query"] },
-  ): Promise<Reply | undefined> => {
+  ): Promise<Reply | Cut> => {
     const fault = parts.faults.take(operation.operation, vault.name);
     if (fault?.latencyMs) await sleep(fault.latencyMs);
     if (fault?.when === "before" && fault.kind !== "delay") return faulty(fault);
@@ -108,7 +111,7 @@ export function serveVault(
 
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
     const trace: Trace = { time: "", vault: vault.name, method: request.method ?? "", status: 0 };
-    let reply: Reply | undefined;
+    let reply: Reply | Cut;
     try {
       reply = await answer(request, trace);
     } catch (error) {
@@ -117,17 +120,20 @@ export function serveVault(
       reply = error instanceof Refusal ? refused(error) : internal(error);
     }
     const now = clock.now();
-    if (!request.url?.startsWith("/_emulator")) log.add({ ...trace, time: now, status: reply?.status ?? 0 });
+    if (!request.url?.startsWith("/_emulator"))
+      log.add({ ...trace, time: now, status: typeof reply === "string" ? 0 : reply.status });
     // A refusal looks at no body, but one left unread would cost the connection.
-    if (isUnread(request) && reply?.status !== 413) await readBody(request).catch(() => undefined);
-    if (reply) send(request, response, reply, now);
-    else request.socket.destroy();
+    const tooLarge = typeof reply !== "string" && reply.status === 413;
+    if (isUnread(request) && !tooLarge) await readBody(request).catch(() => undefined);
+    if (typeof reply === "string") cut(request.socket, reply);
+    else send(request, response, reply, now);
   };
 
   return (request, response) => void serve(request, response);
 }
 
-const faulty = (fault: Fault): Reply | undefined => (fault.kind === "drop" ? undefined : faultReply(fault));
+const faulty = (fault: Fault): Reply | Cut =>
+  fault.kind === "drop" || fault.kind === "reset" ? fault.kind : faultReply(fault);
 
 const refused = ({ status, code, message, inner }: Refusal): Reply => errorReply(status, code, message, inner);
 

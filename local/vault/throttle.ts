@@ -11,8 +11,37 @@ const limits = {
   other: 4000,
 } as const;
 const windowMs = 10_000;
+/** All vaults of a subscription together may do so many times what one may. */
+const subscriptionFactor = 5;
 
 type Bucket = keyof typeof limits;
+
+/** Counts requests in windows of ten seconds. */
+export interface Budget {
+  readonly fits: (bucket: Bucket, cost: number, now: number) => boolean;
+  readonly take: (bucket: Bucket, cost: number) => void;
+  readonly reset: () => void;
+}
+
+function createBudget(factor: number): Budget {
+  let since = -Infinity;
+  let counts: Record<Bucket, number> = { imports: 0, creations: 0, keys: 0, other: 0 };
+  const reset = (now = -Infinity) => {
+    since = now;
+    counts = { imports: 0, creations: 0, keys: 0, other: 0 };
+  };
+  return {
+    fits(bucket, cost, now) {
+      if (now - since >= windowMs || now < since) reset(now);
+      return counts[bucket] + cost <= factor * limits[bucket];
+    },
+    take: (bucket, cost) => void (counts[bucket] += cost),
+    reset: () => reset(),
+  };
+}
+
+/** What all vaults of a subscription share. */
+export const createSubscription = (): Budget => createBudget(subscriptionFactor);
 
 /** Counts the requests of one vault. */
 export interface Throttle {
@@ -22,21 +51,17 @@ export interface Throttle {
 }
 
 /** Makes the counters of one vault. */
-export function createThrottle(): Throttle {
-  let since = -Infinity;
-  let counts: Record<Bucket, number> = { imports: 0, creations: 0, keys: 0, other: 0 };
-  const reset = (now = -Infinity) => {
-    since = now;
-    counts = { imports: 0, creations: 0, keys: 0, other: 0 };
-  };
+export function createThrottle(subscription: Budget = createSubscription()): Throttle {
+  const budgets = [createBudget(1), subscription];
   return {
-    reset,
+    reset() {
+      for (const budget of budgets) budget.reset();
+    },
     admits(operation, now, weight = 1) {
-      if (now - since >= windowMs) reset(now);
       const bucket = bucketOf(operation);
       const cost = bucket === "keys" ? weight : 1;
-      if (counts[bucket] + cost > limits[bucket]) return false;
-      counts[bucket] += cost;
+      if (!budgets.every((budget) => budget.fits(bucket, cost, now))) return false;
+      for (const budget of budgets) budget.take(bucket, cost);
       return true;
     },
   };

@@ -3,6 +3,7 @@ import { createServer } from "node:https";
 import type { Server } from "node:https";
 import { createLifecycle } from "./certificates/lifecycle.ts";
 import type { VaultControl } from "./controls.ts";
+import { createCutter } from "./cut.ts";
 import { createDisturbed } from "./disturb.ts";
 import { createEvents } from "./events.ts";
 import { createFaults } from "./faults.ts";
@@ -18,6 +19,7 @@ import { createAutoRotation } from "./keys/rotation.ts";
 import { answerGarbage } from "./send.ts";
 import { createSnapshots } from "./snapshots.ts";
 import { serveVault } from "./server.ts";
+import { createSubscription } from "./throttle.ts";
 import { migrateKey, sealingKey } from "./vault-key.ts";
 
 export type { VaultsOptions } from "./options.ts";
@@ -64,6 +66,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
   });
   const autoRotation = createAutoRotation({ clock, tickMs });
   const lifecycle = createLifecycle({ clock, tickMs, log });
+  const subscription = createSubscription();
   const servers: Server[] = [];
   const running: OpenVault[] = [];
   const chosen = (name?: string) => running.filter(({ vault }) => name === undefined || vault.name === name);
@@ -123,14 +126,15 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
       const { cert, key } = options.tls;
       const server = createServer({ cert, key, requestTimeout: 30_000, headersTimeout: 15_000 });
       server.on("clientError", answerGarbage);
+      const cut = createCutter(server);
       servers.push(server);
       const port = await listen(server, one.port ?? 0, ports.get(one.name));
       ports.set(one.name, port);
-      const open = openVault(one, `https://127.0.0.1:${port}`, { stateDir, key: sealKey, events });
+      const open = openVault(one, `https://127.0.0.1:${port}`, { stateDir, key: sealKey, events, subscription });
       running.push(open);
       autoRotation.watch(open.vault);
       lifecycle.watch(open.vault);
-      server.on("request", serveVault(open, parts));
+      server.on("request", serveVault(open, parts, cut));
     }
   } catch (error) {
     await close();

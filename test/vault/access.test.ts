@@ -3,7 +3,7 @@ import type { VaultEvent } from "../../local/vault/model.ts";
 import { needOf } from "../../local/vault/actions.ts";
 import { findRole, permits, roles } from "../../local/vault/roles.ts";
 import { operations } from "../../local/vault/operations.ts";
-import { day, resourceId, start, tempDir, vaultName } from "./support.ts";
+import { day, resourceId, start, tempDir, testVault, vaultName } from "./support.ts";
 import { me, strictVault, tenantId } from "./strict.ts";
 import { createAccess } from "../../local/vault/access.ts";
 import { join } from "node:path";
@@ -214,6 +214,20 @@ test("access policies in place of roles: AccessDenied, and an event when they ch
   await vi.waitFor(() => expect(changes()).toHaveLength(2));
   expect(changes()[0]).toMatchObject({ objectType: "Vault", objectName: vaultName, id: url, resourceId });
   expect((await emulator("PUT", "access-policies", { x: { secrets: "get" } })).status).toBe(400);
+});
+
+test("where any token is taken there are no roles, but the event of a changed policy can be had", async () => {
+  const types: string[] = [];
+  const { ask } = await testVault({ subscribedSince: start, onEvent: ({ type }) => void types.push(type) });
+  const emulator = (method: string, what: string, body?: unknown) =>
+    ask(method, `/_emulator/${what}`, { raw: true, token: null, ...(body === undefined ? {} : { body }) });
+  expect((await emulator("GET", "roles")).status).toBe(409);
+  expect((await emulator("POST", "roles", { principalId: "x", role: "Reader" })).json.error.message).toContain(
+    "strict",
+  );
+  expect((await emulator("PUT", "access-policies", {})).status).toBe(204);
+  await vi.waitFor(() => expect(types).toEqual(["Microsoft.KeyVault.VaultAccessPolicyChanged"]));
+  expect((await ask("PUT", "/secrets/a", set)).status).toBe(200);
 });
 
 test("roles and policies outlive the process", () => {

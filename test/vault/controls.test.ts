@@ -25,6 +25,15 @@ test("a cut connection before the work and after it", async () => {
   expect((await ask("GET", "/secrets/a")).json.value).toBe("v");
 });
 
+test("a connection that is reset, as by a machine that went down", async () => {
+  const { ask, control } = await testVault();
+  for (const when of ["before", "after"] as const) {
+    control.addFault({ operation: "secret.set", kind: "reset", when });
+    await expect(ask("PUT", "/secrets/a", set("v"))).rejects.toMatchObject({ code: "ECONNRESET", syscall: "read" });
+    expect((await ask("GET", "/secrets/a")).status).toBe(when === "before" ? 404 : 200);
+  }
+});
+
 test("429 with and without Retry-After, and what the official client makes of it", async () => {
   const { ask, control, url, ca } = await testVault();
   await ask("PUT", "/secrets/a", set("v"));

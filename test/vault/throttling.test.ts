@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createThrottle, keyWeight } from "../../local/vault/throttle.ts";
+import { createSubscription, createThrottle, keyWeight } from "../../local/vault/throttle.ts";
 import { start, testVault } from "./support.ts";
 
 // The service's documented limits, in ten seconds of one vault: per kind of operation, per type and size of key.
@@ -56,6 +56,16 @@ test("imports share the budget of secret creations; 429 answers do not count; te
   for (let index = 0; index < 150; index++) throttle.admits("key.import", start);
   for (let index = 0; index < 50; index++) expect(throttle.admits("certificate.import", start + 9_999)).toBe(false);
   expect(throttle.admits("secret.set", start + 10_000)).toBe(true);
+});
+
+test("the vaults of a subscription share five times what one may", () => {
+  const subscription = createSubscription();
+  const vaults = Array.from({ length: 6 }, () => createThrottle(subscription));
+  for (const { admits } of vaults.slice(0, 5)) {
+    for (let index = 0; index < 20; index++) expect(admits("key.create", start)).toBe(true);
+  }
+  expect(vaults[5]!.admits("key.create", start)).toBe(false);
+  expect(vaults[5]!.admits("key.create", start + 10_000)).toBe(true);
 });
 
 test("over the wire: the twenty-first key is refused as the service refuses it, and is not made", async () => {

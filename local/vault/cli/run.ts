@@ -40,7 +40,10 @@ export async function run(options: CliOptions): Promise<Running> {
   };
   try {
     const clock = openClock(join(stateDir, "clock"), { mayGoBack: true });
-    const tls = await ensureTls(options.tls ?? join(configFolder(), "tls"), clock);
+    const tlsDir = options.tls ?? join(configFolder(), "tls");
+    const tls = await ensureTls(tlsDir, clock).catch((error: unknown) => {
+      throw new Error(`The certificates cannot be kept in ${tlsDir}: choose a folder with --tls.`, { cause: error });
+    });
     const tokens = createTokens({ stateDir: join(stateDir, "entra"), clock, tenantId: tenant });
     const access = strict ? createAccess({ clock, file: join(stateDir, "roles.json") }) : undefined;
     const clients = strict
