@@ -343,14 +343,3 @@ test("while a deletion or a recovery runs", async () => {
   clock.advance(1000);
   expect((await ask("GET", "/keys/a")).status).toBe(200);
 });
-
-test("a key that is deleted while another version of it is made", { timeout: 60_000 }, async () => {
-  const { ask } = await testVault();
-  await ask("POST", "/keys/a/create", { body: { kty: "EC" } });
-  const making = ask("POST", "/keys/a/create", { body: { kty: "RSA", key_size: 4096 } });
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  expect((await ask("DELETE", "/keys/a")).status).toBe(200);
-  const { status, json } = await making;
-  expect([status, json.error.innererror.code]).toEqual([409, "ObjectIsDeletedButRecoverable"]);
-  expect((await ask("GET", "/deletedkeys/a")).json.key.kty).toBe("EC");
-});

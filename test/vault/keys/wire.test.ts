@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { start, testVault } from "../support.ts";
 import { digestOf, ecJwk, encode, rsaJwk } from "./material.ts";
@@ -209,17 +208,6 @@ test("patch replaces what it names and keeps the rest", async () => {
     attributes: { ...newest, enabled: true, nbf: 8, exp: 9, created: at, updated: at + 5 },
     tags: { c: "3" },
   });
-});
-
-test("a version that took long to make is not older than the one before it", { timeout: 60_000 }, async () => {
-  const { ask, clock } = await testVault();
-  const making = ask("POST", "/keys/a/create", { body: { kty: "RSA", key_size: 4096 } });
-  await sleep(20);
-  clock.advance(5000);
-  await ask("POST", "/keys/a/create", { body: { kty: "EC" } });
-  const { json } = await making;
-  expect((await ask("GET", "/keys/a")).json.key.kid).toBe(json.key.kid);
-  expect(json.attributes.created).toBe(at + 5);
 });
 
 test("pages of keys, of versions and of deleted keys", async () => {
