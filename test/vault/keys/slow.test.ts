@@ -93,6 +93,11 @@ test("a rotation by policy takes over what was changed meanwhile, and is left wh
   expect((await newest()).tags).toEqual({ t: "1" });
 
   const needless = await due();
+  const other = await begun(() => ask("POST", "/keys/b/create", { body: { kty: "EC" } }));
+  const count = making.length;
+  await other.finish();
+  await settle();
+  expect(making.length, "a key that is being rotated is not rotated twice").toBe(count);
   await (await begun(create)).finish();
   const made = await newest();
   await needless.finish();
