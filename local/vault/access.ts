@@ -43,9 +43,12 @@ export interface Access {
   readonly policies: (vaultId: string) => AccessPolicies | undefined;
   /** Whether the identity may do it with the resource (an ARM id), which belongs to the vault. */
   readonly allowed: (objectId: string, need: Need, vaultId: string, resource: string) => boolean;
+  readonly dump: () => KeptAccess;
+  readonly load: (kept: KeptAccess) => void;
 }
 
-interface Kept {
+/** All of it, as it is kept. */
+export interface KeptAccess {
   readonly delay: number;
   readonly assignments: readonly Assignment[];
   readonly policies: Readonly<Record<string, AccessPolicies>>;
@@ -53,9 +56,9 @@ interface Kept {
 
 /** Opens what `file` keeps of it; without a file it lives in memory. There are no secrets in it. */
 export function createAccess({ clock, file }: { readonly clock: Clock; readonly file?: string }): Access {
-  let kept: Kept = { delay: 0, assignments: [], policies: {} };
-  if (file !== undefined && existsSync(file)) kept = JSON.parse(readFileSync(file, "utf8")) as Kept;
-  const change = (next: Partial<Kept>) => {
+  let kept: KeptAccess = { delay: 0, assignments: [], policies: {} };
+  if (file !== undefined && existsSync(file)) kept = JSON.parse(readFileSync(file, "utf8")) as KeptAccess;
+  const change = (next: Partial<KeptAccess>) => {
     kept = { ...kept, ...next };
     if (file !== undefined) replaceFile(file, JSON.stringify(kept));
   };
@@ -94,6 +97,8 @@ export function createAccess({ clock, file }: { readonly clock: Clock; readonly 
       const { [vaultId.toLowerCase()]: _, ...others } = kept.policies;
       change({ policies: policies === undefined ? others : { ...others, [vaultId.toLowerCase()]: policies } });
     },
+    dump: () => kept,
+    load: change,
     policies: (vaultId) => kept.policies[vaultId.toLowerCase()],
     allowed(objectId, need, vaultId, resource) {
       const policies = kept.policies[vaultId.toLowerCase()];

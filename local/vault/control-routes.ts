@@ -134,7 +134,7 @@ export const controlRoutes: readonly ControlRoute[] = [
   {
     method: "PUT",
     path: "snapshots/:name",
-    does: "Keeps what all vaults hold, under this name, sealed in the state folder.",
+    does: "Keeps what all vaults hold, with settings and roles, under this name, sealed in the state folder.",
     run({ control, name }) {
       if (!snapshotName.test(name)) throw badParameter("A snapshot's name has 1 to 64 letters, digits, _ or -.");
       return done(() => control.snapshots.save(name));

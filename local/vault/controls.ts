@@ -31,6 +31,8 @@ export interface VaultControl {
   /** Makes a vault go by access policies, or (undefined) by roles again, and gives the event of that. */
   readonly setAccessPolicies: (vault: string, policies: AccessPolicies | undefined) => void;
   readonly snapshots: Snapshots;
+  /** Names a vault of this state folder; see `stateId`. */
+  readonly state: (vault: string) => string;
   readonly clock: Clock & Partial<MovableClock>;
   /** Absent where any bearer token is taken. */
   readonly access?: Access | undefined;
@@ -75,13 +77,13 @@ export async function serveControl(
     const name = path[parts.indexOf(":name")] ?? "";
     return route.run({ control, vault, name, raw });
   }
-  if (request.method === "GET" && path.length === 0) return list();
+  if (request.method === "GET" && path.length === 0) return list(vault, control);
   return errorReply(404, "NotFound", "There is no such control; GET /_emulator/ lists them.");
 }
 
-function list(): Reply {
+function list({ name }: Vault, { state }: VaultControl): Reply {
   const value = controlRoutes.map(({ method, path, does }) => ({ control: `${method} /_emulator/${path}`, does }));
-  return { status: 200, body: { value } };
+  return { status: 200, body: { vault: name, state: state(name), value } };
 }
 
 const loopbackAddress = /^(::1|(::ffff:)?127\.[\d.]+)$/;

@@ -1,12 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFile } from "./journal.ts";
+import type { Access, KeptAccess } from "./access.ts";
+import type { VaultSettings } from "./model.ts";
+import { defaultSettings } from "./open.ts";
 import type { Entry, OpenVault } from "./open.ts";
 import { seal, unseal } from "./seal.ts";
 
 /** States of all vaults, kept by name in the state folder, sealed like everything there. */
 export interface Snapshots {
-  /** Keeps what all vaults hold now; replaces an older one of that name. */
+  /** Keeps what all vaults hold now, their settings and roles too; replaces an older one of that name. */
   readonly save: (name: string) => void;
   /** Makes the vaults hold what they held then. False: there is no such snapshot. Throws when it is damaged. */
   readonly restore: (name: string) => boolean;
@@ -16,8 +19,24 @@ export interface Snapshots {
 
 const ending = ".snapshot";
 
-/** `vaults` is asked anew each time; `name`s are letters, digits and hyphens. */
-export function createSnapshots(stateDir: string, key: Buffer, vaults: () => readonly OpenVault[]): Snapshots {
+/** What a snapshot holds, sealed. */
+interface Held {
+  readonly vaults: Readonly<
+    Record<string, { readonly entries: readonly Entry[]; readonly settings: Partial<VaultSettings> }>
+  >;
+  readonly access?: KeptAccess | undefined;
+}
+
+/** What snapshots are made of. */
+export interface SnapshotParts {
+  readonly stateDir: string;
+  readonly key: Buffer;
+  readonly access: Access | undefined;
+  readonly vaults: () => readonly OpenVault[];
+}
+
+/** Names are letters, digits, `_` and `-`. */
+export function createSnapshots({ stateDir, key, access, vaults }: SnapshotParts): Snapshots {
   const folder = join(stateDir, "snapshots");
   const path = (name: string) => join(folder, `${name}${ending}`);
   const list = () =>
@@ -30,7 +49,10 @@ export function createSnapshots(stateDir: string, key: Buffer, vaults: () => rea
   return {
     list,
     save(name) {
-      const held = Object.fromEntries(vaults().map(({ vault, dump }) => [vault.name, dump()]));
+      const all = vaults().map(
+        ({ vault, dump }) => [vault.name, { entries: dump(), settings: vault.settings }] as const,
+      );
+      const held: Held = { vaults: Object.fromEntries(all), access: access?.dump() };
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       replaceFile(path(name), seal(key, "snapshot", JSON.stringify(held)));
     },
@@ -38,8 +60,13 @@ export function createSnapshots(stateDir: string, key: Buffer, vaults: () => rea
       if (!list().includes(name)) return false;
       const text = unseal(key, "snapshot", readFileSync(path(name)));
       if (text === undefined) throw new Error(`${path(name)} is damaged, or was sealed with another key.`);
-      const held = new Map(Object.entries(JSON.parse(text) as Record<string, readonly Entry[]>));
-      for (const { vault, load } of vaults()) load(held.get(vault.name) ?? []);
+      const held = JSON.parse(text) as Held;
+      for (const { vault, load } of vaults()) {
+        const { entries, settings } = held.vaults[vault.name] ?? { entries: [], settings: {} };
+        load(entries);
+        Object.assign(vault.settings, defaultSettings, settings);
+      }
+      if (held.access) access?.load(held.access);
       return true;
     },
     remove(name) {

@@ -16,6 +16,7 @@ import { operations } from "./operations.ts";
 import { checkVaults } from "./options.ts";
 import type { VaultsOptions } from "./options.ts";
 import { createAutoRotation } from "./keys/rotation.ts";
+import { refuseServed, stateId } from "./other-server.ts";
 import { answerGarbage } from "./send.ts";
 import { createSnapshots } from "./snapshots.ts";
 import { serveVault } from "./server.ts";
@@ -99,7 +100,8 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
         events.accessChanged(vault);
       }
     },
-    snapshots: createSnapshots(stateDir, sealKey, () => running),
+    state: (name) => stateId(stateDir, name),
+    snapshots: createSnapshots({ stateDir, key: sealKey, access: options.access, vaults: () => running }),
     clock,
     access: options.access,
   };
@@ -128,6 +130,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
       server.on("clientError", answerGarbage);
       const cut = createCutter(server);
       servers.push(server);
+      await refuseServed(stateDir, one.name, ports.get(one.name));
       const port = await listen(server, one.port ?? 0, ports.get(one.name));
       ports.set(one.name, port);
       const open = openVault(one, `https://127.0.0.1:${port}`, { stateDir, key: sealKey, events, subscription });

@@ -210,6 +210,34 @@ test("snapshots: all vaults go back, over a restart too, and nothing of them is 
   expect((await second.emulator("DELETE", "snapshots/before")).status).toBe(404);
 });
 
+test("snapshots hold settings and roles, too", async () => {
+  const { ask, emulator, hold } = await strictVault();
+  const { id } = (await emulator("POST", "roles", { principalId: me.objectId, role: "Secrets Officer" })).json.value;
+  await emulator("PUT", "policy", { secrets: { expirySet: true } });
+  await emulator("PUT", "snapshots/s");
+  await emulator("DELETE", `roles/${id}`);
+  hold("Administrator", "/elsewhere");
+  await emulator("PUT", "policy", { secrets: { contentTypeSet: true } });
+  await emulator("PUT", "network", { defaultAction: "Deny" });
+  await emulator("POST", "snapshots/s/restore");
+  expect((await emulator("GET", "policy")).json.value).toEqual({ secrets: { expirySet: true } });
+  expect((await emulator("GET", "network")).json.value).toBeNull();
+  expect((await emulator("GET", "roles")).json.value).toHaveLength(1);
+  expect((await ask("GET", "/secrets")).status).toBe(200);
+});
+
+test("a vault that another process serves is left alone", async () => {
+  const stateDir = tempDir();
+  const first = await controlled({ stateDir });
+  await first.put("a");
+  await expect(testVault({ stateDir })).rejects.toThrow("is being served already");
+  const other = await testVault({ stateDir, vaults: [{ name: "kv-other", resourceId: "/x" }] });
+  await other.close();
+  await first.close();
+  const second = await testVault({ stateDir });
+  expect((await second.ask("GET", "/secrets/a")).status).toBe(200);
+});
+
 test("the list of controls; only loopback names reach them, and no page of another origin", async () => {
   const { emulator, ca, url } = await controlled();
   const list = (await emulator("GET", "")).json.value as { control: string; does: string }[];
