@@ -2,11 +2,11 @@ import { readAttributes, readTags } from "../attributes.ts";
 import type { Call, Operation, Reply } from "../model.ts";
 import { badParameter } from "../refusal.ts";
 import { pendingId } from "./certificate.ts";
-import { boolean } from "./fields.ts";
 import { readUnoccupied } from "./free-name.ts";
 import { refuseUnknownIssuer } from "./issuers.ts";
 import { maxTagLength } from "./limits.ts";
 import { makeKey } from "./make-key.ts";
+import { readKeepOrder } from "./keep-order.ts";
 import { begin, operationBody } from "./pending.ts";
 import { makePolicy, readPolicy } from "./policy.ts";
 import { dueOf } from "./timing.ts";
@@ -18,7 +18,7 @@ async function create(call: Call): Promise<Reply> {
   const { enabled = true } = readAttributes(body);
   const tags = readTags(body, maxTagLength);
   const given = readPolicy(body);
-  const keepOrder = boolean(body, "preserveCertOrder", "preserveCertOrder") ?? false;
+  const keepOrder = readKeepOrder(call, body);
   const check = () => {
     const before = readUnoccupied(call);
     const policy = given ? makePolicy(given, apiVersion, now) : before?.policy;

@@ -49,6 +49,8 @@ export interface Policy {
   readonly x509_props: X509Props;
   readonly lifetime_actions: readonly LifetimeAction[];
   readonly issuer: IssuerParameters;
+  /** Of a disabled policy the lifetime actions rest. */
+  readonly enabled: boolean;
   /** Milliseconds. */
   readonly created: number;
   readonly updated: number;

@@ -1,7 +1,7 @@
 import { isFrom } from "../api-version.ts";
 import { isObject } from "../attributes.ts";
 import type { Json } from "../model.ts";
-import { invalid, readSection } from "./fields.ts";
+import { boolean, readSection } from "./fields.ts";
 import type { Given } from "./fields.ts";
 import type { Policy, SanKind, Sans } from "./model.ts";
 import { readIssuer, readKeyProps, readLifetimeActions, readSecretProps, readX509Props } from "./policy-parts.ts";
@@ -28,8 +28,7 @@ export function patchPolicy(policy: Policy, given: Given, apiVersion: string, no
 
 function compose(given: Given, before: Policy | undefined, now: number): Policy {
   const section = (name: string) => readSection(given, name, `policy.${name}`) ?? {};
-  const attributes = section("attributes");
-  if (typeof (attributes["enabled"] ?? true) !== "boolean") throw invalid("policy.attributes", "It is malformed.");
+  const enabled = boolean(section("attributes"), "enabled", "policy.attributes") ?? before?.enabled ?? true;
   const key_props = readKeyProps(section("key_props"), before?.key_props);
   const x509_props = readX509Props(section("x509_props"), before?.x509_props);
   const issuer = readIssuer(section("issuer"), before?.issuer);
@@ -44,6 +43,7 @@ function compose(given: Given, before: Policy | undefined, now: number): Policy 
       x509_props.validity_months,
     ),
     issuer,
+    enabled,
     created: before?.created ?? now,
     updated: now,
   };
@@ -61,7 +61,7 @@ const older = <T extends object>(sans: T) =>
 
 /** A policy as a reply shows it under the given id. */
 export function showPolicy(policy: Policy, id: string, apiVersion: string): { readonly [key: string]: Json } {
-  const { created, updated, x509_props, ...parts } = policy;
+  const { enabled, created, updated, x509_props, ...parts } = policy;
   const { sans, ...x509 } = x509_props;
   const shown = sans && !knowsNewerSans(apiVersion) ? (older(sans) as Sans) : sans;
   return {
@@ -71,6 +71,6 @@ export function showPolicy(policy: Policy, id: string, apiVersion: string): { re
     x509_props: { subject: x509.subject, sans: shown && { ...shown }, ...x509 },
     lifetime_actions: parts.lifetime_actions.map(({ trigger, action }) => ({ trigger: { ...trigger }, action })),
     issuer: { ...parts.issuer },
-    attributes: { enabled: true, created: Math.floor(created / 1000), updated: Math.floor(updated / 1000) },
+    attributes: { enabled, created: Math.floor(created / 1000), updated: Math.floor(updated / 1000) },
   };
 }

@@ -18,7 +18,7 @@ export function actionAt(
   type: LifetimeAction["action"]["action_type"],
 ): number {
   const trigger = policy.lifetime_actions.find(({ action }) => action.action_type === type)?.trigger;
-  if (!trigger || nbf === undefined || exp === undefined) return Infinity;
+  if (!policy.enabled || !trigger || nbf === undefined || exp === undefined) return Infinity;
   const { lifetime_percentage, days_before_expiry } = trigger;
   if (days_before_expiry !== undefined) return exp * 1000 - days_before_expiry * day;
   return (nbf + ((exp - nbf) * lifetime_percentage!) / 100) * 1000;

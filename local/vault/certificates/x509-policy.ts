@@ -19,6 +19,7 @@ export function policyOf({ key, leaf }: Material, contentType: ContentType, now:
     x509_props: { ...saidBy(leaf), validity_months: monthsOf(leaf) },
     lifetime_actions: [{ trigger: { lifetime_percentage: 80 }, action: { action_type: "EmailContacts" } }],
     issuer: { name: "Unknown" },
+    enabled: true,
     created: now,
     updated: now,
   };

@@ -102,6 +102,8 @@ test("mails to nobody, once, but says so in the log", async () => {
 
 test("neither disabled, deleted nor an unknown issuer's is renewed", async () => {
   const { ask, clock } = await quickVault();
+  await ask("POST", "/certificates/resting/create", { body: renewing({ attributes: { enabled: false } }) });
+  expect((await ask("GET", "/certificates/resting/policy")).json.attributes.enabled).toBe(false);
   for (const name of ["disabled", "deleted"]) await ask("POST", `/certificates/${name}/create`, { body: renewing() });
   const disabling = await ask("PATCH", "/certificates/disabled", { body: { attributes: { enabled: false } } });
   expect(disabling.status).toBe(200);
@@ -112,7 +114,7 @@ test("neither disabled, deleted nor an unknown issuer's is renewed", async () =>
   await ask("DELETE", "/certificates/deleted");
   clock.advance(11 * day);
   await settle();
-  for (const name of ["disabled", "unknown"]) expect(await versionsOf(ask, name)).toHaveLength(1);
+  for (const name of ["disabled", "unknown", "resting"]) expect(await versionsOf(ask, name)).toHaveLength(1);
   await ask("POST", "/deletedcertificates/deleted/recover");
   expect(await versionsOf(ask, "deleted")).toHaveLength(1);
 });

@@ -7,6 +7,7 @@ import { createSecureContext } from "node:tls";
 import { expect, test } from "vitest";
 import { readContent, secretValue } from "../../../local/vault/certificates/content.ts";
 import { pemType, pkcs12Type } from "../../../local/vault/certificates/model.ts";
+import { children, encode, octets, parse, string } from "../../../local/vault/certificates/der.ts";
 import { writePem } from "../../../local/vault/certificates/pem.ts";
 import { readPkcs12, writePkcs12 } from "../../../local/vault/certificates/pkcs12.ts";
 import { tempDir } from "../support.ts";
@@ -80,6 +81,23 @@ test("a file without a key holds the certificates alone", () => {
   const out = openssl(["pkcs12", "-in", join(dir, "a.pfx"), "-passin", "pass:", "-nodes"]);
   expect(out).not.toContain("PRIVATE KEY");
   expect(readPkcs12(pfx, "")).toEqual({ keys: [], certificates: [leaf, root] });
+});
+
+test("reads BER: lengths left open, and strings in pieces, as Java and browsers write them", () => {
+  const key = keyOf("P-256");
+  const { leaf, root } = chainOf(key);
+  const [version, safe, mac] = children(parse(writePkcs12({ key: pkcs8(key), certificates: [leaf, root] })));
+  const content = octets(children(children(safe)[1])[0]);
+  const open = (tag: number, ...parts: Buffer[]) =>
+    Buffer.concat([Buffer.from([tag, 0x80]), ...parts, Buffer.from([0, 0])]);
+  const pieces = [content.subarray(0, 100), content.subarray(100)].map((piece) => encode(string(piece)));
+  const file = open(
+    0x30,
+    encode(version!),
+    open(0x30, encode(children(safe)[0]!), open(0xa0, open(0x24, ...pieces))),
+    encode(mac!),
+  );
+  expect(readPkcs12(file, "").certificates).toEqual([leaf, root]);
 });
 
 test("a damaged file is refused, wherever the damage is", () => {

@@ -20,6 +20,7 @@ test("defaults are the service's", () => {
     },
     lifetime_actions: [{ trigger: { lifetime_percentage: 80 }, action: { action_type: "EmailContacts" } }],
     issuer: { name: "Unknown" },
+    enabled: true,
     created: start,
     updated: start,
   });

@@ -176,3 +176,37 @@ test("URIs and addresses are known to newer versions of the protocol only", asyn
     "DNS:a.contoso.com, URI:https://contoso.com/x, IP Address:10.0.0.1, IP Address:0:0:0:0:0:0:0:1",
   );
 });
+
+test("what every operation refuses: no token, no version of the protocol, bad names", async () => {
+  const { ask } = await testVault();
+  for (const [method, path] of [
+    ["POST", "/certificates/a/create"],
+    ["POST", "/certificates/a/import"],
+    ["GET", "/certificates/a"],
+    ["PATCH", "/certificates/a/policy"],
+    ["POST", "/certificates/a/pending/merge"],
+    ["PUT", "/certificates/issuers/a"],
+    ["PUT", "/certificates/contacts"],
+    ["POST", "/certificates/restore"],
+  ] as const) {
+    const without = await ask(method, path, { token: null, body: "{ not json" });
+    expect([path, without.status, without.json.error.code]).toEqual([path, 401, "Unauthorized"]);
+    const bare = await ask(method, path, { raw: true });
+    expect([path, bare.status, bare.json.error.code]).toEqual([path, 400, "BadParameter"]);
+    if (method === "GET") continue;
+    const garbage = await ask(method, path, { body: "{ not json" });
+    expect([path, garbage.status, garbage.json.error.code]).toEqual([path, 400, "BadParameter"]);
+  }
+  for (const name of ["a_b", "a.b", "a%20b", "x".repeat(128)]) {
+    const answer = await ask("POST", `/certificates/${name}/create`, { body: ec() });
+    expect([answer.status, answer.json.error.message]).toEqual([
+      400,
+      `The request URI contains an invalid name: ${decodeURIComponent(name)}`,
+    ]);
+  }
+  expect((await ask("GET", "/certificates/a/not-a-version")).status).toBe(400);
+  expect((await ask("POST", "/certificates/restore", { body: { value: "Z2FyYmFnZQ" } })).json.error.code).toBe(
+    "Malformed backup blob",
+  );
+  expect((await ask("PUT", "/certificates/a", { body: {} })).status).toBe(400);
+});

@@ -95,7 +95,6 @@ test("import: what is refused", async () => {
     [{ value: pfx(), policy: { issuer: { name: "nobody" } } }, /There is no issuer nobody/],
     [{ value: pfx(), policy: { x509_props: { subject: "nonsense" } } }, /Invalid X\.500 distinguished name/],
     [{ value: pfx(), tags: { a: 1 } }, /tags/],
-    [{ value: pfx(), preserveCertOrder: "yes" }, /preserveCertOrder/],
   ];
   for (const [body, message] of refusals) {
     const answer = await ask("POST", "/certificates/a/import", { body });
@@ -106,6 +105,28 @@ test("import: what is refused", async () => {
     ]);
   }
   for (const path of ["/certificates/a", "/secrets/a", "/keys/a"]) expect((await ask("GET", path)).status).toBe(404);
+});
+
+test("the order of the chain is kept on request, from 7.6 on", async () => {
+  const { ask } = await testVault();
+  const key = keyOf("P-256");
+  const { leaf, root } = chainOf(key);
+  const pkcs8 = key.export({ format: "der", type: "pkcs8" });
+  const value = writePem({ key: pkcs8, certificates: [root, leaf] });
+  const bring = (version: string, preserveCertOrder: unknown) =>
+    ask("POST", `/certificates/a/import?api-version=${version}`, { raw: true, body: { value, preserveCertOrder } });
+  const kept = await bring("7.6", true);
+  expect(kept.json).toMatchObject({ preserveCertOrder: true, cer: leaf.toString("base64") });
+  expect((await ask("GET", "/secrets/a")).json.value).toBe(value);
+  for (const [version, asked] of [
+    ["2025-07-01", false],
+    ["7.5", true],
+    ["7.5", "yes"],
+  ] as const) {
+    expect((await bring(version, asked)).json).not.toHaveProperty("preserveCertOrder");
+    expect((await ask("GET", "/secrets/a")).json.value).toBe(writePem({ key: pkcs8, certificates: [leaf, root] }));
+  }
+  expect((await bring("2026-04-01", "yes")).status).toBe(400);
 });
 
 test("a secret as PEM, when its reader asks for that", async () => {
