@@ -1,3 +1,5 @@
+import { AttributeTypeAndValue, AttributeValue, Name, RelativeDistinguishedName } from "@peculiar/asn1-x509";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { makePolicy, patchPolicy, showPolicy } from "../../../local/vault/certificates/policy.ts";
 import { formatSubject, parseSubject } from "../../../local/vault/certificates/subject.ts";
@@ -129,4 +131,27 @@ test("a name of any length is judged at once", () => {
     expect(parseSubject(text)).toBeUndefined();
   }
   expect(performance.now() - since).toBeLessThan(1000);
+});
+
+test("any value of a name comes back from its text", () => {
+  const value = fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }).filter((text) => text.isWellFormed());
+  const pair = fc.tuple(fc.constantFrom("2.5.4.3", "2.5.4.10", "1.2.3.4"), value);
+  fc.assert(
+    fc.property(fc.array(pair, { minLength: 1, maxLength: 4 }), (pairs) => {
+      const name = new Name(
+        pairs.map(
+          ([type, text]) =>
+            new RelativeDistinguishedName([
+              new AttributeTypeAndValue({ type, value: new AttributeValue({ utf8String: text }) }),
+            ]),
+        ),
+      );
+      const back = [...parseSubject(formatSubject(name))!].map(([attribute]) => [
+        attribute!.type,
+        attribute!.value.toString(),
+      ]);
+      expect(back).toEqual(pairs);
+    }),
+    { numRuns: 500 },
+  );
 });

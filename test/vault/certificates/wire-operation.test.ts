@@ -244,3 +244,21 @@ test("merge is refused where there is nothing to merge with", async () => {
   expect((await ask("POST", "/certificates/a/pending/merge", { body: good })).status).toBe(201);
   expect((await merge(good)).slice(0, 2), "once is enough").toEqual([400, "BadParameter"]);
 });
+
+test("of several that begin at once one goes on, and what changes meanwhile counts", async () => {
+  const { ask } = await testVault();
+  const body = { policy: { x509_props: { subject: "CN=a" }, issuer: { name: "Self" } } };
+  const answers = await Promise.all(Array.from({ length: 4 }, () => ask("POST", "/certificates/a/create", { body })));
+  expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([202, 409, 409, 409]);
+  const { json } = await ask("GET", "/certificates/a/pending");
+  expect(json).toStrictEqual(answers.find(({ status }) => status === 202)!.json);
+  expect((await ask("GET", "/certificates/a/versions")).json.value).toHaveLength(1);
+  await ask("PUT", "/certificates/issuers/ca", { body: { provider: "Test" } });
+  const [late, removed] = await Promise.all([
+    ask("POST", "/certificates/b/create", { body: { policy: { ...body.policy, issuer: { name: "ca" } } } }),
+    ask("DELETE", "/certificates/issuers/ca"),
+  ]);
+  expect(removed.status).toBe(200);
+  expect([late.status, late.json.error?.code]).toEqual([400, "BadParameter"]);
+  expect((await ask("GET", "/certificates/b")).status).toBe(404);
+});
