@@ -19,13 +19,17 @@ type Secret = VaultObject<SecretVersion>;
 const maxValueBytes = 25 * 1024;
 const maxContentType = 255;
 const maxTagLength = 512;
+/** The first version of the protocol (with its preview) that knows more of the secrets of certificates. */
+const sinceDated = "2025-06-01";
 
 /** Secrets, to everything that all kinds share. */
 export const secretKind: Kind<SecretVersion> = {
   type: "Secret",
   collection: (vault) => vault.secrets,
-  bundle: (view, secret, version) =>
-    describe(view, secret, version, idOf(secretKind, view.vault, secret.name, version.id)),
+  bundle: (view, secret, version) => ({
+    ...describe(view, secret, version, idOf(secretKind, view.vault, secret.name, version.id)),
+    previousVersion: previousOf(view, secret, version),
+  }),
   item: describe,
   notFound: (id) => notFoundText("secret", id),
 };
@@ -40,6 +44,12 @@ function describe({ vault }: View, { name }: Secret, version: SecretVersion, id:
     tags,
     ...(managed ? { kid: idOf({ type: "Key" }, vault, name, version.id), managed } : {}),
   };
+}
+
+/** The certificate's version before; secrets of other kinds do not tell it. */
+function previousOf({ apiVersion }: View, { versions }: Secret, { id, managed }: SecretVersion): string | undefined {
+  if (!managed || !isFrom(apiVersion, sinceDated)) return undefined;
+  return versions[versions.findIndex((one) => one.id === id) - 1]?.id;
 }
 
 /** Makes a version, whether the name is new or not. */
@@ -71,7 +81,7 @@ function get(call: Call): Reply {
 
 /** As the reader asks for it by `outContentType`: PEM instead of PFX, which is the only conversion that there is. */
 function converted({ apiVersion, query }: Call, version: SecretVersion): SecretVersion {
-  const wanted = isFrom(apiVersion, "2025-06-01") ? query.get("outcontenttype") : undefined;
+  const wanted = isFrom(apiVersion, sinceDated) ? query.get("outcontenttype") : undefined;
   if (wanted === undefined || wanted === version.contentType) return version;
   if (wanted !== pemType || version.contentType !== pkcs12Type) {
     throw badParameter(`The secret cannot be converted to ${wanted}: only ${pkcs12Type} to ${pemType} is supported.`);
