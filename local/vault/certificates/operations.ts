@@ -11,6 +11,7 @@ import { softDeleteOperations } from "../soft-delete.ts";
 import { certificateKind, newestWhole, versionBundle } from "./certificate.ts";
 import { contactOperations } from "./contacts.ts";
 import { createOperation } from "./create.ts";
+import type { Given } from "./fields.ts";
 import { importOperation } from "./import.ts";
 import { issuerOperations, refuseUnknownIssuer } from "./issuers.ts";
 import { maxTagLength } from "./limits.ts";
@@ -33,14 +34,13 @@ function get(call: Call): Reply {
 
 /** nbf and exp are what the X.509 certificate says; callers cannot move them. */
 function update(call: Call): Reply {
-  const { vault, now, apiVersion } = call;
+  const { vault, now } = call;
   const body = call.body();
   const { enabled } = readAttributes(body);
   const tags = readTags(body, maxTagLength);
   const given = readPolicy(body);
   const [certificate, before] = readLive(certificateKind, call);
-  const policy = given ? patchPolicy(certificate.policy, given, apiVersion, now) : certificate.policy;
-  refuseUnknownIssuer(vault, policy);
+  const policy = given ? patched(call, certificate, given) : certificate.policy;
   if (enabled && before.cer === undefined) throw badParameter("A certificate that is not complete cannot be enabled.");
   const turn = { ...(enabled === undefined ? {} : { enabled }), ...(tags === undefined ? {} : { tags }), updated: now };
   const version = { ...before, ...turn };
@@ -87,13 +87,19 @@ function getPolicy(call: Call): Reply {
 }
 
 function updatePolicy(call: Call): Reply {
-  const { vault, now, apiVersion } = call;
+  const { vault } = call;
   const given = call.body();
   const [certificate] = readLive(certificateKind, call);
-  const policy = patchPolicy(certificate.policy, given, apiVersion, now);
-  refuseUnknownIssuer(vault, policy);
+  const policy = patched(call, certificate, given);
   vault.certificates.write({ ...certificate, policy }, []);
   return { status: 200, body: policyBody(call, certificate.name, policy) };
+}
+
+/** A certificate may keep an issuer that is gone, but not be given one. */
+function patched({ vault, apiVersion, now }: Call, certificate: CertificateObject, given: Given): Policy {
+  const policy = patchPolicy(certificate.policy, given, apiVersion, now);
+  if (policy.issuer.name !== certificate.policy.issuer.name) refuseUnknownIssuer(vault, policy);
+  return policy;
 }
 
 const policyBody = ({ vault, apiVersion }: Call, name: string, policy: Policy) =>

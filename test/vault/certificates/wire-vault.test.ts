@@ -56,6 +56,15 @@ test("issuers and contacts", async () => {
     const absent = await ask(method, "/certificates/issuers/ca", body ? { body } : {});
     expect([absent.status, absent.json.error.code]).toEqual([404, "CertificateIssuerNotFound"]);
   }
+  await ask("PUT", "/certificates/issuers/gone", { body: { provider: "Test" } });
+  await ask("POST", "/certificates/orphan/create", { body: ec({}, "gone") });
+  await ask("DELETE", "/certificates/issuers/gone");
+  for (const [path, body] of [
+    ["/certificates/orphan", { tags: { a: "1" } }],
+    ["/certificates/orphan/policy", { x509_props: { validity_months: 1 } }],
+  ] as const) {
+    expect((await ask("PATCH", path, { body })).status, "what a certificate had, it may keep").toBe(200);
+  }
   const contacts = [{ email: "a@contoso.com", name: "A", phone: "1" }, { email: "b@contoso.com" }];
   const list = { id: `${url}/certificates/contacts`, contacts };
   expect((await ask("GET", "/certificates/contacts")).json.error.code).toBe("ContactsNotFound");
