@@ -19,7 +19,7 @@ export const faultSchema = z.strictObject({
   status: z.int().min(400).max(599).default(500),
   /** Seconds for the Retry-After header; null or absent: none. */
   retryAfter: z.int().nonnegative().nullish(),
-  /** In place of the usual code; of a 403 the inner one (e.g. ForbiddenByRbac). */
+  /** In place of the usual code; of a 403 the inner one (e.g. ForbiddenByRbac); of a 401 `insufficient_claims` asks for a new token. */
   code: z.string().optional(),
   /** Real milliseconds that the request is held up. */
   latencyMs: z.int().nonnegative().max(600_000).default(0),
@@ -95,6 +95,6 @@ export function faultReply({ status, code, retryAfter }: Pick<Fault, "status" | 
   const reply =
     status === 403
       ? errorReply(status, usualCode, message, code ?? inner)
-      : errorReply(status, code ?? usualCode, message);
+      : errorReply(status, status === 401 ? usualCode : (code ?? usualCode), message);
   return { ...reply, headers: retryAfter == null ? {} : { "Retry-After": String(retryAfter) } };
 }

@@ -44,7 +44,7 @@ export function serveVault(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const { clock, log } = parts;
   const route = createRouter(parts.operations);
-  const challenge = `Bearer authorization="${parts.authority}", resource="${vaultResource}"`;
+  const challenge = challengeOf(parts.authority);
 
   /** A reply, or how a fault ends the connection. */
   const answer = async (request: IncomingMessage, trace: Trace): Promise<Reply | Cut> => {
@@ -71,7 +71,7 @@ export function serveVault(
     if (caller && outside) throw outside;
     if (!judged.ok) {
       const reply = errorReply(judged.status, judged.code, judged.message, judged.inner);
-      return judged.status === 401 ? { ...reply, headers: { "WWW-Authenticate": challenge } } : reply;
+      return judged.status === 401 ? challenged(reply, challenge) : reply;
     }
     if (target instanceof Refusal) throw target;
     const apiVersion = readApiVersion(target);
@@ -87,7 +87,7 @@ export function serveVault(
   ): Promise<Reply | Cut> => {
     const fault = parts.faults.take(operation.operation, vault.name);
     if (fault?.latencyMs) await sleep(fault.latencyMs);
-    if (fault?.when === "before" && fault.kind !== "delay") return faulty(fault);
+    if (fault?.when === "before" && fault.kind !== "delay") return faulty(fault, parts.authority);
     const now = clock.now();
     const weight = () => (operation.operation.startsWith("key.") && name ? keyWeight(vault, name, version) : 1);
     if (vault.settings.throttling && !throttle.admits(operation.operation, now, weight())) {
@@ -106,7 +106,7 @@ export function serveVault(
     // No answer speaks of what a lost machine could take back, not even a read of what another request has written.
     const flushed = journal.durable();
     if (flushed) await flushed;
-    return fault?.when === "after" && fault.kind !== "delay" ? faulty(fault) : reply;
+    return fault?.when === "after" && fault.kind !== "delay" ? faulty(fault, parts.authority) : reply;
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
@@ -132,8 +132,31 @@ export function serveVault(
   return (request, response) => void serve(request, response);
 }
 
-const faulty = (fault: Fault): Reply | Cut =>
-  fault.kind === "drop" || fault.kind === "reset" ? fault.kind : faultReply(fault);
+const challengeOf = (authority: string): string => `Bearer authorization="${authority}", resource="${vaultResource}"`;
+
+/** What becomes of a request that meets this fault; a 401 challenges its caller once more. */
+function faulty(fault: Fault, authority: string): Reply | Cut {
+  if (fault.kind === "drop" || fault.kind === "reset") return fault.kind;
+  const reply = faultReply(fault);
+  return fault.status === 401
+    ? challenged(reply, fault.code === revoked ? reconsider(authority) : challengeOf(authority))
+    : reply;
+}
+
+/** The fault code that stands for continuous access evaluation: the token was good, but is not any more. */
+const revoked = "insufficient_claims";
+
+/** The challenge for a token with more claims: here, one issued just now. It names no resource, or clients take it for the first. */
+function reconsider(authority: string): string {
+  const claims = { access_token: { nbf: { essential: true, value: String(Math.floor(Date.now() / 1000)) } } };
+  const encoded = Buffer.from(JSON.stringify(claims)).toString("base64");
+  return `Bearer realm="", authorization_uri="${authority}/oauth2/authorize", error="${revoked}", claims="${encoded}"`;
+}
+
+const challenged = (reply: Reply, challenge: string): Reply => ({
+  ...reply,
+  headers: { ...reply.headers, "WWW-Authenticate": challenge },
+});
 
 const refused = ({ status, code, message, inner }: Refusal): Reply => errorReply(status, code, message, inner);
 
