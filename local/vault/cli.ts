@@ -1,12 +1,13 @@
 // npm run vault [-- options]: Key Vaults for anybody's tests. `-- --help` lists the options.
 import { UsageError, help, parseOptions } from "./cli/options.ts";
-import { run } from "./cli/run.ts";
 import { asJson, asText } from "./cli/text.ts";
 
 try {
   const options = parseOptions(process.argv.slice(2));
   if (options === "help") console.log(help);
   else {
+    // Loaded only now, so that help and refusals come at once.
+    const { run } = await import("./cli/run.ts");
     const running = await run(options);
     console.log(options.json ? asJson(running, options) : asText(running, options, running.keyPlace));
     await new Promise<void>((end) => {
