@@ -23,12 +23,14 @@ vi.mock("../../../local/vault/keys/material.ts", async (original) => {
 });
 
 const settle = () => sleep(80);
+/** Patience for busy machines. */
+const eventually = (check: () => unknown) => vi.waitFor(check, { timeout: 30_000 });
 
 /** Waits until one key more is being made, and lets the work on it begin; the rest is done when `finish` is called. */
 async function begun<T>(work: () => Promise<T>) {
   const before = making.length;
   const done = work();
-  await vi.waitFor(() => expect(making).toHaveLength(before + 1));
+  await eventually(() => expect(making).toHaveLength(before + 1));
   return {
     finish() {
       making[before]!();
@@ -89,7 +91,7 @@ test("a rotation by policy takes over what was changed meanwhile, and is left wh
   await settle();
   expect(await versions(), "the changed key is rotated, not the one before").toBe(1);
   await again.finish();
-  await vi.waitFor(async () => expect(await versions()).toBe(2));
+  await eventually(async () => expect(await versions()).toBe(2));
   expect((await newest()).tags).toEqual({ t: "1" });
 
   const needless = await due();

@@ -1,49 +1,15 @@
-import {
-  constants,
-  createPrivateKey,
-  createPublicKey,
-  privateDecrypt,
-  privateEncrypt,
-  publicDecrypt,
-  publicEncrypt,
-  randomBytes,
-  sign,
-  verify,
-} from "node:crypto";
-import type { KeyObject, JsonWebKey as NodeJwk } from "node:crypto";
+import { constants, privateEncrypt, publicDecrypt, randomBytes, sign, verify } from "node:crypto";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { curves } from "../../../local/vault/keys/curves.ts";
-import { cryptographyClient, day, failure, start, testVault } from "../support.ts";
-import type { Answer } from "../support.ts";
-import { digestOf, ecJwk, encode, rsaJwk } from "./material.ts";
+import { cryptographyClient, testVault } from "../support.ts";
+import { create, digestOf, ecJwk, encode, privateKeyOf, rsaJwk, text, use } from "./material.ts";
 
-// Cryptography: what the vault made is checked by node:crypto outside of it, and the reverse.
+// Signatures: what the vault signed is checked by node:crypto outside of it, and the reverse.
 
 const rsaKeys = [2048, 3072, 4096];
 const hashes = { 256: "sha256", 384: "sha384", 512: "sha512" } as const;
 const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
-const text = Buffer.from("what is signed");
-const privateKeyOf = (jwk: NodeJwk) =>
-  createPrivateKey({ key: jwk.crv === "P-256K" ? { ...jwk, crv: "secp256k1" } : jwk, format: "jwk" });
-
-/** The public key of a bundle, as node:crypto has it. */
-function publicKeyOf({ json }: Answer): KeyObject {
-  const { kty, n, e, crv, x, y } = json.key;
-  const jwk: NodeJwk = kty === "RSA" ? { kty, n, e } : { kty, crv: crv === "P-256K" ? "secp256k1" : crv, x, y };
-  return createPublicKey({ key: jwk, format: "jwk" });
-}
-
-type Ask = Awaited<ReturnType<typeof testVault>>["ask"];
-
-async function create(ask: Ask, name: string, body: unknown) {
-  const made = await ask("POST", `/keys/${name}/create`, { body });
-  expect(made.status).toBe(200);
-  return { kid: made.json.key.kid as string, publicKey: publicKeyOf(made) };
-}
-
-const use = async (ask: Ask, name: string, operation: string, body: unknown) =>
-  ask("POST", `/keys/${name}/${operation}`, { body });
 
 test.each(rsaKeys)("RSA signatures of %i bits", { timeout: 60_000 }, async (key_size) => {
   const { ask, ca } = await testVault();
@@ -175,21 +141,6 @@ test("the numbers of an EC signature are below the order of the curve", async ()
   }
 });
 
-test("RSA1_5 needs 8 bytes of padding, none of them zero", async () => {
-  const { ask } = await testVault();
-  const jwk = rsaJwk();
-  const { json } = await ask("PUT", "/keys/a", { body: { key: jwk } });
-  const publicKey = createPublicKey(privateKeyOf(jwk));
-  const decrypted = async (padding: number) => {
-    const block = Buffer.concat([Buffer.from([0, 2]), Buffer.alloc(padding, 1), Buffer.alloc(254 - padding)]);
-    const value = encode(publicEncrypt({ key: publicKey, padding: constants.RSA_NO_PADDING }, block));
-    return use(ask, "a", "decrypt", { alg: "RSA1_5", value });
-  };
-  expect((await decrypted(8)).json).toEqual({ kid: json.key.kid, value: encode(Buffer.alloc(245)) });
-  expect((await decrypted(7)).status).toBe(400);
-  expect((await decrypted(254)).status, "no end to it").toBe(400);
-});
-
 test("RSNULL pads what it is given", async () => {
   const { ask } = await testVault();
   const { publicKey } = await create(ask, "a", { kty: "RSA" });
@@ -267,162 +218,4 @@ test("any digest: node:crypto and the vault agree", { timeout: 60_000 }, async (
     ),
     { seed, numRuns: 150 },
   );
-});
-
-test("encrypts and wraps, both ways against node:crypto", { timeout: 60_000 }, async () => {
-  const { ask, ca } = await testVault();
-  const jwk = rsaJwk();
-  const privateKey = privateKeyOf(jwk);
-  const publicKey = createPublicKey(privateKey);
-  const { json } = await ask("PUT", "/keys/a", { body: { key: jwk } });
-  const crypto = cryptographyClient(json.key.kid, ca);
-  const oaep = (oaepHash: string) => ({ padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash });
-  for (const [alg, options, most] of [
-    ["RSA-OAEP", oaep("sha1"), 214],
-    ["RSA-OAEP-256", oaep("sha256"), 190],
-    ["RSA1_5", { padding: constants.RSA_PKCS1_PADDING }, 245],
-  ] as const) {
-    for (const length of [0, 1, 32, most]) {
-      const plain = randomBytes(length);
-      for (const [there, back] of [
-        ["encrypt", "decrypt"],
-        ["wrapkey", "unwrapkey"],
-      ] as const) {
-        const made = await use(ask, "a", there, { alg, value: encode(plain) });
-        expect([made.status, made.json.kid]).toEqual([200, json.key.kid]);
-        const cipher = Buffer.from(made.json.value, "base64url");
-        expect([alg, privateDecrypt({ key: privateKey, ...options }, cipher)]).toEqual([alg, plain]);
-        const outside = publicEncrypt({ key: publicKey, ...options }, plain);
-        const read = await use(ask, "a", back, { alg, value: encode(outside) });
-        expect([alg, read.json]).toEqual([alg, { kid: json.key.kid, value: encode(plain) }]);
-      }
-    }
-    const secret = randomBytes(32);
-    const encrypted = await crypto.encrypt({ algorithm: alg, plaintext: secret });
-    expect(Buffer.from((await crypto.decrypt({ algorithm: alg, ciphertext: encrypted.result })).result)).toEqual(
-      secret,
-    );
-    const wrapped = await crypto.wrapKey(alg, secret);
-    expect(Buffer.from((await crypto.unwrapKey(alg, wrapped.result)).result)).toEqual(secret);
-    const tooLong = await use(ask, "a", "encrypt", { alg, value: encode(randomBytes(most + 1)) });
-    expect([tooLong.status, tooLong.json.error.code]).toEqual([400, "BadParameter"]);
-    for (const wrong of [
-      randomBytes(256),
-      randomBytes(255),
-      Buffer.alloc(0),
-      Buffer.alloc(256, 0xff),
-      Buffer.alloc(256),
-    ]) {
-      const refused = await use(ask, "a", "decrypt", { alg, value: encode(wrong) });
-      expect([alg, refused.status, refused.json.error]).toEqual([
-        alg,
-        400,
-        {
-          code: "BadParameter",
-          message: alg === "RSA1_5" ? "The parameter is incorrect.\r\n" : "Error occurred while decoding OAEP padding.",
-        },
-      ]);
-    }
-  }
-});
-
-test("a version of its own, and the newest without one", async () => {
-  const { ask, ca } = await testVault();
-  const first = await create(ask, "a", { kty: "EC" });
-  const second = await create(ask, "A", { kty: "EC" });
-  const signed = async (path: string) =>
-    (await ask("POST", path, { body: { alg: "ES256", value: encode(digestOf("sha256", text)) } })).json.kid;
-  const version = first.kid.split("/").at(-1)!;
-  expect(await signed(`/keys/a/${version}/sign`)).toBe(first.kid);
-  expect(await signed("/keys/a/sign")).toBe(second.kid);
-  expect(await signed("/keys/a//sign"), "as official clients ask for the newest").toBe(second.kid);
-  const newest = await cryptographyClient(first.kid.replace(`/${version}`, ""), ca).signData("ES256", text);
-  expect(newest.keyID).toBe(second.kid);
-});
-
-const everyUse = ["sign", "verify", "encrypt", "decrypt", "wrapkey", "unwrapkey"] as const;
-
-/** Each use of key `a` with a body that is good in itself: the status and inner code of each. */
-async function usesOf(ask: Ask) {
-  const digest = encode(digestOf("sha256", text));
-  const wrapped = (await use(ask, "whole", "encrypt", { alg: "RSA-OAEP", value: digest })).json.value;
-  const outcomes: Record<string, unknown> = {};
-  for (const operation of everyUse) {
-    const value = operation === "decrypt" || operation === "unwrapkey" ? wrapped : digest;
-    const alg = operation === "sign" || operation === "verify" ? "RS256" : "RSA-OAEP";
-    const { status, json } = await use(ask, "a", operation, { alg, digest, value });
-    outcomes[operation] = status === 200 ? 200 : (json.error.innererror?.code ?? json.error.message);
-  }
-  return outcomes;
-}
-
-test("outside of nbf and exp, with some leeway", async () => {
-  const { ask, clock } = await testVault();
-  const key = rsaJwk();
-  const attributes = { nbf: (start + day) / 1000, exp: (start + 2 * day) / 1000 };
-  await ask("PUT", "/keys/whole", { body: { key } });
-  await ask("PUT", "/keys/a", { body: { key, attributes } });
-  const within = Object.fromEntries(everyUse.map((one) => [one, 200]));
-  const outside = (code: string) => ({ ...within, sign: code, encrypt: code, wrapkey: code });
-  expect(await usesOf(ask)).toEqual(outside("KeyNotYetValid"));
-  const early = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256", text)) });
-  expect([early.status, early.json.error]).toEqual([
-    403,
-    {
-      code: "Forbidden",
-      message: "Operation sign is not allowed on a key that is not yet valid.",
-      innererror: { code: "KeyNotYetValid" },
-    },
-  ]);
-  expect((await ask("GET", "/keys/a")).status, "it can be read all the same").toBe(200);
-  clock.advance(day - 5 * 60_000 - 1000);
-  expect(await usesOf(ask)).toEqual(outside("KeyNotYetValid"));
-  clock.advance(1000);
-  expect(await usesOf(ask)).toEqual(within);
-  clock.advance(day + 10 * 60_000 - 1000);
-  expect(await usesOf(ask)).toEqual(within);
-  clock.advance(1000);
-  expect(await usesOf(ask)).toEqual(outside("KeyExpired"));
-  expect((await ask("GET", "/keys/a")).status).toBe(200);
-});
-
-test("only what key_ops has, and nothing when disabled", async () => {
-  const { ask } = await testVault();
-  const key = rsaJwk();
-  await ask("PUT", "/keys/whole", { body: { key } });
-  const names = { wrapkey: "wrapKey", unwrapkey: "unwrapKey" } as Record<string, string>;
-  for (const allowed of everyUse) {
-    const op = names[allowed] ?? allowed;
-    await ask("PUT", "/keys/a", { body: { key: { ...key, key_ops: [op] } } });
-    const expected = Object.fromEntries(everyUse.map((one) => [one, one === allowed ? 200 : "KeyOperationForbidden"]));
-    expect([op, await usesOf(ask)]).toEqual([op, expected]);
-  }
-  const refused = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256", text)) });
-  expect([refused.status, refused.json.error]).toEqual([
-    403,
-    {
-      code: "Forbidden",
-      message: "Operation sign is not permitted on this key.",
-      innererror: { code: "KeyOperationForbidden" },
-    },
-  ]);
-  await ask("PATCH", "/keys/a", { body: { key_ops: ["sign", "verify"] } });
-  expect(await usesOf(ask)).toMatchObject({ sign: 200, verify: 200, encrypt: "KeyOperationForbidden" });
-  await ask("PATCH", "/keys/a", { body: { attributes: { enabled: false } } });
-  expect(await usesOf(ask)).toEqual(Object.fromEntries(everyUse.map((one) => [one, "KeyDisabled"])));
-  const disabled = await use(ask, "a", "sign", { alg: "RS256", value: encode(digestOf("sha256", text)) });
-  expect(disabled.json.error.message).toBe("Operation sign is not allowed on a disabled key.");
-});
-
-test("official clients see the inner codes", async () => {
-  const { keys, ca } = await testVault();
-  const made = await keys.createKey("a", "EC", { keyOps: ["verify"] });
-  const crypto = cryptographyClient(made.id!, ca);
-  // This client itself refuses what the key does not allow, once it has read it.
-  await expect(crypto.sign("ES256", digestOf("sha256", text))).rejects.toThrow(
-    "Operation sign is not supported on key",
-  );
-  await keys.updateKeyProperties("a", { enabled: false });
-  const verified = crypto.verify("ES256", digestOf("sha256", text), Buffer.alloc(64));
-  expect(await failure(verified)).toEqual({ status: 403, code: "Forbidden", inner: "KeyDisabled" });
 });
