@@ -29,19 +29,19 @@ const connections = 64;
 export async function measureMemory(dir: string, secrets: number, versions: number): Promise<Memory> {
   const total = secrets * versions;
   const vault = await startVault(dir);
-  const before = await vault.meter();
+  const before = await vault.meter("collected");
   const value = "a-value-of-a-usual-length-4f1d9c07";
   const request = (number: number) =>
     requestTo(vault.token, "PUT", `secrets/secret-${number % secrets}?`, { value, contentType: "text/plain" });
   const filled = await load(vault, { connections, total, request });
-  const after = await vault.meter();
+  const after = await vault.meter("collected");
   await vault.kill();
   const disk = statSync(join(dir, "state", "kv-bench.journal")).size;
 
   const first = await startVault(dir);
   await first.kill();
   const second = await startVault(dir);
-  const started = await second.meter();
+  const started = await second.meter("collected");
   await load(second, { connections: 1, total: 1, request: () => lastSecret(second.token, secrets) });
   await second.kill();
   return {

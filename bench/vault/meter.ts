@@ -1,4 +1,5 @@
-// `node --import <this file>` with an IPC channel: answers every message with what the process has used so far.
+// `node --import <this file>` with an IPC channel: answers every message with what the process has used so far;
+// "collected": after its garbage is gone.
 
 /** What a process has used. */
 export interface Meter {
@@ -9,8 +10,8 @@ export interface Meter {
   readonly heap: number;
 }
 
-process.on("message", () => {
-  globalThis.gc?.();
+process.on("message", (message) => {
+  if (message === "collected") globalThis.gc?.();
   const { user, system } = process.cpuUsage();
   const { rss, heapUsed } = process.memoryUsage();
   process.send?.({ cpu: user + system, rss, heap: heapUsed } satisfies Meter);

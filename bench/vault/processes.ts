@@ -13,8 +13,8 @@ const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 /** A server in a process of its own. */
 interface Server {
-  /** Collects its garbage, then asks it what it has used. */
-  readonly meter: () => Promise<Meter>;
+  /** What it has used; "collected": after its garbage is gone. */
+  readonly meter: (when?: "collected") => Promise<Meter>;
   readonly kill: () => Promise<void>;
 }
 
@@ -45,8 +45,8 @@ async function start(script: string, args: readonly string[], env: NodeJS.Proces
     child.kill("SIGKILL");
     await exit;
   };
-  const meter = async () => {
-    child.send("meter");
+  const meter: Server["meter"] = async (when) => {
+    child.send(when ?? "now");
     return ((await once(child, "message")) as [Meter])[0];
   };
   return { said: JSON.parse(String(line[0])) as unknown, meter, kill };
