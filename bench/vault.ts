@@ -1,4 +1,4 @@
-// npm run bench:vault [-- --json] [--rounds 7] [--milliseconds 1000] [--connections 16] [--secrets 10000] [--versions 10]
+// npm run bench:vault [-- --json] [--rounds 21] [--milliseconds 400] [--connections 16] [--secrets 10000] [--versions 10]
 //
 // What the local Key Vault costs beside a bare node:https server that answers the same bytes: same headers and sizes, same
 // TLS material, no work. Vault (`npm run vault -- --auth strict --state DIR`), bare server and client are processes of their
@@ -26,8 +26,8 @@ const number = (value: string) => ({ type: "string", default: value }) as const;
 const { values: args } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    rounds: number("7"),
-    milliseconds: number("1000"),
+    rounds: number("21"),
+    milliseconds: number("400"),
     connections: number("16"),
     secrets: number("10000"),
     versions: number("10"),

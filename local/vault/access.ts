@@ -104,22 +104,24 @@ export function createAccess({ clock, file }: { readonly clock: Clock; readonly 
       const policies = kept.policies[vaultId.toLowerCase()];
       if (policies) return granted(policies[objectId], need);
       const now = clock.now();
+      const place = resource.toLowerCase();
       return kept.assignments.some(
         ({ principalId, role, scope, from, until = Infinity }) =>
           principalId === objectId &&
           from <= now &&
           now < until &&
-          within(resource, scope) &&
+          within(place, scope) &&
           permits(roleNamed(role), need.action),
       );
     },
   };
 }
 
-/** Whether `resource` is the scope or lies in it. */
-function within(resource: string, scope: string): boolean {
-  const [inner, outer] = [resource.toLowerCase(), scope.toLowerCase().replace(/\/+$/, "")];
-  return inner === outer || inner.startsWith(`${outer}/`);
+/** Whether a place (in lower case) is the scope or lies in it. */
+function within(place: string, scope: string): boolean {
+  const lower = scope.toLowerCase();
+  const outer = lower.endsWith("/") ? lower.replace(/\/+$/, "") : lower;
+  return place.startsWith(outer) && (place.length === outer.length || place[outer.length] === "/");
 }
 
 function granted(permissions: Permissions | undefined, { group, permission }: Need): boolean {

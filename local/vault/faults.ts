@@ -48,6 +48,7 @@ export function createFaults(random: () => number = Math.random): Faults {
       return fault;
     },
     take(operation, vault) {
+      if (faults.length === 0) return undefined;
       const index = faults.findIndex(
         (fault) => meets(fault, operation, vault) && (fault.rate === undefined || random() < fault.rate),
       );

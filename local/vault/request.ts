@@ -14,7 +14,8 @@ export interface Target {
 const latestApiVersion = "2026-04-01";
 const apiVersions = /^(7\.[0-6](-preview(\.\d)?)?|2025-06-01-preview|2025-07-01|2026-\d\d-01-preview|2026-04-01)$/;
 const maxBody = 1024 * 1024;
-const nothing = Buffer.alloc(0);
+/** What a request without a body has. */
+export const noBody = Buffer.alloc(0);
 
 /** Takes a request target apart; refuses escapes that are not UTF-8. */
 export function parseTarget(target: string): Target {
@@ -81,14 +82,14 @@ export function createRouter(operations: readonly Operation[]): Router {
   return (method, { segments }) => {
     for (const { operation, parts } of routes.get(bucket(method, segments)) ?? []) {
       const found = { operation, name: "", version: "" };
-      const fits = parts.every((part, index) => {
-        const segment = segments[index]!;
+      let at = 0;
+      for (; at < parts.length; at += 1) {
+        const [part, segment] = [parts[at], segments[at]!];
         if (part === ":name") found.name = segment;
         else if (part === ":version") found.version = segment.toLowerCase();
-        else return part === segment.toLowerCase();
-        return true;
-      });
-      if (fits) return found;
+        else if (part !== segment.toLowerCase()) break;
+      }
+      if (at === parts.length) return found;
     }
     return undefined;
   };
@@ -109,14 +110,15 @@ export function isUnread(request: IncomingMessage): boolean {
   return !request.complete && announcesBody(request);
 }
 
-function announcesBody({ headers }: IncomingMessage): boolean {
+/** Whether a body comes with the request. */
+export function announcesBody({ headers }: IncomingMessage): boolean {
   const length = headers["content-length"];
   return (length !== undefined && length !== "0") || headers["transfer-encoding"] !== undefined;
 }
 
 /** Reads the body up to 1 MiB; refuses more with 413 (the rest is not waited for). Rejects when the client goes away. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  if (!announcesBody(request)) return nothing;
+  if (!announcesBody(request)) return noBody;
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {

@@ -75,7 +75,8 @@ export function roleNamed(name: string): Role {
 /** Whether the role lets its holder do `action`, which is written like the role's own. */
 export function permits({ dataActions }: Role, action: string): boolean {
   return dataActions.some((granted) => {
-    const [before = "", after] = granted.split("*");
-    return after === undefined ? granted === action : action.startsWith(before) && action.endsWith(after);
+    const star = granted.indexOf("*");
+    if (star < 0) return granted === action;
+    return action.startsWith(granted.slice(0, star)) && action.endsWith(granted.slice(star + 1));
   });
 }

@@ -4,6 +4,12 @@ import type { Duplex } from "node:stream";
 import type { Reply } from "./model.ts";
 import { isUnread } from "./request.ts";
 
+/** The first part of all request ids of this process, and a number for the rest: made up one by one they cost more than a reply. */
+const idPrefix = randomUUID().slice(0, 24);
+let requests = 0;
+
+const requestId = (): string => `${idPrefix}${(++requests).toString(16).padStart(12, "0")}`;
+
 let lastSecond = -1;
 let lastDate = "";
 
@@ -30,7 +36,7 @@ const constantHeaders = Object.entries(constant).flat();
 /** Sends the reply with the headers that the service puts on everything. `now` in milliseconds. */
 export function send(request: IncomingMessage, response: ServerResponse, reply: Reply, now: number): void {
   const body = reply.body === undefined ? "" : JSON.stringify(reply.body);
-  const headers = [...constantHeaders, "Date", httpDate(now), "x-ms-request-id", randomUUID()];
+  const headers = [...constantHeaders, "Date", httpDate(now), "x-ms-request-id", requestId()];
   if (reply.body !== undefined) headers.push("Content-Type", "application/json; charset=utf-8");
   if (reply.status !== 204) headers.push("Content-Length", String(Buffer.byteLength(body)));
   const echo = request.headers["x-ms-client-request-id"];

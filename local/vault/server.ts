@@ -14,7 +14,17 @@ import type { Authorize, Operation, Reply } from "./model.ts";
 import type { OpenVault } from "./open.ts";
 import { networkRefusal } from "./network.ts";
 import { Refusal, badParameter, errorReply } from "./refusal.ts";
-import { checkMatch, createRouter, isUnread, parseBody, parseTarget, readApiVersion, readBody } from "./request.ts";
+import {
+  announcesBody,
+  checkMatch,
+  createRouter,
+  isUnread,
+  noBody,
+  parseBody,
+  parseTarget,
+  readApiVersion,
+  readBody,
+} from "./request.ts";
 import type { Match, Target } from "./request.ts";
 import { send } from "./send.ts";
 import { keyWeight } from "./throttle.ts";
@@ -61,13 +71,14 @@ export function serveVault(
       if (found.version) trace.version = found.version;
     }
     // Official clients send their first request without token and body, to be told where tokens come from.
-    const token = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? "")?.[1]?.trim();
+    const token = bearerToken(request.headers.authorization);
     const asked = parts.authorize(token, vault, trace);
     const judged = asked instanceof Promise ? await asked : asked;
     if (judged.caller !== undefined) trace.caller = judged.caller;
     const { caller = "", described = `appid=${caller};oid=${caller}` } = judged;
     // The firewall speaks before the roles, but only to callers whose token is good.
-    const outside = networkRefusal(vault.settings.network, vault, request.socket.remoteAddress ?? "", described);
+    const { network } = vault.settings;
+    const outside = network && networkRefusal(network, vault, request.socket.remoteAddress ?? "", described);
     if (caller && outside) throw outside;
     if (!judged.ok) {
       const reply = errorReply(judged.status, judged.code, judged.message, judged.inner);
@@ -77,7 +88,7 @@ export function serveVault(
     const apiVersion = readApiVersion(target);
     if (!found) throw badParameter(`There is no operation ${request.method} on this URI.`);
     checkMatch(found);
-    const raw = await readBody(request);
+    const raw = announcesBody(request) ? await readBody(request) : noBody;
     return work(found, { apiVersion, raw, query: target.query });
   };
 
@@ -98,7 +109,8 @@ export function serveVault(
     const call = { vault, now, name, version, query, apiVersion, body: () => parseBody(raw) };
     let reply: Reply;
     try {
-      reply = await underPolicy(vault, operation.operation, now, () => operation.run(call));
+      const ran = underPolicy(vault, operation.operation, now, () => operation.run(call));
+      reply = ran instanceof Promise ? await ran : ran;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       reply = refused(error);
@@ -159,6 +171,12 @@ const challenged = (reply: Reply, challenge: string): Reply => ({
 });
 
 const refused = ({ status, code, message, inner }: Refusal): Reply => errorReply(status, code, message, inner);
+
+/** The token of an Authorization header, if that is of this kind. */
+function bearerToken(header = ""): string | undefined {
+  if (header.slice(0, 7).toLowerCase() !== "bearer ") return undefined;
+  return header.slice(7).trim() || undefined;
+}
 
 function attempt<T>(parse: () => T): T | Refusal {
   try {
