@@ -36,13 +36,15 @@ export function vaultAccess({ tokens, rights, access }: VaultAccessOptions): Aut
     const described = `appid=${caller.appId};oid=${caller.objectId};iss=${tokens.issuer}`;
     const need = needOf(operation);
     const resource = resourceOf(vault.resourceId, need, name);
-    const denied = rights !== undefined && !rights.allowed(caller.objectId, "vault");
-    // What is no operation needs no right: it is refused for what it is.
-    const may = !access || !need || access.allowed(caller.objectId, need, vault.resourceId, resource);
-    if (may && !denied) return { ok: true, caller: caller.objectId, described };
-    const refused = access?.policies(vault.resourceId) && need ? byPolicy(described, vault.name, need) : undefined;
+    const may =
+      // What is no operation needs no right: it is refused for what it is.
+      need === undefined ||
+      ((rights?.allowed(caller.objectId, "vault") ?? true) &&
+        (access?.allowed(caller.objectId, need, vault.resourceId, resource) ?? true));
+    if (may) return { ok: true, caller: caller.objectId, described };
+    const refused = access?.policies(vault.resourceId) ? byPolicy(described, vault.name, need) : undefined;
     return {
-      ...refuse(403, refused ?? byRole(described, vault.name, need?.action ?? operation, resource)),
+      ...refuse(403, refused ?? byRole(described, vault.name, need.action, resource)),
       inner: refused ? "AccessDenied" : "ForbiddenByRbac",
       caller: caller.objectId,
       described,

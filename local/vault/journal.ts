@@ -22,6 +22,7 @@ export interface Journal<R> {
   readonly durable: () => Promise<void> | undefined;
   /** Replaces the whole file by these records, in one step. */
   readonly rewrite: (records: readonly R[]) => void;
+  /** Resolves when everything is on the disk. */
   readonly close: () => Promise<void>;
 }
 
@@ -82,6 +83,12 @@ export function openJournal<R>(
     }
   };
 
+  const durable = () => {
+    if (failure) return Promise.reject(failure);
+    if (flushed === written) return undefined;
+    return (next ??= Promise.resolve(running).then(flush, flush));
+  };
+
   return {
     append(record) {
       // The number of a closed file may belong to another one by now.
@@ -97,11 +104,7 @@ export function openJournal<R>(
       length += line.length;
       written += 1;
     },
-    durable() {
-      if (failure) return Promise.reject(failure);
-      if (flushed === written) return undefined;
-      return (next ??= Promise.resolve(running).then(flush, flush));
-    },
+    durable,
     rewrite(records) {
       if (closed) throw new Error(`${file} is closed.`);
       const [old, busy] = [fd, running];
@@ -116,7 +119,9 @@ export function openJournal<R>(
     async close() {
       if (closed) return;
       closed = true;
-      await (next ?? running)?.catch(() => undefined);
+      // What the clock did, and nobody waited for, is not flushed yet.
+      await durable()?.catch(() => undefined);
+      await running?.catch(() => undefined);
       closeSync(fd);
     },
   };

@@ -108,6 +108,19 @@ test("a rewritten journal holds what it was rewritten with and what came after, 
   expect(readFileSync(file, "latin1").split("\n")).toHaveLength(4);
 });
 
+test("closing flushes what nobody waited for", async () => {
+  const flushes = holdFlushes();
+  const { file, journal } = open();
+  journal.append(1);
+  let closed = false;
+  const closing = journal.close().then(() => (closed = true));
+  await vi.waitFor(() => expect(flushes).toHaveLength(1));
+  expect(closed).toBe(false);
+  flushes.shift()!(null);
+  await closing;
+  expect(open(file).records).toEqual([1]);
+});
+
 test("a closed journal takes nothing", async () => {
   const { journal } = open();
   await journal.close();
