@@ -6,8 +6,12 @@ import { join } from "node:path";
 
 type Server = HttpServer | HttpsServer;
 
+/** A server that ends an idle connection before its clients do (.NET: after a minute) cuts off requests on their way. */
+const keepAliveMs = 180_000;
+
 /** Listens on 127.0.0.1 on the given port, or on the one of the last run when it is free, so that ids stay the same. */
 export async function listen(server: Server, port: number, last: number | undefined): Promise<number> {
+  server.keepAliveTimeout = keepAliveMs;
   const attempt = (at: number) =>
     new Promise<number>((resolve, reject) => {
       server.once("error", reject);
