@@ -104,6 +104,23 @@ static class CertificateLifeChecks
             }
         ),
         new(
+            "certificates: an update without a version changes the newest",
+            async () =>
+            {
+                var first = await Import("net-life-newest");
+                await Import("net-life-newest");
+                await Client.UpdateCertificatePropertiesAsync(
+                    new CertificateProperties("net-life-newest") { Tags = { ["a"] = "b" } }
+                );
+                Expect.Same(["a"], (await Client.GetCertificateAsync("net-life-newest")).Value.Properties.Tags.Keys);
+                KeyVaultCertificate old = await Client.GetCertificateVersionAsync(
+                    "net-life-newest",
+                    first.Properties.Version
+                );
+                Expect.Equal(0, old.Properties.Tags.Count);
+            }
+        ),
+        new(
             "certificates: lists name each once, with thumbprint; those still being made only on demand",
             async () =>
             {

@@ -44,22 +44,7 @@ static class FaultChecks
     // this vault.
     static readonly SemaphoreSlim Turn = new(1);
 
-    static Check InTurn(string name, Func<Task> prove) =>
-        new(
-            name,
-            async () =>
-            {
-                await Turn.WaitAsync();
-                try
-                {
-                    await prove();
-                }
-                finally
-                {
-                    Turn.Release();
-                }
-            }
-        );
+    static Check InTurn(string name, Func<Task> prove) => Check.InTurn(Turn, name, prove);
 
     public static readonly Check[] All =
     [

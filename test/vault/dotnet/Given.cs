@@ -11,8 +11,8 @@ using Microsoft.Azure.KeyVault;
 
 /// <summary>
 /// The vaults, as test/vault/dotnet.test.ts starts them and says in the environment, and clients for them. `Main` and `Spare`
-/// check tokens and are trusted by SSL_CERT_FILE; `Guarded` and `Faulty` take any token, have an authority of their own,
-/// purge protection, a retention of 7 days, and deletions that take a second.
+/// check tokens and are trusted by SSL_CERT_FILE; `Guarded`, `Faulty` and `Ruled` take any token, have an authority of their own,
+/// purge protection, a retention of 7 days, and deletions that take five seconds.
 /// </summary>
 static class Given
 {
@@ -20,6 +20,7 @@ static class Given
     public static readonly Uri Spare = new(Variable("VAULT_SPARE"));
     public static readonly Uri Guarded = new(Variable("VAULT_GUARDED"));
     public static readonly Uri Faulty = new(Variable("VAULT_FAULTY"));
+    public static readonly Uri Ruled = new(Variable("VAULT_RULED"));
     public static readonly string Tenant = Variable("AZURE_TENANT_ID");
 
     /// <summary>The identity that may do everything with `Main` and `Spare`.</summary>
@@ -76,7 +77,7 @@ static class Given
 
     static TokenCredential Usual(Uri? vault) => TakesAnyToken(vault) ? Anyone : Admin;
 
-    static bool TakesAnyToken(Uri? vault) => vault == Guarded || vault == Faulty;
+    static bool TakesAnyToken(Uri? vault) => vault == Guarded || vault == Faulty || vault == Ruled;
 
     /// <summary>The client of the generation before, for 7.0, with keys too.</summary>
     public static KeyVaultClient Older(TokenCredential? credential = null) =>
@@ -98,7 +99,7 @@ static class Given
             options.Transport = new HttpClientTransport(TrustingHandler());
     }
 
-    /// <summary>Trusts the authority of `Guarded` and `Faulty`, and no other.</summary>
+    /// <summary>Trusts the authority of those that take any token, and no other.</summary>
     public static HttpClientHandler TrustingHandler() =>
         new()
         {
@@ -119,14 +120,12 @@ static class Given
 
     static readonly HttpClient Emulators = new(TrustingHandler());
 
-    /// <summary>Asks a control of `Guarded` or `Faulty`; the answer's JSON, if it has any.</summary>
+    /// <summary>Asks a control of a vault that takes any token; the answer's JSON, if it has any.</summary>
     public static async Task<JsonElement?> Control(Uri vault, HttpMethod method, string control, object? body = null)
     {
         using var request = new HttpRequestMessage(method, new Uri(vault, $"/_emulator/{control}"));
-        if (body is not null)
-        {
+        if (method != HttpMethod.Get)
             request.Content = new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, "application/json");
-        }
         using var response = await Emulators.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         if (!response.IsSuccessStatusCode)

@@ -1,3 +1,4 @@
+using Azure;
 using Azure.Security.KeyVault.Secrets;
 
 /// <summary>Lists and their pages.</summary>
@@ -92,10 +93,12 @@ static class ListChecks
                 var all = await client.GetPropertiesOfSecretsAsync().AsPages().ToListAsync();
                 Expect.True(all.Count > 1 && all[0].ContinuationToken is { Length: > 0 });
                 var rest = await client.GetPropertiesOfSecretsAsync().AsPages(all[0].ContinuationToken).ToListAsync();
-                Expect.Same(
-                    all[1].Values.Select(one => one.Name).Where(name => name.StartsWith("net-token-")),
-                    rest[0].Values.Select(one => one.Name).Where(name => name.StartsWith("net-token-"))
-                );
+                static IEnumerable<string> Ours(IEnumerable<Page<SecretProperties>> pages) =>
+                    pages
+                        .SelectMany(page => page.Values)
+                        .Select(one => one.Name)
+                        .Where(name => name.StartsWith("net-token-"));
+                Expect.Same(Ours(all.Skip(1)), Ours(rest));
                 Expect.True(string.IsNullOrEmpty(all[^1].ContinuationToken), "the last page has no token");
             }
         ),

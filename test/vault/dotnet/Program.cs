@@ -19,6 +19,7 @@ Check[] checks =
     .. KeyCryptoChecks.All,
     .. AccessChecks.All,
     .. FaultChecks.All,
+    .. RuleChecks.All,
 ];
 
 var lines = new Lock();
@@ -38,7 +39,7 @@ await Parallel.ForEachAsync(
         string? broken = null;
         try
         {
-            await check.Prove().WaitAsync(TimeSpan.FromSeconds(100));
+            await check.Prove().WaitAsync(TimeSpan.FromSeconds(200));
         }
         catch (Exception failure)
         {
