@@ -48,6 +48,7 @@ export interface Report {
   readonly checks: readonly string[];
   readonly outcomes: ReadonlyMap<string, Outcome>;
   readonly exitCode: number | null;
+  /** What the program and the vaults said on stderr, where a vault puts its own faults. */
   readonly errors: string;
 }
 
@@ -80,7 +81,7 @@ export async function runChecks(): Promise<Report> {
       VAULT_RULED: any!.vaults["kv-net-ruled"]!,
       VAULT_GUARDED_CA: any!.caFile,
     });
-    return read(said);
+    return { ...read(said), errors: [said.err, ...vaults.map(({ texts }) => texts.err)].join("") };
   } finally {
     for (const { child } of vaults) child.kill();
     await Promise.all(vaults.map(({ exit }) => exit));
@@ -109,9 +110,9 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
   return { exitCode: code, out, err };
 }
 
-function read({ exitCode, out, err }: Awaited<ReturnType<typeof run>>): Report {
+function read({ exitCode, out }: Awaited<ReturnType<typeof run>>): Omit<Report, "errors"> {
   const [first = "{}", ...rest] = out.split("\n").filter((line) => line.startsWith("{"));
   const { checks = [] } = JSON.parse(first) as Partial<Report>;
   const outcomes = rest.map((line) => JSON.parse(line) as Outcome);
-  return { checks, outcomes: new Map(outcomes.map((one) => [one.check, one])), exitCode, errors: err };
+  return { checks, outcomes: new Map(outcomes.map((one) => [one.check, one])), exitCode };
 }
