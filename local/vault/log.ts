@@ -13,7 +13,8 @@ export interface LogEntry {
   readonly caller?: string;
 }
 
-type Added = Omit<LogEntry, "time"> & { readonly time: string | number };
+/** As it is added: the time in milliseconds, too. */
+export type Added = Omit<LogEntry, "time"> & { readonly time: string | number };
 
 /** The last requests, oldest first. */
 export interface Log {

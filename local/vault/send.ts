@@ -46,7 +46,7 @@ export function send(request: IncomingMessage, response: ServerResponse, reply: 
   // A body that was not read to its end would be taken for the next request.
   const unread = isUnread(request);
   if (unread) headers.push("Connection", "close");
-  for (const [name, value] of Object.entries(reply.headers ?? {})) headers.push(name, value);
+  if (reply.headers) for (const [name, value] of Object.entries(reply.headers)) headers.push(name, value);
   response.sendDate = false;
   response.writeHead(reply.status, headers);
   response.end(request.method === "HEAD" ? undefined : body);

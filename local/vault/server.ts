@@ -9,7 +9,7 @@ import type { VaultControl } from "./controls.ts";
 import type { Cut } from "./cut.ts";
 import { faultReply } from "./faults.ts";
 import type { Fault, Faults } from "./faults.ts";
-import type { Log, LogEntry } from "./log.ts";
+import type { Added, Log } from "./log.ts";
 import type { Authorize, Operation, Reply } from "./model.ts";
 import type { OpenVault } from "./open.ts";
 import { networkRefusal } from "./network.ts";
@@ -44,7 +44,7 @@ export interface ServerParts {
 const vaultResource = "https://vault.azure.net";
 
 /** What the log will have of a request, filled in as it becomes known. */
-type Trace = { -readonly [K in keyof LogEntry]: LogEntry[K] };
+type Trace = { -readonly [K in keyof Added]: Added[K] };
 
 /** Makes what answers the requests to a vault; `cut` ends a connection. */
 export function serveVault(
@@ -122,7 +122,7 @@ export function serveVault(
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
-    const trace: Trace = { time: "", vault: vault.name, method: request.method ?? "", status: 0 };
+    const trace: Trace = { time: 0, vault: vault.name, method: request.method ?? "", status: 0 };
     let reply: Reply | Cut;
     try {
       reply = await answer(request, trace);
@@ -132,8 +132,9 @@ export function serveVault(
       reply = error instanceof Refusal ? refused(error) : internal(error);
     }
     const now = clock.now();
-    if (!request.url?.startsWith("/_emulator"))
-      log.add({ ...trace, time: now, status: typeof reply === "string" ? 0 : reply.status });
+    trace.time = now;
+    if (typeof reply !== "string") trace.status = reply.status;
+    if (!request.url?.startsWith("/_emulator")) log.add(trace);
     // A refusal looks at no body, but one left unread would cost the connection.
     const tooLarge = typeof reply !== "string" && reply.status === 413;
     if (isUnread(request) && !tooLarge) await readBody(request).catch(() => undefined);
