@@ -1,7 +1,8 @@
+import { randomInt } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import type { Server } from "node:net";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { ClientSecretCredential, ManagedIdentityCredential } from "@azure/identity";
@@ -16,6 +17,21 @@ import { client as officialClient, tempDir } from "./support.ts";
 vi.setConfig({ testTimeout: 180_000 });
 
 // `npm run vault`, as anybody uses it: a process of its own.
+
+/** The first of so many free ports in a row, below those that the system gives to clients. */
+async function freePorts(count: number): Promise<number> {
+  const take = (port: number) =>
+    new Promise<Server | undefined>((resolve) => {
+      const server = createServer().once("error", () => resolve(undefined));
+      server.listen(port, "127.0.0.1", () => resolve(server));
+    });
+  for (;;) {
+    const base = randomInt(20_000, 30_000);
+    const servers = await Promise.all(Array.from({ length: count }, (_, index) => take(base + index)));
+    for (const server of servers) await new Promise<void>((end) => (server ? server.close(() => end()) : end()));
+    if (servers.every(Boolean)) return base;
+  }
+}
 
 test("it serves, says how to reach it, takes any token and says so, and ends well", async () => {
   const { child, config, texts, exit } = spawnCli([
@@ -54,12 +70,7 @@ test("it serves, says how to reach it, takes any token and says so, and ends wel
 });
 
 test("ports count up from the first; one that is taken is refused with a sentence", async () => {
-  const base = await new Promise<number>((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port > 60_000 ? port - 20_000 : port));
-    });
-  });
+  const base = await freePorts(3);
   const vaults = ["kv-one", "kv-two", "kv-three"].flatMap((name) => ["--vault", name]);
   const { told } = await startCli([...vaults, "--port", String(base)]);
   expect(told.vaults).toEqual({
