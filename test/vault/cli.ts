@@ -33,7 +33,7 @@ export interface Told {
   readonly vaults: Readonly<Record<string, string>>;
   readonly caFile: string;
   readonly environment: Readonly<Record<string, string>>;
-  readonly identities: readonly { readonly name: string; readonly clientId: string; readonly secret: string }[];
+  readonly identities: readonly Record<"name" | "clientId" | "objectId" | "secret", string>[];
 }
 
 /** Waits until a vault that was started with `--json` serves. */

@@ -1,3 +1,4 @@
+import type { NamedClient } from "./entra.ts";
 import type { CliOptions } from "./options.ts";
 
 /** What runs, for those who use it. */
@@ -10,7 +11,7 @@ export interface Served {
     readonly url: string;
     readonly identityUrl: string;
     readonly header: string;
-    readonly clients: readonly { readonly name: string; readonly clientId: string; readonly secret: string }[];
+    readonly clients: readonly Pick<NamedClient, "name" | "clientId" | "objectId" | "secret">[];
   };
 }
 
@@ -22,6 +23,7 @@ export function environment({ vaults, caFile, entra }: Served, tenant: string): 
     NODE_EXTRA_CA_CERTS: caFile,
     REQUESTS_CA_BUNDLE: caFile,
     SSL_CERT_FILE: caFile,
+    CURL_CA_BUNDLE: caFile,
     ...(entra && client
       ? {
           AZURE_TENANT_ID: tenant,
@@ -43,7 +45,8 @@ export function asJson(served: Served, { tenant }: CliOptions): string {
     vaults: Object.fromEntries(vaults.map(({ name, url }) => [name, url])),
     caFile,
     environment: environment(served, tenant),
-    identities: entra?.clients.map(({ name, clientId, secret }) => ({ name, clientId, secret })) ?? [],
+    identities:
+      entra?.clients.map(({ name, clientId, objectId, secret }) => ({ name, clientId, objectId, secret })) ?? [],
   });
 }
 
@@ -65,6 +68,8 @@ export function asText(served: Served, options: CliOptions, keyPlace: string): s
       : `Everything is kept in ${options.state}, sealed with ${keyPlace}.`,
     `Controls: curl --cacert ${caFile} ${vaults[0]!.url}/_emulator/`,
     "",
+    "curl:",
+    ...lines("CURL_CA_BUNDLE"),
     "Clients must trust the authority and, since 127.0.0.1 is not vault.azure.net, have challenge resource verification off.",
     "JavaScript: new SecretClient(url, credential, { disableChallengeResourceVerification: true })",
     ...lines("AZURE_KEYVAULT_URL", "NODE_EXTRA_CA_CERTS"),
@@ -87,10 +92,15 @@ function strictLines({ entra, ...served }: Served, tenant: string): readonly str
   const lines = (...names: readonly string[]) => names.map((name) => `  ${name}=${env[name]}`);
   return [
     "",
-    `Tokens come from ${entra.url} (credentials need instance discovery off: disableInstanceDiscovery), for ${entra.clients[0]!.name}:`,
+    `Tokens come from ${entra.url} (credentials need instance discovery off: disableInstanceDiscovery), for ${entra.clients[0]!.name} (object id ${entra.clients[0]!.objectId}):`,
     ...lines("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_AUTHORITY_HOST"),
     "or, as its managed identity, in an app or on a machine:",
     ...lines("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_POD_IDENTITY_AUTHORITY_HOST"),
-    ...entra.clients.slice(1).map(({ name, clientId, secret }) => `${name}: client id ${clientId}, secret ${secret}`),
+    ...entra.clients
+      .slice(1)
+      .map(
+        ({ name, clientId, objectId, secret }) =>
+          `${name}: client id ${clientId}, secret ${secret}, object id ${objectId}`,
+      ),
   ];
 }
