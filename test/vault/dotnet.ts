@@ -89,14 +89,15 @@ export async function runChecks(): Promise<Report> {
   }
 }
 
-/** Asks the package feed only for what this machine does not have yet. */
-async function build(dir: string): Promise<undefined> {
+/** Builds a program into `dir`. Asks the package feed only for what this machine does not have yet. */
+export async function build(dir: string, from = project): Promise<undefined> {
   const options = ["--nologo", "-m:1", "-p:RestoreLockedMode=true", "-p:UseSharedCompilation=false"];
-  const { exitCode, out, err } = await run(["build", project, "--artifacts-path", dir, ...options]);
+  const { exitCode, out, err } = await run(["build", from, "--artifacts-path", dir, ...options]);
   if (exitCode !== 0) throw new Error(`dotnet build failed:\n${out}\n${err}`);
 }
 
-async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+/** Runs `dotnet` with the arguments. */
+export async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const child = spawn("dotnet", args, {
     env: { ...process.env, ...quiet, ...env },
     stdio: ["ignore", "pipe", "pipe"],
