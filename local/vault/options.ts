@@ -24,6 +24,8 @@ export interface VaultsOptions {
   readonly subscribedSince?: number;
   /** Real milliseconds between two looks at the clock (50). */
   readonly tickMs?: number;
+  /** Real milliseconds in which a request must have come whole (30,000). */
+  readonly requestTimeoutMs?: number;
 }
 
 /** The sentence that says why Azure has no vault of this name; undefined: it may. */

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
 import type { Reply } from "./model.ts";
 import { isUnread } from "./request.ts";
 
@@ -51,17 +50,4 @@ export function send(request: IncomingMessage, response: ServerResponse, reply: 
   response.writeHead(reply.status, headers);
   response.end(request.method === "HEAD" ? undefined : body);
   if (unread) request.resume();
-}
-
-/** Answers what is not even HTTP, or has too large a head, in the service's form. */
-export function answerGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
-  // Each further piece of the same garbage comes here again.
-  if (socket.writableEnded) return;
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const body = JSON.stringify({ error: { code: "BadParameter", message: "The request is malformed." } });
-  const head = ["HTTP/1.1 400 Bad Request", "Content-Type: application/json; charset=utf-8", "Connection: close"];
-  // What still comes is thrown away, or the reply would be lost in a reset; a peer that stays is cut.
-  socket.resume();
-  setTimeout(() => socket.destroy(), 1000).unref();
-  socket.end([...head, `Content-Length: ${body.length}`, "", body].join("\r\n"));
 }

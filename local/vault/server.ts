@@ -58,6 +58,9 @@ export function serveVault(
 
   /** A reply, or how a fault ends the connection. */
   const answer = async (request: IncomingMessage, trace: Trace): Promise<Reply | Cut> => {
+    if (request.headers.host === undefined && request.httpVersion === "1.1") {
+      throw badParameter("The request has no Host header.");
+    }
     const target = attempt(() => parseTarget(request.url ?? "/"));
     if (!(target instanceof Refusal) && target.segments[0] === "_emulator") {
       const reply = await serveControl(parts.control, vault, request, target);

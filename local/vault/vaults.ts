@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import { createServer } from "node:https";
 import type { Server } from "node:https";
 import { createLifecycle } from "./certificates/lifecycle.ts";
 import type { VaultControl } from "./controls.ts";
@@ -17,11 +16,11 @@ import { checkVaults } from "./options.ts";
 import type { VaultsOptions } from "./options.ts";
 import { createAutoRotation } from "./keys/rotation.ts";
 import { refuseServed, stateId } from "./other-server.ts";
-import { answerGarbage } from "./send.ts";
 import { createSnapshots } from "./snapshots.ts";
 import { serveVault } from "./server.ts";
 import { createSubscription } from "./throttle.ts";
 import { migrateKey, sealingKey } from "./vault-key.ts";
+import { createWire, serveOn } from "./wire.ts";
 
 export type { VaultsOptions } from "./options.ts";
 
@@ -125,9 +124,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
 
   try {
     for (const one of options.vaults) {
-      const { cert, key } = options.tls;
-      const server = createServer({ cert, key, requestTimeout: 30_000, headersTimeout: 15_000 });
-      server.on("clientError", answerGarbage);
+      const server = createWire(options.tls, options.requestTimeoutMs ?? 30_000);
       const cut = createCutter(server);
       servers.push(server);
       await refuseServed(stateDir, one.name, ports.get(one.name));
@@ -137,7 +134,7 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
       running.push(open);
       autoRotation.watch(open.vault);
       lifecycle.watch(open.vault);
-      server.on("request", serveVault(open, parts, cut));
+      serveOn(server, serveVault(open, parts, cut));
     }
   } catch (error) {
     await close();
