@@ -3,11 +3,15 @@ import type { KeyObject } from "node:crypto";
 import { AsnConvert } from "@peculiar/asn1-schema";
 import { Certificate } from "@peculiar/asn1-x509";
 import { curves } from "../keys/curves.ts";
+import { readJwk } from "../keys/material.ts";
 import { badParameter } from "../refusal.ts";
 import { pemType } from "./model.ts";
 import type { ContentType, Curve, KeyProps } from "./model.ts";
+import { decryptKey } from "./pbe.ts";
 import { readPem, writePem } from "./pem.ts";
 import { readPkcs12, writePkcs12 } from "./pkcs12.ts";
+import { formatSubject } from "./subject.ts";
+import { validityOf } from "./x509.ts";
 
 // A private key with its certificates, as callers import it and as secrets hold it.
 
@@ -23,7 +27,15 @@ const rsaSizes = [2048, 3072, 4096];
 /** What an import brings: base64 of a PFX file, or the text of a PEM file. Refuses with 400. */
 export function readContent(value: string, type: ContentType, password: string, keepOrder: boolean): Material {
   const { key, certificates } = type === pemType ? fromPem(value, password) : fromPkcs12(value, password);
-  return assemble(key, certificates, keepOrder);
+  const material = assemble(key, certificates, keepOrder);
+  refuseBroken(key);
+  return material;
+}
+
+/** OpenSSL takes numbers that do not belong together, and fails with them, or never ends, when the key is used. */
+function refuseBroken(key: KeyObject): void {
+  const { crv } = describeKey(key);
+  readJwk({ key: { ...key.export({ format: "jwk" }), ...(crv === undefined ? {} : { crv }) } });
 }
 
 /**
@@ -47,14 +59,15 @@ export const mismatch = () =>
 /** A certificate in DER; refuses what is none. */
 export function readCertificate(der: Buffer): X509Certificate {
   try {
+    const certificate = new X509Certificate(der);
     // OpenSSL reads some that the rest of this program could not show.
-    AsnConvert.parse(der, Certificate);
-    return new X509Certificate(der);
+    formatSubject(AsnConvert.parse(certificate.raw, Certificate).tbsCertificate.subject);
+    const { nbf, exp } = validityOf(certificate);
+    if (Number.isInteger(nbf) && Number.isInteger(exp)) return certificate;
   } catch {
-    throw badParameter(
-      "The specified X.509 certificate content can not be read. Please check if certificate is valid.",
-    );
+    // Refused below.
   }
+  throw badParameter("The specified X.509 certificate content can not be read. Please check if certificate is valid.");
 }
 
 /** Type and size of a key in a policy's words; refuses one that no vault makes. */
@@ -87,7 +100,7 @@ export function pemOf(value: string): string {
 function fromPkcs12(value: string, password: string) {
   const contents = openPkcs12(value, password);
   const certificates = contents.certificates.map(readCertificate);
-  const keys = contents.keys.map((der) => readKey({ key: der, format: "der", type: "pkcs8" }));
+  const keys = contents.keys.map((der) => readKey(() => der));
   if (keys.length === 0) {
     throw badParameter(
       "Private key is not specified in the specified X.509 PKCS#12 certificate content. Please specify private key in the X.509 PKCS#12 certificate content.",
@@ -121,19 +134,13 @@ function fromPem(value: string, password: string) {
       "Private key is not specified in the specified X.509 PEM certificate content. Please specify private key in the X.509 PEM certificate content.",
     );
   }
-  const encrypted = found.label === "ENCRYPTED PRIVATE KEY";
-  const key = readKey({
-    key: found.der,
-    format: "der",
-    type: "pkcs8",
-    ...(encrypted ? { passphrase: password } : {}),
-  });
-  return { key, certificates };
+  const plain = () => (found.label === "PRIVATE KEY" ? found.der : decryptKey(found.der, password));
+  return { key: readKey(plain), certificates };
 }
 
-function readKey(input: Parameters<typeof createPrivateKey>[0]): KeyObject {
+function readKey(der: () => Buffer): KeyObject {
   try {
-    return createPrivateKey(input);
+    return createPrivateKey({ key: der(), format: "der", type: "pkcs8" });
   } catch {
     throw badParameter(
       "The private key of the specified X.509 certificate content can not be read. Please check if it is in PKCS#8 and the password is right.",

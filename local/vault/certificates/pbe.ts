@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, pbkdf2Sync } from "node:crypto";
-import { children, integer, isOctets, octets, oid } from "./der.ts";
+import { children, integer, isOctets, octets, oid, parse } from "./der.ts";
 import type { Node } from "./der.ts";
 import { decryptRc2 } from "./rc2.ts";
 
@@ -75,6 +75,12 @@ export function decrypt(algorithm: Node, data: Buffer, password: string, bytes: 
     default:
       throw new Error(`${oid(id)} is not supported.`);
   }
+}
+
+/** The PKCS#8 in an EncryptedPrivateKeyInfo (RFC 5958). Unlike OpenSSL's way it does not hash for hours when told to. */
+export function decryptKey(der: Buffer, password: string): Buffer {
+  const [algorithm, encrypted] = children(parse(der));
+  return decrypt(algorithm!, octets(encrypted), password, wide(password), newBudget());
 }
 
 function decryptPbes2([derivation, scheme]: Node[], data: Buffer, password: string, budget: Budget): Buffer {

@@ -95,7 +95,7 @@ function readKeyUsage(given: Given, path: string): readonly string[] | undefined
 const sanChecks: Readonly<Record<SanKind, (value: string) => boolean>> = {
   emails: (value) => /^[^@\s]+@[^@\s]+$/.test(value) && isAscii(value),
   dns_names: (value) => /^[^\s/@]+$/.test(value) && isAscii(value),
-  upns: (value) => /\S/.test(value),
+  upns: (value) => /\S/.test(value) && value.isWellFormed(),
   uris: (value) => /^[a-z][a-z0-9+.-]*:./i.test(value) && isAscii(value) && !value.includes(" "),
   ipAddresses: (value) => isIP(value) !== 0 && !value.includes("%"),
 };

@@ -1,6 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { Vault } from "../model.ts";
 import { assemble, readCertificate } from "./content.ts";
+import type { Material } from "./content.ts";
 import { authorityOf } from "./issuers.ts";
 import type { CertificateObject, OperationError } from "./model.ts";
 import { end, keyOf, periodOf } from "./pending.ts";
@@ -33,10 +34,21 @@ export function settleCertificates(vault: Vault, now: number): void {
 function settle(vault: Vault, certificate: CertificateObject, now: number): void {
   const pending = certificate.pending!;
   if (pending.cancellationRequested) return vault.certificates.write(end(certificate, "cancelled"), []);
-  const issued = issue(vault, certificate, now);
-  if ("code" in issued) return vault.certificates.write(end(certificate, "failed", issued), []);
-  complete(vault, certificate, assemble(keyOf(pending), issued, false), now);
+  const made = make(vault, certificate, now);
+  if ("code" in made) return vault.certificates.write(end(certificate, "failed", made), []);
+  complete(vault, certificate, made, now);
   return undefined;
+}
+
+/** Nothing that a policy says may stop those who come after: a failure of this program ends the operation alone. */
+function make(vault: Vault, certificate: CertificateObject, now: number): Material | OperationError {
+  try {
+    const issued = issue(vault, certificate, now);
+    return "code" in issued ? issued : assemble(keyOf(certificate.pending!), issued, false);
+  } catch (error) {
+    console.error(error instanceof Error ? error.stack : "The certificate could not be made.");
+    return { code: "Certificate issuer error", message: "The issuer met an internal error." };
+  }
 }
 
 /** The certificates that the issuer answers with, the new one first, or why it does not. */

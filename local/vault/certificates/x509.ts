@@ -88,7 +88,10 @@ export function createCertificate(props: X509Props, key: KeyObject, { from, unti
   return Buffer.from(AsnConvert.serialize(certificate));
 }
 
-/** The instant so many months later, on the last day of the month where it has no such day. */
+/** The last instant that X.509 can write: RFC 5280, 4.1.2.5. */
+const endOfTime = Date.UTC(9999, 11, 31, 23, 59, 59);
+
+/** The instant so many months later, on the last day of the month where it has no such day, and in no year after 9999. */
 export function addMonths(instant: number, months: number): number {
   const date = new Date(instant);
   const day = date.getUTCDate();
@@ -96,7 +99,7 @@ export function addMonths(instant: number, months: number): number {
   date.setUTCMonth(date.getUTCMonth() + months);
   const last = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate();
   date.setUTCDate(Math.min(day, last));
-  return date.getTime();
+  return Math.min(date.getTime(), endOfTime);
 }
 
 /** The thumbprint of a certificate in DER: base64url of its SHA-1. */

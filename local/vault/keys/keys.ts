@@ -143,7 +143,9 @@ function readKeyOps(body: Body, kty: JsonWebKey["kty"]): readonly string[] | und
   const given = readArray(body, "key_ops");
   const wrong = given?.filter((one) => typeof one !== "string" || !opsOf(kty).includes(one)) ?? [];
   if (wrong.length > 0) {
-    const list = (ops: readonly unknown[]) => ops.map((op) => JSON.stringify(op)).join(", ");
+    // What is no text is not shown: it may be nested deeper than the stack is.
+    const list = (ops: readonly unknown[]) =>
+      ops.map((op) => (typeof op === "string" ? JSON.stringify(op) : "(not a string)")).join(", ");
     throw badParameter(`Unsupported key operation(s): ${list(wrong)}. Supported values are ${list(opsOf(kty))}.`);
   }
   return given && [...new Set(given as string[])];

@@ -80,6 +80,7 @@ function readRsa(given: Body): JsonWebKey {
     p * q === n &&
     e > 1n &&
     e < 2n ** 32n &&
+    d < n &&
     mod(e * d, p - 1n) === 1n &&
     mod(e * d, q - 1n) === 1n &&
     mod(d, p - 1n) === dp &&
