@@ -6,10 +6,18 @@ export interface Clock {
   now(): number;
 }
 
-/** A clock that can be moved. It is a file that holds an offset in milliseconds, so that every process sees the same time. */
+/**
+ * A clock that can be moved. It is a file that holds an offset in milliseconds (or, while it stands still, `=` and the
+ * instant), so that every process sees the same time, and a change when the call that made it returns.
+ */
 export interface MovableClock extends Clock {
-  /** Milliseconds to go forward; never back. Every process sees it when this returns. */
+  /** Milliseconds to go forward; never back. */
   advance(milliseconds: number): void;
+  /** Goes to an instant; throws a RangeError when that is in the past, unless the clock may go back. */
+  set(instant: number): void;
+  /** Stands still, or goes on from where it stood. */
+  freeze(frozen: boolean): void;
+  frozen(): boolean;
   readonly file: string;
 }
 
@@ -17,40 +25,63 @@ const realNow = Date.now;
 const maxAge = 5;
 
 /** Opens the clock kept in `file`, making it with offset 0 when absent. Reading costs a `pread` at most every 5 ms. */
-export function openClock(file: string): MovableClock {
-  if (!existsSync(file)) write(file, 0);
+export function openClock(file: string, { mayGoBack = false } = {}): MovableClock {
+  if (!existsSync(file)) write(file, "0");
   const buffer = Buffer.alloc(32);
   let offset = 0;
+  let stands: number | undefined;
   let readAt = -Infinity;
   const refresh = () => {
     // The file is replaced by rename, so it is opened anew each time; a torn read is not possible.
     const fd = openSync(file, "r");
     const length = readSync(fd, buffer, 0, buffer.length, 0);
     closeSync(fd);
-    offset = Number(buffer.toString("latin1", 0, length));
+    const text = buffer.toString("latin1", 0, length);
+    if (text.startsWith("=")) stands = Number(text.slice(1));
+    else [stands, offset] = [undefined, Number(text)];
     readAt = performance.now();
   };
+  const now = () => {
+    if (performance.now() - readAt > maxAge) refresh();
+    return stands ?? realNow() + offset;
+  };
+  const change = (text: (now: number) => string) => {
+    refresh();
+    write(file, text(now()));
+    readAt = -Infinity;
+    // When this returns, no process goes by what it read before.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, maxAge + 1);
+  };
+  const at = (instant: number, frozen: boolean) =>
+    frozen ? `=${Math.round(instant)}` : String(Math.round(instant - realNow()));
   return {
     file,
-    now() {
-      if (performance.now() - readAt > maxAge) refresh();
-      return realNow() + offset;
-    },
+    now,
     advance(milliseconds) {
       if (!(milliseconds >= 0)) throw new RangeError("The cloud's clock only goes forward.");
-      refresh();
-      write(file, offset + Math.round(milliseconds));
-      readAt = -Infinity;
-      // When this returns, no process goes by what it read before.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, maxAge + 1);
+      change((before) =>
+        stands === undefined ? String(offset + Math.round(milliseconds)) : at(before + milliseconds, true),
+      );
+    },
+    set(instant) {
+      if (!Number.isFinite(instant)) throw new RangeError("That is no instant.");
+      change((before) => {
+        if (instant < before && !mayGoBack) throw new RangeError("The cloud's clock only goes forward.");
+        return at(instant, stands !== undefined);
+      });
+    },
+    freeze: (frozen) => change((before) => at(before, frozen)),
+    frozen() {
+      now();
+      return stands !== undefined;
     },
   };
 }
 
-function write(file: string, offset: number): void {
+function write(file: string, text: string): void {
   mkdirSync(dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}.new`;
-  writeFileSync(temporary, String(offset));
+  writeFileSync(temporary, text);
   renameSync(temporary, file);
 }
 

@@ -1,5 +1,5 @@
 import { X509Certificate, createPrivateKey, randomBytes, webcrypto } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "./clock.ts";
 
@@ -32,11 +32,30 @@ export async function ensureTls(dir: string, clock: Clock): Promise<Tls> {
   const kept = read(dir, latest + margin);
   if (kept) return { ...kept, caFile };
   const made = await make(real - day, latest + lifetime);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  write(join(dir, "server.key"), made.key, 0o600);
-  write(join(dir, "server.pem"), made.cert, 0o644);
-  write(caFile, made.ca, 0o644);
-  return { ...made, caFile };
+  const fresh = `${dir}.${randomBytes(4).toString("hex")}.new`;
+  mkdirSync(fresh, { recursive: true, mode: 0o700 });
+  writeFileSync(join(fresh, "server.key"), made.key, { mode: 0o600 });
+  writeFileSync(join(fresh, "server.pem"), made.cert);
+  writeFileSync(join(fresh, "ca.pem"), made.ca);
+  return { ...(putInPlace(fresh, dir, latest + margin) ?? made), caFile };
+}
+
+/** Puts the folder `fresh` in the place of `dir`, unless another process was faster: then its files count. */
+function putInPlace(fresh: string, dir: string, mustLastUntil: number): Omit<Tls, "caFile"> | undefined {
+  try {
+    renameSync(fresh, dir);
+    return undefined;
+  } catch {
+    const kept = read(dir, mustLastUntil);
+    if (kept) {
+      rmSync(fresh, { recursive: true });
+      return kept;
+    }
+  }
+  renameSync(dir, `${fresh}.old`);
+  renameSync(fresh, dir);
+  rmSync(`${fresh}.old`, { recursive: true });
+  return undefined;
 }
 
 function read(dir: string, mustLastUntil: number): Omit<Tls, "caFile"> | undefined {
@@ -105,9 +124,4 @@ function serial(): string {
   const bytes = randomBytes(16);
   bytes[0] = (bytes[0]! & 0x3f) | 0x40;
   return bytes.toString("hex");
-}
-
-function write(file: string, text: string, mode: number): void {
-  writeFileSync(`${file}.new`, text, { mode });
-  renameSync(`${file}.new`, file);
 }

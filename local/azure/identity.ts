@@ -61,7 +61,8 @@ async function answer({ tokens, header, identities }: IdentityOptions, { url, he
   };
 }
 
-function choose(identities: readonly Identity[], query: URLSearchParams): Identity | undefined {
+/** The identity that the query names, or the one for requests that name none. */
+export function choose(identities: readonly Identity[], query: URLSearchParams): Identity | undefined {
   const clientId = query.get("client_id");
   const objectId = query.get("object_id") ?? query.get("principal_id");
   const resourceId = query.get("mi_res_id") ?? query.get("msi_res_id");

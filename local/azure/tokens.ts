@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, generateKeyPairSync, randomUUID } from "node:crypto";
+import { createHash, createPublicKey, generateKeyPairSync, hash, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { SignJWT, errors, exportJWK, importPKCS8, jwtVerify } from "jose";
 import type { Clock } from "../clock.ts";
@@ -38,9 +38,13 @@ export type Verified = TokenClaims | { readonly fault: TokenFault; readonly foun
 export interface Tokens {
   readonly issuer: string;
   readonly tenantId: string;
-  readonly issue: (request: TokenRequest) => Promise<{ token: string; expiresOn: number }>;
-  /** Checks signature, times (by the cloud's clock) and audience (any of those given; a trailing slash makes no difference). */
-  readonly verify: (token: string, audience: string | readonly string[]) => Promise<Verified>;
+  /** `expiresOn` and `issuedAt` in seconds since 1970. */
+  readonly issue: (request: TokenRequest) => Promise<{ token: string; expiresOn: number; issuedAt: number }>;
+  /**
+   * Checks signature, times (by the cloud's clock) and audience (any of those given; a trailing slash makes no difference).
+   * Answers at once for a token that was checked before.
+   */
+  readonly verify: (token: string, audience: string | readonly string[]) => Verified | Promise<Verified>;
   /** Like `verify`, for the value of an Authorization header. */
   readonly verifyHeader: (header: string | undefined, audience: string | readonly string[]) => Promise<Verified>;
   /** `/{tenant}/[v2.0/].well-known/openid-configuration` and `/{tenant}/discovery/keys`. */
@@ -58,6 +62,16 @@ export interface TokensOptions {
 }
 
 const day = 86_400;
+/** Seconds that clocks may differ. */
+const leeway = 300;
+const maxKnown = 1000;
+
+/** A token whose signature is good. */
+interface Known {
+  readonly claims: TokenClaims;
+  /** Seconds since 1970. */
+  readonly notBefore: number;
+}
 
 /** Issues and checks RS256 tokens. The key is made on first use and stays. */
 export function createTokens(options: TokensOptions): Tokens {
@@ -69,26 +83,50 @@ export function createTokens(options: TokensOptions): Tokens {
     .digest("base64url");
   const privateKey = importPKCS8(pem, "RS256");
 
-  const verify: Tokens["verify"] = async (token, audience) => {
-    try {
-      const { payload } = await jwtVerify(token, publicKey, {
-        issuer,
-        algorithms: ["RS256"],
-        currentDate: new Date(clock.now()),
-        clockTolerance: 300,
-      });
-      const found = String(payload.aud);
-      if (![audience].flat().some((expected) => sameResource(expected, found))) return { fault: "audience", found };
-      return {
-        audience: found,
-        objectId: String(payload["oid"]),
-        appId: String(payload["appid"]),
-        roles: (payload["roles"] ?? []) as string[],
-        expiresOn: payload.exp ?? 0,
-      };
-    } catch (error) {
-      return { fault: error instanceof errors.JWTExpired ? "expired" : "malformed" };
-    }
+  /** By hash of the token: a signature is checked once. */
+  const known = new Map<string, Known>();
+  /** The token met last with its hash, since most come again at once. */
+  let last = { token: "", digest: "" };
+  const digestOf = (token: string) => {
+    if (token !== last.token) last = { token, digest: hash("sha256", token, "base64") };
+    return last.digest;
+  };
+  const recall = (token: string): Known | undefined => {
+    const found = known.get(digestOf(token));
+    const now = clock.now() / 1000;
+    return found && found.notBefore <= now + leeway && found.claims.expiresOn > now - leeway ? found : undefined;
+  };
+  const check = async (token: string): Promise<Known> => {
+    const { payload } = await jwtVerify(token, publicKey, {
+      issuer,
+      algorithms: ["RS256"],
+      currentDate: new Date(clock.now()),
+      clockTolerance: leeway,
+    });
+    const claims = {
+      audience: String(payload.aud),
+      objectId: String(payload["oid"]),
+      appId: String(payload["appid"]),
+      roles: (payload["roles"] ?? []) as string[],
+      expiresOn: payload.exp ?? 0,
+    };
+    const fresh = { claims, notBefore: payload.nbf ?? 0 };
+    if (known.size >= maxKnown) known.clear();
+    known.set(digestOf(token), fresh);
+    return fresh;
+  };
+
+  const verify: Tokens["verify"] = (token, audience) => {
+    const judge = ({ claims }: Known): Verified => {
+      const expected = typeof audience === "string" ? [audience] : audience;
+      const meant = expected.some((one) => one === claims.audience || sameResource(one, claims.audience));
+      return meant ? claims : { fault: "audience", found: claims.audience };
+    };
+    const found = recall(token);
+    if (found) return judge(found);
+    return check(token).then(judge, (error: unknown) => ({
+      fault: error instanceof errors.JWTExpired ? "expired" : "malformed",
+    }));
   };
 
   return {
@@ -116,7 +154,7 @@ export function createTokens(options: TokensOptions): Tokens {
         .setNotBefore(now)
         .setExpirationTime(expiresOn)
         .sign(await privateKey);
-      return { token, expiresOn };
+      return { token, expiresOn, issuedAt: now };
     },
     async verifyHeader(header, audience) {
       const token = /^Bearer (.+)$/i.exec(header ?? "")?.[1];
@@ -129,7 +167,9 @@ export function createTokens(options: TokensOptions): Tokens {
       if (method !== "GET" || path?.[1] !== tenantId) return undefined;
       const base = `https://${headers.host ?? url.host}/${tenantId}`;
       if (path[2] === ".well-known/openid-configuration") {
-        return { operation: "openid.metadata", run: () => ({ status: 200, body: metadata(base, issuer) }) };
+        const folder = url.pathname.includes("/v2.0/") ? "oauth2/v2.0" : "oauth2";
+        const body = metadata(base, issuer, folder);
+        return { operation: "openid.metadata", run: () => ({ status: 200, body }) };
       }
       return {
         operation: "openid.keys",
@@ -151,11 +191,11 @@ function sameResource(a: string, b: string): boolean {
   return a.replace(/\/+$/, "").toLowerCase() === b.replace(/\/+$/, "").toLowerCase();
 }
 
-function metadata(base: string, issuer: string): Record<string, unknown> {
+function metadata(base: string, issuer: string, folder: string): Record<string, unknown> {
   return {
     issuer,
-    token_endpoint: `${base}/oauth2/token`,
-    authorization_endpoint: `${base}/oauth2/authorize`,
+    token_endpoint: `${base}/${folder}/token`,
+    authorization_endpoint: `${base}/${folder}/authorize`,
     jwks_uri: `${base}/discovery/keys`,
     response_types_supported: ["code", "id_token"],
     subject_types_supported: ["pairwise"],

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { loadKey, unseal } from "../vault/seal.ts";
+import { unseal } from "../vault/seal.ts";
+import { sealingKey } from "../vault/vault-key.ts";
 
 interface Line {
   readonly versions?: readonly { readonly value?: string }[];
@@ -8,7 +9,7 @@ interface Line {
 
 /** Every value that a vault of this state folder has ever held, disabled and deleted versions too. For the canary scan only. */
 export function valuesEverHeld(stateDir: string): readonly string[] {
-  const key = loadKey(stateDir);
+  const key = sealingKey();
   const found = new Set<string>();
   for (const file of readdirSync(stateDir).filter((name) => name.endsWith(".journal"))) {
     for (const line of readFileSync(join(stateDir, file), "latin1")
@@ -16,7 +17,10 @@ export function valuesEverHeld(stateDir: string): readonly string[] {
       .filter((text) => text !== "")) {
       const record = unseal(key, file, Buffer.from(line, "base64"));
       if (record === undefined) continue;
-      for (const { value } of (JSON.parse(record) as Line).versions ?? []) if (value !== undefined) found.add(value);
+      const changes = [JSON.parse(record) as Line | readonly Line[]].flat();
+      for (const { value } of changes.flatMap(({ versions }) => versions ?? [])) {
+        if (value !== undefined) found.add(value);
+      }
     }
   }
   return [...found];

@@ -14,6 +14,7 @@ import { startPostgres } from "../targets/postgres.ts";
 import type { PostgresServer } from "../targets/postgres.ts";
 import { ensureTls } from "../tls.ts";
 import type { Tls } from "../tls.ts";
+import { createAccess } from "../vault/access.ts";
 import { startVaults } from "../vault/vaults.ts";
 import type { Vaults } from "../vault/vaults.ts";
 
@@ -34,6 +35,16 @@ export const vaultResourceId = (name: string): string =>
   `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.KeyVault/vaults/${name}`;
 export const siteResourceId = (name: string): string =>
   `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Web/sites/${name}`;
+
+/** What the identities hold at a vault: the app writes secrets, a site reads them, people do all. */
+const rolesAt = (vault: string) => {
+  const scope = vaultResourceId(vault);
+  return [
+    { principalId: identities.app.objectId, role: "Key Vault Secrets Officer", scope },
+    { principalId: identities.site.objectId, role: "Key Vault Secrets User", scope },
+    { principalId: identities.person.objectId, role: "Key Vault Administrator", scope },
+  ];
+};
 
 export interface CloudOptions extends Pick<
   AzureOptions,
@@ -117,6 +128,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       })),
     }),
   );
+  const access = createAccess({ clock, file: join(dir, "azure", "roles.json") });
+  access.ensure(options.vaults.flatMap(rolesAt));
   const vaults: Vaults = await told(
     "vaults",
     startVaults({
@@ -125,7 +138,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       tls,
       vaults: options.vaults.map((name) => ({ name, resourceId: vaultResourceId(name) })),
       authority: `https://login.windows.net/${tenantId}`,
-      authorize: vaultAccess(azure),
+      authorize: vaultAccess({ ...azure, access }),
+      access,
       onEvent: (event) => azure.eventGrid.publishVaultEvent(event),
       subscribedSince: clock.now() - (first ? 1000 : 365 * 86_400_000),
     }),

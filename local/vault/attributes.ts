@@ -75,7 +75,7 @@ export function readText(body: Fields, name: string, maxLength: number): string 
 }
 
 /** The `attributes` member of a bundle. */
-export function attributesOf(vault: Vault, version: VersionRecord): Json {
+export function attributesOf(vault: Vault, version: VersionRecord): { readonly [key: string]: Json } {
   return {
     enabled: version.enabled,
     nbf: version.nbf,

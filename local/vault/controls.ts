@@ -1,12 +1,15 @@
 import type { IncomingMessage } from "node:http";
-import { z } from "zod";
-import { faultSchema } from "./faults.ts";
-import type { FaultInput, Fault } from "./faults.ts";
+import { controlRoutes } from "./control-routes.ts";
+import type { Access, AccessPolicies } from "./access.ts";
+import type { Disturbance } from "./disturb.ts";
+import type { Fault, FaultInput } from "./faults.ts";
 import type { LogEntry } from "./log.ts";
-import type { Json, Reply, VaultSettings } from "./model.ts";
-import { badParameter, errorReply } from "./refusal.ts";
-import { parseBody, readBody } from "./request.ts";
+import type { Reply, Vault, VaultSettings } from "./model.ts";
+import { errorReply } from "./refusal.ts";
+import { readBody } from "./request.ts";
 import type { Target } from "./request.ts";
+import type { Snapshots } from "./snapshots.ts";
+import type { Clock, MovableClock } from "../clock.ts";
 
 /** What tests do to the vaults, in their process; over HTTP the same is under `/_emulator/`. */
 export interface VaultControl {
@@ -17,70 +20,78 @@ export interface VaultControl {
   readonly faults: () => readonly Fault[];
   /** The last 10,000 requests, of one vault or all, oldest first. */
   readonly log: (vault?: string) => LogEntry[];
-  /** Empties a vault, or all: objects, faults, log. */
+  /** Empties a vault, or all: objects, faults, log, counters of the throttle, settings. Roles and the clock stay. */
   readonly reset: (vault?: string) => void;
   /** Turns settings of a vault, or of all. */
   readonly set: (settings: Partial<VaultSettings>, vault?: string) => void;
   /** Events are made for versions created from this instant (ms) on; undefined: for none. */
   readonly subscribe: (since: number | undefined, vault?: string) => void;
+  /** Disturbs the next events of all vaults. */
+  readonly disturb: (disturbance: Disturbance) => void;
+  /** Makes a vault go by access policies, or (undefined) by roles again, and gives the event of that. */
+  readonly setAccessPolicies: (vault: string, policies: AccessPolicies | undefined) => void;
+  readonly snapshots: Snapshots;
+  /** Names a vault of this state folder; see `stateId`. */
+  readonly state: (vault: string) => string;
+  readonly clock: Clock & Partial<MovableClock>;
+  /** Absent where any bearer token is taken. */
+  readonly access?: Access | undefined;
 }
 
-const settingsSchema = z.strictObject({
-  deleteDelayMs: z.number().nonnegative().optional(),
-  throttling: z.boolean().optional(),
-  /** As `subscribe` has it; null: no events. */
-  subscribedSince: z.number().nullish(),
-});
+/** A request to the controls of one vault. */
+export interface ControlCall {
+  readonly control: VaultControl;
+  readonly vault: Vault;
+  /** The last segment of the path, where the route has a variable. */
+  readonly name: string;
+  readonly raw: Buffer;
+}
+
+/** One control. */
+export interface ControlRoute {
+  readonly method: string;
+  /** Below `/_emulator/`; `:name` is a variable. */
+  readonly path: string;
+  /** What it does and takes, for the list. */
+  readonly does: string;
+  readonly run: (call: ControlCall) => Reply;
+}
 
 /**
- * Serves `/_emulator/`: `faults` (GET, POST, DELETE), `log` (GET), `reset` (POST), `settings` (PUT), all of the vault whose
- * port is asked; no token is needed, but only loopback is answered.
+ * Serves `/_emulator/`, always about the vault whose port is asked. No token is needed, but only loopback is answered: by
+ * the peer's address, and by the names in the request, so that no web page reaches it through a name of its own.
  */
 export async function serveControl(
   control: VaultControl,
-  vault: string,
+  vault: Vault,
   request: IncomingMessage,
   { segments }: Target,
 ): Promise<Reply> {
-  const address = request.socket.remoteAddress ?? "";
-  if (!/^(::1|(::ffff:)?127\.[\d.]+)$/.test(address)) return errorReply(404, "NotFound", "Not found.");
+  if (!fromLoopback(request)) return errorReply(404, "NotFound", "Not found.");
   const raw = await readBody(request);
-  switch (`${request.method} ${segments.slice(1).join("/")}`) {
-    case "GET faults":
-      return ok(control.faults().filter((fault) => fault.vault === undefined || fault.vault === vault));
-    case "POST faults":
-      return ok(control.addFault({ vault, ...parse(faultSchema, raw) }), 201);
-    case "DELETE faults":
-      control.clearFaults(vault);
-      return { status: 204 };
-    case "GET log":
-      return ok(control.log(vault));
-    case "POST reset":
-      control.reset(vault);
-      return { status: 204 };
-    case "PUT settings": {
-      const { subscribedSince, ...settings } = parse(settingsSchema, raw);
-      control.set(withoutUndefined(settings), vault);
-      if (subscribedSince !== undefined) control.subscribe(subscribedSince ?? undefined, vault);
-      return { status: 204 };
-    }
-    default:
-      return errorReply(404, "NotFound", "There is faults, log, reset and settings.");
+  const path = segments.slice(1);
+  for (const route of controlRoutes) {
+    const parts = route.path.split("/").filter(Boolean);
+    const fits = parts.length === path.length && parts.every((part, at) => part === ":name" || part === path[at]);
+    if (route.method !== request.method || !fits) continue;
+    const name = path[parts.indexOf(":name")] ?? "";
+    return route.run({ control, vault, name, raw });
   }
+  if (request.method === "GET" && path.length === 0) return list(vault, control);
+  return errorReply(404, "NotFound", "There is no such control; GET /_emulator/ lists them.");
 }
 
-const ok = (value: unknown, status = 200): Reply => ({ status, body: { value: value as Json } });
-
-function parse<T>(schema: z.ZodType<T>, raw: Buffer): T {
-  const result = schema.safeParse(parseBody(raw));
-  if (result.success) return result.data;
-  throw badParameter(
-    result.error.issues.map(({ path, message }) => `${path.join(".") || "body"}: ${message}`).join("; "),
-  );
+function list({ name }: Vault, { state }: VaultControl): Reply {
+  const value = controlRoutes.map(({ method, path, does }) => ({ control: `${method} /_emulator/${path}`, does }));
+  return { status: 200, body: { vault: name, state: state(name), value } };
 }
 
-function withoutUndefined(given: {
-  [K in keyof VaultSettings]?: VaultSettings[K] | undefined;
-}): Partial<VaultSettings> {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+const loopbackAddress = /^(::1|(::ffff:)?127\.[\d.]+)$/;
+const loopbackHost = /^(localhost|[\w-]+\.localhost|127\.[\d.]+|\[::1\])(:\d+)?$/i;
+
+function fromLoopback({ socket, headers }: IncomingMessage): boolean {
+  if (!loopbackAddress.test(socket.remoteAddress ?? "")) return false;
+  if (!loopbackHost.test(headers.host ?? "")) return false;
+  const { origin } = headers;
+  return origin === undefined || loopbackHost.test(origin.replace(/^https?:\/\//i, ""));
 }

@@ -1,16 +1,21 @@
+import { createHash, randomUUID } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { latest, lifeOf } from "./collection.ts";
-import type { Collection } from "./collection.ts";
+import type { AnyCollection } from "./collection.ts";
 import type { Moment, ObjectType, Vault, VaultEvent, VaultObject, VersionRecord } from "./model.ts";
 
-// Events of versions: new, near expiry (30 days before exp), expired. Facts: only versions created after the subscription;
+// Events of versions: new, near expiry, expired. Facts: only versions created after the subscription;
 // the last two only for the newest version; disabled ones too; each once per version.
 
 /** A collection whose versions are watched. */
 export interface Source {
   readonly vault: Pick<Vault, "name" | "url" | "resourceId">;
   readonly objectType: ObjectType;
-  readonly collection: Pick<Collection<VersionRecord>, "find" | "names" | "announce" | "revision">;
+  readonly collection: Pick<AnyCollection, "find" | "names" | "announce" | "revision">;
+  /** Milliseconds before its expiry at which an object of that name is near it, where they are not 30 days. */
+  readonly nearBefore?: (name: string) => number | undefined;
+  /** Resolves when what was written so far is on the disk: no event speaks of anything else. */
+  readonly durable: () => Promise<void> | undefined;
 }
 
 export interface EventOptions {
@@ -27,6 +32,8 @@ export interface Events {
   readonly watch: (source: Source) => void;
   /** Tells of a version just written, at once. */
   readonly created: (source: Source, object: VaultObject<VersionRecord>, version: VersionRecord) => void;
+  /** Tells that a vault's access policies, or its permission model, changed. A kill may swallow it. */
+  readonly accessChanged: (vault: Source["vault"]) => void;
   readonly close: () => void;
 }
 
@@ -51,24 +58,28 @@ export function createEvents({ clock, subscribedSince, onEvent, tickMs }: EventO
   const underway = new Set<string>();
   let closed = false;
 
-  const give = (source: Source, name: string, version: VersionRecord, moment: Moment) => {
-    const event = eventOf(source, name, version, moment, clock.now());
-    const key = `${event.type} ${event.id}`;
-    if (underway.has(key)) return;
-    underway.add(key);
+  const hand = (event: VaultEvent, before: () => Promise<void> | undefined, after: () => void) => {
+    if (underway.has(event.eventId)) return;
+    underway.add(event.eventId);
     const attempt = async () => {
       if (closed) return;
       try {
+        await before();
         await onEvent(event);
         if (closed) return;
-        source.collection.announce(name, version.id, moment);
-        underway.delete(key);
+        after();
+        underway.delete(event.eventId);
       } catch {
         setTimeout(() => void attempt(), retryMs).unref();
       }
     };
     void attempt();
   };
+
+  const give = (source: Source, name: string, version: VersionRecord, moment: Moment) =>
+    hand(eventOf(source, name, version, moment, clock.now()), source.durable, () =>
+      source.collection.announce(name, version.id, moment),
+    );
 
   /** Tells of births that a kill kept back; those of running vaults are told as they happen. */
   const lookBack = (source: Watched, since: number) => {
@@ -88,7 +99,7 @@ export function createEvents({ clock, subscribedSince, onEvent, tickMs }: EventO
       const life = lifeOf(object, now);
       if (life === "recovering") source.nextAt = Math.min(source.nextAt, object.settledAt ?? Infinity);
       if (life !== "live") continue;
-      for (const { moment, at } of ahead(newest)) {
+      for (const { moment, at } of ahead(newest, source.nearBefore?.(object.name) ?? nearMs)) {
         if (now >= at) give(source, object.name, newest, moment);
         else source.nextAt = Math.min(source.nextAt, at);
       }
@@ -116,6 +127,24 @@ export function createEvents({ clock, subscribedSince, onEvent, tickMs }: EventO
       const since = subscribedSince(source.vault.name);
       if (since !== undefined && version.created >= since) give(source, object.name, version, "NewVersionCreated");
     },
+    accessChanged(vault) {
+      if (subscribedSince(vault.name) === undefined) return;
+      const event: VaultEvent = {
+        type: "Microsoft.KeyVault.VaultAccessPolicyChanged",
+        eventId: randomUUID(),
+        vaultName: vault.name,
+        resourceId: vault.resourceId,
+        objectType: "Vault",
+        objectName: vault.name,
+        id: vault.url,
+        time: new Date(clock.now()).toISOString(),
+      };
+      hand(
+        event,
+        () => undefined,
+        () => undefined,
+      );
+    },
     close() {
       closed = true;
       clearInterval(timer);
@@ -131,26 +160,40 @@ function* objects({ collection }: Source): Iterable<VaultObject<VersionRecord>> 
 }
 
 /** The moments of the newest version that were not told yet. One born after its expiry was never near it. */
-function ahead({ exp, created, announced }: VersionRecord): { readonly moment: Moment; readonly at: number }[] {
+function ahead(
+  { exp, created, announced }: VersionRecord,
+  nearBefore: number,
+): { readonly moment: Moment; readonly at: number }[] {
   if (exp === undefined) return [];
   const end = exp * 1000;
-  const near = { moment: "NearExpiry", at: end - nearMs } as const;
+  const near = { moment: "NearExpiry", at: end - nearBefore } as const;
   const both = [...(created < end ? [near] : []), { moment: "Expired", at: end } as const];
   return both.filter(({ moment }) => !announced.includes(moment));
 }
 
 function eventOf(source: Source, name: string, version: VersionRecord, moment: Moment, now: number): VaultEvent {
   const { vault, objectType } = source;
+  const type = `Microsoft.KeyVault.${objectType}${moment}` as const;
+  const id = `${vault.url}/${objectType.toLowerCase()}s/${name}/${version.id}`;
   return {
-    type: `Microsoft.KeyVault.${objectType}${moment}`,
+    type,
+    eventId: uuidOf(`${type} ${id}`),
     vaultName: vault.name,
     resourceId: vault.resourceId,
     objectType,
     objectName: name,
     version: version.id,
-    id: `${vault.url}/${objectType.toLowerCase()}s/${name}/${version.id}`,
+    id,
     ...(version.nbf === undefined ? {} : { nbf: version.nbf }),
     ...(version.exp === undefined ? {} : { exp: version.exp }),
     time: new Date(now).toISOString(),
   };
+}
+
+/** The same for the same text: an event given twice, even over a kill, is one event. */
+function uuidOf(text: string): string {
+  const hex = createHash("sha256").update(text).digest("hex");
+  return [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
+    "-",
+  );
 }

@@ -12,14 +12,14 @@ export const faultSchema = z.strictObject({
   times: z.int().positive().optional(),
   /** Instead: this share of requests, until cleared. */
   rate: z.number().gt(0).max(1).optional(),
-  /** An error reply; the connection cut without a reply; or nothing but `latencyMs`. */
-  kind: z.enum(["status", "drop", "delay"]),
+  /** An error reply; the connection closed without a reply, or reset; or nothing but `latencyMs`. */
+  kind: z.enum(["status", "drop", "reset", "delay"]),
   /** Before the work (it is not done) or after it (it is done, but the caller does not learn so). */
   when: z.enum(["before", "after"]).default("before"),
-  status: z.union([z.literal(403), z.literal(429), z.literal(500), z.literal(503)]).default(500),
+  status: z.int().min(400).max(599).default(500),
   /** Seconds for the Retry-After header; null or absent: none. */
   retryAfter: z.int().nonnegative().nullish(),
-  /** In place of the usual code; of a 403 the inner one (e.g. ForbiddenByRbac). */
+  /** In place of the usual code; of a 403 the inner one (e.g. ForbiddenByRbac); of a 401 `insufficient_claims` asks for a new token. */
   code: z.string().optional(),
   /** Real milliseconds that the request is held up. */
   latencyMs: z.int().nonnegative().max(600_000).default(0),
@@ -48,6 +48,7 @@ export function createFaults(random: () => number = Math.random): Faults {
       return fault;
     },
     take(operation, vault) {
+      if (faults.length === 0) return undefined;
       const index = faults.findIndex(
         (fault) => meets(fault, operation, vault) && (fault.rate === undefined || random() < fault.rate),
       );
@@ -74,22 +75,27 @@ function meets(fault: Fault, operation: string, vault: string): boolean {
     : operation === fault.operation;
 }
 
-const usual = {
+const usual: Readonly<Record<number, readonly [code: string, message: string, inner?: string]>> = {
+  400: ["BadParameter", "The request is malformed."],
+  401: ["Unauthorized", "AKV10000: Request is missing a Bearer or PoP token."],
   403: ["Forbidden", "Caller is not authorized to perform action on resource.", "ForbiddenByRbac"],
+  408: ["RequestTimeout", "The request timed out."],
   429: [
     "Throttled",
     "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached",
   ],
   500: ["InternalServerError", "The service met an internal error."],
+  502: ["BadGateway", "The gateway got no answer."],
   503: ["ServiceUnavailable", "The service is temporarily unavailable."],
-} as const;
+  504: ["GatewayTimeout", "The gateway got no answer in time."],
+};
 
 /** The reply of a fault of kind `status`, as the service would give it. */
 export function faultReply({ status, code, retryAfter }: Pick<Fault, "status" | "code" | "retryAfter">): Reply {
-  const [usualCode, message, inner] = usual[status];
+  const [usualCode, message, inner] = usual[status] ?? usual[status < 500 ? 400 : 500]!;
   const reply =
     status === 403
       ? errorReply(status, usualCode, message, code ?? inner)
-      : errorReply(status, code ?? usualCode, message);
+      : errorReply(status, status === 401 ? usualCode : (code ?? usualCode), message);
   return { ...reply, headers: retryAfter == null ? {} : { "Retry-After": String(retryAfter) } };
 }

@@ -13,9 +13,13 @@ export interface LogEntry {
   readonly caller?: string;
 }
 
+/** As it is added: the time in milliseconds, too. */
+export type Added = Omit<LogEntry, "time"> & { readonly time: string | number };
+
 /** The last requests, oldest first. */
 export interface Log {
-  readonly add: (entry: LogEntry) => void;
+  /** Takes the time in milliseconds, too. */
+  readonly add: (entry: Added) => void;
   readonly list: (vault?: string) => LogEntry[];
   readonly clear: (vault?: string) => void;
 }
@@ -24,13 +28,17 @@ const kept = 10_000;
 
 /** Makes an empty log that keeps the last 10,000 entries. */
 export function createLog(): Log {
-  let entries: LogEntry[] = [];
+  let entries: Added[] = [];
   return {
     add(entry) {
       entries.push(entry);
       if (entries.length > 2 * kept) entries = entries.slice(-kept);
     },
-    list: (vault) => entries.filter((entry) => vault === undefined || entry.vault === vault).slice(-kept),
+    list: (vault) =>
+      entries
+        .filter((entry) => vault === undefined || entry.vault === vault)
+        .slice(-kept)
+        .map((entry) => ({ ...entry, time: new Date(entry.time).toISOString() })),
     clear(vault) {
       entries = vault === undefined ? [] : entries.filter((entry) => entry.vault !== vault);
     },

@@ -2,6 +2,8 @@ import type { Call, Json, Reply } from "./model.ts";
 import { badParameter } from "./refusal.ts";
 
 const maxPage = 25;
+/** What was asked of the first page holds for all. */
+const carried = ["maxresults", "includePending"];
 
 /**
  * One page of the sorted `keys`, each as `present` shows it (undefined: left out). The token names the last key that was
@@ -46,9 +48,12 @@ function marker(call: Call): string {
 
 function nextLink(call: Call, path: string, last: string): string {
   const token = Buffer.from(JSON.stringify({ NextMarker: last, TargetLocation: 0 })).toString("base64");
-  const size = call.query.get("maxresults");
   const query = `api-version=${call.apiVersion}&$skiptoken=${encodeURIComponent(token)}`;
-  return `${call.vault.url}/${path}?${query}${size === undefined ? "" : `&maxresults=${size}`}`;
+  const kept = carried.flatMap((name) => {
+    const value = call.query.get(name.toLowerCase());
+    return value === undefined ? [] : [`&${name}=${encodeURIComponent(value)}`];
+  });
+  return `${call.vault.url}/${path}?${query}${kept.join("")}`;
 }
 
 function firstAfter(keys: readonly string[], after: string): number {

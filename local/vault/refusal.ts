@@ -20,14 +20,4 @@ export function errorReply(status: number, code: string, message: string, inner?
 
 export const badParameter = (message: string): Refusal => new Refusal(400, "BadParameter", message);
 
-export const notFound = (id: string): Refusal =>
-  new Refusal(
-    404,
-    "SecretNotFound",
-    `A secret with (name/id) ${id} was not found in this key vault. If you recently deleted this secret you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182`,
-  );
-
-export const deletedNotFound = (name: string): Refusal =>
-  new Refusal(404, "SecretNotFound", `Deleted Secret not found: ${name}`);
-
 export const conflict = (message: string, inner?: string): Refusal => new Refusal(409, "Conflict", message, inner);

@@ -14,20 +14,35 @@ export interface Target {
 const latestApiVersion = "2026-04-01";
 const apiVersions = /^(7\.[0-6](-preview(\.\d)?)?|2025-06-01-preview|2025-07-01|2026-\d\d-01-preview|2026-04-01)$/;
 const maxBody = 1024 * 1024;
+/** What a request without a body has. */
+export const noBody = Buffer.alloc(0);
 
 /** Takes a request target apart; refuses escapes that are not UTF-8. */
 export function parseTarget(target: string): Target {
-  const [path = "", ...rest] = target.replace(/^https?:\/\/[^/?]*/i, "").split("?");
-  const query = new Map<string, string>();
-  for (const [name, value] of new URLSearchParams(rest.join("?"))) {
-    const key = name.toLowerCase();
-    if (!query.has(key)) query.set(key, value);
-  }
+  const relative = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/?]*/i, "");
+  const mark = relative.indexOf("?");
+  const path = mark < 0 ? relative : relative.slice(0, mark);
+  const query = mark < 0 ? new Map<string, string>() : parseQuery(relative.slice(mark + 1));
   try {
-    return { segments: path.split("/").filter(Boolean).map(decodeURIComponent), query };
+    const segments = path.split("/").filter(Boolean);
+    return { segments: path.includes("%") ? segments.map(decodeURIComponent) : segments, query };
   } catch {
     throw badParameter("The request URI is not well encoded.");
   }
+}
+
+/** The one query that most requests have, as the official clients write it. */
+const usualQuery = /^api(?:-|%2D)version=([\d.a-z-]+)$/;
+
+function parseQuery(text: string): Map<string, string> {
+  const usual = usualQuery.exec(text)?.[1];
+  if (usual !== undefined) return new Map([["api-version", usual]]);
+  const query = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(text)) {
+    const key = name.toLowerCase();
+    if (!query.has(key)) query.set(key, value);
+  }
+  return query;
 }
 
 /** The api-version, which every request must name. */
@@ -48,21 +63,36 @@ export interface Match {
 }
 
 /** Finds the operation of a request; literal segments are compared without case, as everything in an id. */
-export function match(operations: readonly Operation[], method: string, { segments }: Target): Match | undefined {
+export type Router = (method: string, target: Target) => Match | undefined;
+
+/** Makes a router, whatever the order of `operations`. */
+export function createRouter(operations: readonly Operation[]): Router {
+  const routes = new Map<string, { readonly operation: Operation; readonly parts: readonly string[] }[]>();
+  const bucket = (method: string, segments: readonly string[]) =>
+    `${method} ${segments.length} ${segments[0]?.toLowerCase()}`;
   for (const operation of operations) {
-    if (operation.method !== method) continue;
-    const found = { operation, name: "", version: "" };
     const parts = operation.path.split("/");
-    const fits = parts.every((part, index) => {
-      const segment = segments[index];
-      if (part === ":name") found.name = segment ?? "";
-      else if (part === ":version") found.version = segment?.toLowerCase() ?? "";
-      else return part === segment?.toLowerCase();
-      return segment !== undefined;
-    });
-    if (fits && parts.length === segments.length) return found;
+    const key = bucket(operation.method, parts);
+    routes.set(key, [...(routes.get(key) ?? []), { operation, parts }]);
   }
-  return undefined;
+  const variables = ({ parts }: { readonly parts: readonly string[] }) =>
+    parts.map((part) => (part.startsWith(":") ? 1 : 0)).join("");
+  for (const some of routes.values()) some.sort((a, b) => variables(a).localeCompare(variables(b)));
+
+  return (method, { segments }) => {
+    for (const { operation, parts } of routes.get(bucket(method, segments)) ?? []) {
+      const found = { operation, name: "", version: "" };
+      let at = 0;
+      for (; at < parts.length; at += 1) {
+        const [part, segment] = [parts[at], segments[at]!];
+        if (part === ":name") found.name = segment;
+        else if (part === ":version") found.version = segment.toLowerCase();
+        else if (part !== segment.toLowerCase()) break;
+      }
+      if (at === parts.length) return found;
+    }
+    return undefined;
+  };
 }
 
 /** Refuses names and versions that no object can have. */
@@ -75,8 +105,20 @@ export function checkMatch({ name, version }: Match): void {
   }
 }
 
+/** True while a body is still to come: one that was announced and is not read to its end. */
+export function isUnread(request: IncomingMessage): boolean {
+  return !request.complete && announcesBody(request);
+}
+
+/** Whether a body comes with the request. */
+export function announcesBody({ headers }: IncomingMessage): boolean {
+  const length = headers["content-length"];
+  return (length !== undefined && length !== "0") || headers["transfer-encoding"] !== undefined;
+}
+
 /** Reads the body up to 1 MiB; refuses more with 413 (the rest is not waited for). Rejects when the client goes away. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  if (!announcesBody(request)) return noBody;
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
@@ -87,14 +129,18 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
-/** The body as a JSON object; refuses anything else with 400. */
-export function parseBody(body: Buffer): Readonly<Record<string, unknown>> {
-  let parsed: unknown;
+/** The body as JSON; refuses anything else with 400. */
+export function parseJson(body: Buffer): unknown {
   try {
-    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
   } catch {
     throw badParameter("The request body is not valid JSON.");
   }
+}
+
+/** The body as a JSON object; refuses anything else with 400. */
+export function parseBody(body: Buffer): Readonly<Record<string, unknown>> {
+  const parsed = parseJson(body);
   if (!isObject(parsed)) throw badParameter("The request body is not a JSON object.");
   return parsed;
 }

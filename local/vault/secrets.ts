@@ -1,17 +1,56 @@
-import { randomBytes } from "node:crypto";
 import { attributesOf, readAttributes, readTags, readText } from "./attributes.ts";
-import { latest, lifeOf, withVersion } from "./collection.ts";
-import type { Call, Json, Operation, Reply, SecretVersion, Vault, VaultObject } from "./model.ts";
-import { page } from "./paging.ts";
-import { Refusal, badParameter, conflict, notFound } from "./refusal.ts";
+import { isFrom } from "./api-version.ts";
+import { backupOperations } from "./backup.ts";
+import { pemOf } from "./certificates/content.ts";
+import { pemType, pkcs12Type } from "./certificates/model.ts";
+import { withVersion } from "./collection.ts";
+import { idOf, notFoundText, readFree, readLive, refuseDisabled, refuseManaged } from "./kind.ts";
+import type { Kind, View } from "./kind.ts";
+import { listOperations } from "./lists.ts";
+import type { Call, Operation, Reply, SecretVersion, VaultObject } from "./model.ts";
+import { badParameter } from "./refusal.ts";
+import { softDeleteOperations } from "./soft-delete.ts";
+import { newVersion } from "./version.ts";
 
-// The secrets of a vault: https://learn.microsoft.com/rest/api/keyvault/secrets. Deleted ones are in deleted-secrets.ts.
+// The secrets of a vault: https://learn.microsoft.com/rest/api/keyvault/secrets.
 
-export type Secret = VaultObject<SecretVersion>;
+type Secret = VaultObject<SecretVersion>;
 
 const maxValueBytes = 25 * 1024;
 const maxContentType = 255;
 const maxTagLength = 512;
+/** The first version of the protocol (with its preview) that knows more of the secrets of certificates. */
+const sinceDated = "2025-06-01";
+
+/** Secrets, to everything that all kinds share. */
+export const secretKind: Kind<SecretVersion> = {
+  type: "Secret",
+  collection: (vault) => vault.secrets,
+  bundle: (view, secret, version) => ({
+    ...describe(view, secret, version, idOf(secretKind, view.vault, secret.name, version.id)),
+    previousVersion: previousOf(view, secret, version),
+  }),
+  item: describe,
+  notFound: (id) => notFoundText("secret", id),
+};
+
+/** A secret without its value. A certificate's secret names the key that was made with it, under the same version. */
+function describe({ vault }: View, { name }: Secret, version: SecretVersion, id: string) {
+  const { contentType, tags, managed } = version;
+  return {
+    id,
+    contentType,
+    attributes: attributesOf(vault, version),
+    tags,
+    ...(managed ? { kid: idOf({ type: "Key" }, vault, name, version.id), managed } : {}),
+  };
+}
+
+/** The certificate's version before; secrets of other kinds do not tell it. */
+function previousOf({ apiVersion }: View, { versions }: Secret, { id, managed }: SecretVersion): string | undefined {
+  if (!managed || !isFrom(apiVersion, sinceDated)) return undefined;
+  return versions[versions.findIndex((one) => one.id === id) - 1]?.id;
+}
 
 /** Makes a version, whether the name is new or not. */
 function set(call: Call): Reply {
@@ -23,30 +62,31 @@ function set(call: Call): Reply {
   const contentType = readText(body, "contentType", maxContentType);
   const tags = readTags(body, maxTagLength);
   const attributes = readAttributes(body);
-  const before = vault.secrets.find(name);
-  refuseTaken(before, now);
-  const version: SecretVersion = {
-    id: randomBytes(16).toString("hex"),
-    created: now,
-    updated: now,
-    enabled: true,
-    ...attributes,
-    tags,
-    contentType,
-    value,
-    announced: [],
-  };
+  const before = readFree(secretKind, call);
+  refuseManaged(secretKind, before, "set");
+  const version: SecretVersion = { ...newVersion(now), ...attributes, tags, contentType, value };
   const secret: Secret = { ...before, name: before?.name ?? name, versions: [...(before?.versions ?? []), version] };
   vault.secrets.write(secret, [version]);
-  vault.created(secret, version);
-  return { status: 200, body: { value, ...bundle(vault, secret, version) } };
+  vault.created("Secret", secret, version);
+  return { status: 200, body: { value, ...secretKind.bundle(call, secret, version) } };
 }
 
 /** The newest version decides alone: when it is disabled, no older one steps in. nbf and exp are information only. */
 function get(call: Call): Reply {
-  const [secret, version] = read(call);
-  if (!version.enabled) throw disabled();
-  return { status: 200, body: { value: version.value, ...bundle(call.vault, secret, version) } };
+  const [secret, version] = readLive(secretKind, call);
+  refuseDisabled(secretKind, version);
+  const shown = converted(call, version);
+  return { status: 200, body: { value: shown.value, ...secretKind.bundle(call, secret, shown) } };
+}
+
+/** As the reader asks for it by `outContentType`: PEM instead of PFX, which is the only conversion that there is. */
+function converted({ apiVersion, query }: Call, version: SecretVersion): SecretVersion {
+  const wanted = isFrom(apiVersion, sinceDated) ? query.get("outcontenttype") : undefined;
+  if (wanted === undefined || wanted === version.contentType) return version;
+  if (wanted !== pemType || version.contentType !== pkcs12Type) {
+    throw badParameter(`The secret cannot be converted to ${wanted}: only ${pkcs12Type} to ${pemType} is supported.`);
+  }
+  return { ...version, value: pemOf(version.value), contentType: pemType };
 }
 
 function update(call: Call): Reply {
@@ -55,7 +95,8 @@ function update(call: Call): Reply {
   const contentType = readText(body, "contentType", maxContentType);
   const tags = readTags(body, maxTagLength);
   const attributes = readAttributes(body);
-  const [secret, before] = read(call);
+  const [secret, before] = readLive(secretKind, call);
+  refuseManaged(secretKind, secret, "update");
   const version: SecretVersion = {
     ...before,
     ...attributes,
@@ -65,77 +106,17 @@ function update(call: Call): Reply {
   };
   const changed: Secret = { ...secret, versions: withVersion(secret.versions, version) };
   vault.secrets.write(changed, [version]);
-  return { status: 200, body: bundle(vault, changed, version) };
+  return { status: 200, body: secretKind.bundle(call, changed, version) };
 }
 
-function list(call: Call): Reply {
-  const { vault, now } = call;
-  return page(call, "secrets", vault.secrets.names(), (name) => {
-    const secret = vault.secrets.find(name);
-    if (!secret || lifeOf(secret, now) !== "live") return undefined;
-    return { ...bundle(vault, secret, latest(secret)), id: `${vault.url}/secrets/${secret.name}` };
-  });
-}
-
-/** In the order of version ids, which says nothing of their age. */
-function listVersions(call: Call): Reply {
-  const { vault, now, name } = call;
-  const secret = vault.secrets.find(name);
-  if (!secret || lifeOf(secret, now) !== "live") return { status: 200, body: { value: [], nextLink: null } };
-  const byId = new Map(secret.versions.map((version) => [version.id, version]));
-  return page(call, `secrets/${secret.name}/versions`, [...byId.keys()].sort(), (id) =>
-    bundle(vault, secret, byId.get(id)!),
-  );
-}
-
-/** A secret without its value. */
-export function bundle(vault: Vault, secret: Secret, version: SecretVersion): { readonly [key: string]: Json } {
-  return {
-    id: `${vault.url}/secrets/${secret.name}/${version.id}`,
-    contentType: version.contentType,
-    attributes: attributesOf(vault, version),
-    tags: version.tags,
-  };
-}
-
-export const disabled = (): Refusal =>
-  new Refusal(403, "Forbidden", "Operation get is not allowed on a disabled secret.", "SecretDisabled");
-
-/** The live secret and the version that the call means: the one it names, else the newest. */
-export function read({ vault, now, name, version: id }: Call): [Secret, SecretVersion] {
-  const secret = vault.secrets.find(name);
-  if (!secret || lifeOf(secret, now) !== "live") throw notFound(id ? `${name}/${id}` : name);
-  const version = id ? secret.versions.find((one) => one.id === id) : latest(secret);
-  if (!version) throw notFound(`${name}/${id}`);
-  return [secret, version];
-}
-
-/** Refuses to write under a name that a deletion holds. */
-export function refuseTaken(secret: Secret | undefined, now: number): void {
-  const life = lifeOf(secret, now);
-  if (!secret || life === "live") return;
-  if (life === "deleting") throw beingDeleted();
-  if (life === "recovering") {
-    throw conflict(
-      `Secret ${secret.name} is currently being recovered and cannot be re-created; retry later.`,
-      "ObjectIsBeingRecovered",
-    );
-  }
-  throw conflict(
-    `Secret ${secret.name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the secret can only be recovered or purged.`,
-    "ObjectIsDeletedButRecoverable",
-  );
-}
-
-export const beingDeleted = (): Refusal => conflict("Secret is currently being deleted.", "ObjectIsBeingDeleted");
-
-/** The operations on live secrets. */
+/** All operations on secrets, live and deleted. */
 export const secretOperations: readonly Operation[] = [
-  { operation: "secret.list", method: "GET", path: "secrets", run: list },
-  { operation: "secret.versions", method: "GET", path: "secrets/:name/versions", run: listVersions },
+  ...listOperations(secretKind),
   { operation: "secret.get", method: "GET", path: "secrets/:name", run: get },
   { operation: "secret.get", method: "GET", path: "secrets/:name/:version", run: get },
   { operation: "secret.set", method: "PUT", path: "secrets/:name", run: set },
   { operation: "secret.update", method: "PATCH", path: "secrets/:name", run: update },
   { operation: "secret.update", method: "PATCH", path: "secrets/:name/:version", run: update },
+  ...softDeleteOperations(secretKind),
+  ...backupOperations(secretKind),
 ];

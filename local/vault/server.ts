@@ -1,18 +1,33 @@
-import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
+import { underPolicy } from "./azure-policy.ts";
+import { settleCertificates } from "./certificates/settle.ts";
 import { serveControl } from "./controls.ts";
 import type { VaultControl } from "./controls.ts";
+import type { Cut } from "./cut.ts";
 import { faultReply } from "./faults.ts";
 import type { Fault, Faults } from "./faults.ts";
-import type { Log, LogEntry } from "./log.ts";
-import type { Authorize, Operation, Reply, Vault } from "./model.ts";
+import type { Added, Log } from "./log.ts";
+import type { Authorize, Operation, Reply } from "./model.ts";
+import type { OpenVault } from "./open.ts";
+import { networkRefusal } from "./network.ts";
 import { Refusal, badParameter, errorReply } from "./refusal.ts";
-import { checkMatch, match, parseBody, parseTarget, readApiVersion, readBody } from "./request.ts";
+import {
+  announcesBody,
+  checkMatch,
+  createRouter,
+  isUnread,
+  noBody,
+  parseBody,
+  parseTarget,
+  readApiVersion,
+  readBody,
+} from "./request.ts";
 import type { Match, Target } from "./request.ts";
-import { createThrottle } from "./throttle.ts";
+import { send } from "./send.ts";
+import { keyWeight } from "./throttle.ts";
 
 /** What one vault's server is made of. */
 export interface ServerParts {
@@ -28,71 +43,90 @@ export interface ServerParts {
 
 const vaultResource = "https://vault.azure.net";
 
-/** Facts of a request that the log wants, filled in as they become known. */
-type Trace = { operation?: string; name?: string; version?: string; caller?: string };
+/** What the log will have of a request, filled in as it becomes known. */
+type Trace = { -readonly [K in keyof Added]: Added[K] };
 
-/** Makes what answers the requests to `vault`. */
+/** Makes what answers the requests to a vault; `cut` ends a connection. */
 export function serveVault(
-  vault: Vault,
+  { vault, journal, throttle }: OpenVault,
   parts: ServerParts,
+  cut: (socket: Socket, how: Cut) => void,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const { clock, log } = parts;
-  const throttle = createThrottle();
+  const route = createRouter(parts.operations);
+  const challenge = challengeOf(parts.authority);
 
-  /** A reply, or undefined when a fault cuts the connection. */
-  const answer = async (request: IncomingMessage, trace: Trace): Promise<Reply | undefined> => {
-    const challenge = `Bearer authorization="${parts.authority}", resource="${vaultResource}"`;
-    let target: Target | Refusal;
-    try {
-      target = parseTarget(request.url ?? "/");
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      target = error;
+  /** A reply, or how a fault ends the connection. */
+  const answer = async (request: IncomingMessage, trace: Trace): Promise<Reply | Cut> => {
+    if (request.headers.host === undefined && request.httpVersion === "1.1") {
+      throw badParameter("The request has no Host header.");
     }
+    const target = attempt(() => parseTarget(request.url ?? "/"));
     if (!(target instanceof Refusal) && target.segments[0] === "_emulator") {
-      return serveControl(parts.control, vault.name, request, target);
+      const reply = await serveControl(parts.control, vault, request, target);
+      await journal.durable();
+      return reply;
     }
-    const found = target instanceof Refusal ? undefined : match(parts.operations, request.method ?? "", target);
+    const found = target instanceof Refusal ? undefined : route(request.method ?? "", target);
     if (found) {
       trace.operation = found.operation.operation;
       if (found.name) trace.name = found.name;
       if (found.version) trace.version = found.version;
     }
     // Official clients send their first request without token and body, to be told where tokens come from.
-    const token = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? "")?.[1]?.trim();
-    const judged = await parts.authorize(token, vault, { ...trace });
+    const token = bearerToken(request.headers.authorization);
+    const asked = parts.authorize(token, vault, trace);
+    const judged = asked instanceof Promise ? await asked : asked;
+    if (judged.caller !== undefined) trace.caller = judged.caller;
+    const { caller = "", described = `appid=${caller};oid=${caller}` } = judged;
+    // The firewall speaks before the roles, but only to callers whose token is good.
+    const { network } = vault.settings;
+    const outside = network && networkRefusal(network, vault, request.socket.remoteAddress ?? "", described);
+    if (caller && outside) throw outside;
     if (!judged.ok) {
-      const reply = errorReply(judged.status, judged.code, judged.message);
-      return judged.status === 401 ? { ...reply, headers: { "WWW-Authenticate": challenge } } : reply;
+      const reply = errorReply(judged.status, judged.code, judged.message, judged.inner);
+      return judged.status === 401 ? challenged(reply, challenge) : reply;
     }
-    trace.caller = judged.caller;
     if (target instanceof Refusal) throw target;
     const apiVersion = readApiVersion(target);
     if (!found) throw badParameter(`There is no operation ${request.method} on this URI.`);
     checkMatch(found);
-    const raw = await readBody(request);
+    const raw = announcesBody(request) ? await readBody(request) : noBody;
     return work(found, { apiVersion, raw, query: target.query });
   };
 
   const work = async (
     { operation, name, version }: Match,
     { apiVersion, raw, query }: { apiVersion: string; raw: Buffer; query: Target["query"] },
-  ): Promise<Reply | undefined> => {
+  ): Promise<Reply | Cut> => {
     const fault = parts.faults.take(operation.operation, vault.name);
     if (fault?.latencyMs) await sleep(fault.latencyMs);
-    if (fault?.when === "before" && fault.kind !== "delay") return faulty(fault);
+    if (fault?.when === "before" && fault.kind !== "delay") return faulty(fault, parts.authority);
     const now = clock.now();
-    if (vault.settings.throttling && !throttle(operation.operation, now)) return faultReply({ status: 429 });
-    vault.secrets.purgeDue(now);
-    const reply = refusing(() =>
-      operation.run({ vault, now, name, version, query, apiVersion, body: () => parseBody(raw) }),
-    );
-    return fault?.when === "after" && fault.kind !== "delay" ? faulty(fault) : reply;
+    const weight = () => (operation.operation.startsWith("key.") && name ? keyWeight(vault, name, version) : 1);
+    if (vault.settings.throttling && !throttle.admits(operation.operation, now, weight())) {
+      return faultReply({ status: 429 });
+    }
+    for (const collection of vault.collections) collection.purgeDue(now);
+    settleCertificates(vault, now);
+    const call = { vault, now, name, version, query, apiVersion, body: () => parseBody(raw) };
+    let reply: Reply;
+    try {
+      const ran = underPolicy(vault, operation.operation, now, () => operation.run(call));
+      reply = ran instanceof Promise ? await ran : ran;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      reply = refused(error);
+    }
+    // No answer speaks of what a lost machine could take back, not even a read of what another request has written.
+    const flushed = journal.durable();
+    if (flushed) await flushed;
+    return fault?.when === "after" && fault.kind !== "delay" ? faulty(fault, parts.authority) : reply;
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
-    const trace: Trace = {};
-    let reply: Reply | undefined;
+    const trace: Trace = { time: 0, vault: vault.name, method: request.method ?? "", status: 0 };
+    let reply: Reply | Cut;
     try {
       reply = await answer(request, trace);
     } catch (error) {
@@ -100,45 +134,59 @@ export function serveVault(
       if (request.socket.destroyed) return;
       reply = error instanceof Refusal ? refused(error) : internal(error);
     }
-    const entry: LogEntry = {
-      time: new Date(clock.now()).toISOString(),
-      vault: vault.name,
-      method: request.method ?? "",
-      ...trace,
-      status: reply?.status ?? 0,
-    };
-    if (!request.url?.startsWith("/_emulator")) log.add(entry);
+    const now = clock.now();
+    trace.time = now;
+    if (typeof reply !== "string") trace.status = reply.status;
+    if (!request.url?.startsWith("/_emulator")) log.add(trace);
     // A refusal looks at no body, but one left unread would cost the connection.
-    if (!request.complete && reply?.status !== 413) await readBody(request).catch(() => undefined);
-    if (reply) send(request, response, reply, clock);
-    else request.socket.destroy();
+    const tooLarge = typeof reply !== "string" && reply.status === 413;
+    if (isUnread(request) && !tooLarge) await readBody(request).catch(() => undefined);
+    if (typeof reply === "string") cut(request.socket, reply);
+    else send(request, response, reply, now);
   };
 
   return (request, response) => void serve(request, response);
 }
 
-/** Answers what is not even HTTP, or has too large a head, in the service's form. */
-export function answerGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
-  // Each further piece of the same garbage comes here again.
-  if (socket.writableEnded) return;
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const body = JSON.stringify({ error: { code: "BadParameter", message: "The request is malformed." } });
-  const head = ["HTTP/1.1 400 Bad Request", "Content-Type: application/json; charset=utf-8", "Connection: close"];
-  // What still comes is thrown away, or the reply would be lost in a reset; a peer that stays is cut.
-  socket.resume();
-  setTimeout(() => socket.destroy(), 1000).unref();
-  socket.end([...head, `Content-Length: ${body.length}`, "", body].join("\r\n"));
+const challengeOf = (authority: string): string => `Bearer authorization="${authority}", resource="${vaultResource}"`;
+
+/** What becomes of a request that meets this fault; a 401 challenges its caller once more. */
+function faulty(fault: Fault, authority: string): Reply | Cut {
+  if (fault.kind === "drop" || fault.kind === "reset") return fault.kind;
+  const reply = faultReply(fault);
+  return fault.status === 401
+    ? challenged(reply, fault.code === revoked ? reconsider(authority) : challengeOf(authority))
+    : reply;
 }
 
-const faulty = (fault: Fault): Reply | undefined => (fault.kind === "drop" ? undefined : faultReply(fault));
+/** The fault code that stands for continuous access evaluation: the token was good, but is not any more. */
+const revoked = "insufficient_claims";
+
+/** The challenge for a token with more claims: here, one issued just now. It names no resource, or clients take it for the first. */
+function reconsider(authority: string): string {
+  const claims = { access_token: { nbf: { essential: true, value: String(Math.floor(Date.now() / 1000)) } } };
+  const encoded = Buffer.from(JSON.stringify(claims)).toString("base64");
+  return `Bearer realm="", authorization_uri="${authority}/oauth2/authorize", error="${revoked}", claims="${encoded}"`;
+}
+
+const challenged = (reply: Reply, challenge: string): Reply => ({
+  ...reply,
+  headers: { ...reply.headers, "WWW-Authenticate": challenge },
+});
 
 const refused = ({ status, code, message, inner }: Refusal): Reply => errorReply(status, code, message, inner);
 
-function refusing(run: () => Reply): Reply {
+/** The token of an Authorization header, if that is of this kind. */
+function bearerToken(header = ""): string | undefined {
+  if (header.slice(0, 7).toLowerCase() !== "bearer ") return undefined;
+  return header.slice(7).trim() || undefined;
+}
+
+function attempt<T>(parse: () => T): T | Refusal {
   try {
-    return run();
+    return parse();
   } catch (error) {
-    if (error instanceof Refusal) return refused(error);
+    if (error instanceof Refusal) return error;
     throw error;
   }
 }
@@ -147,31 +195,4 @@ function refusing(run: () => Reply): Reply {
 function internal(error: unknown): Reply {
   console.error(error instanceof Error ? error.stack : "The vault failed.");
   return errorReply(500, "InternalServerError", "The service met an internal error.");
-}
-
-function send(request: IncomingMessage, response: ServerResponse, reply: Reply, clock: Clock): void {
-  const body = reply.body === undefined ? "" : JSON.stringify(reply.body);
-  const echo = request.headers["x-ms-client-request-id"];
-  const echoed = /^true$/i.test(String(request.headers["x-ms-return-client-request-id"])) && typeof echo === "string";
-  response.sendDate = false;
-  response.writeHead(reply.status, {
-    "Cache-Control": "no-cache",
-    Pragma: "no-cache",
-    Expires: "-1",
-    Date: new Date(clock.now()).toUTCString(),
-    ...(reply.body === undefined ? {} : { "Content-Type": "application/json; charset=utf-8" }),
-    ...(reply.status === 204 ? {} : { "Content-Length": Buffer.byteLength(body) }),
-    "x-ms-keyvault-region": "local",
-    "x-ms-keyvault-service-version": "1.9.2000.1",
-    "x-ms-keyvault-network-info": "conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;",
-    "x-ms-request-id": randomUUID(),
-    ...(echoed ? { "x-ms-client-request-id": echo } : {}),
-    "X-Content-Type-Options": "nosniff",
-    "Strict-Transport-Security": "max-age=31536000;includeSubDomains",
-    // A body that was not read to its end would be taken for the next request.
-    ...(request.complete ? {} : { Connection: "close" }),
-    ...reply.headers,
-  });
-  response.end(request.method === "HEAD" ? undefined : body);
-  if (!request.complete) request.resume();
 }

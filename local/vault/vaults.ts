@@ -1,43 +1,28 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:https";
+import { mkdirSync } from "node:fs";
 import type { Server } from "node:https";
-import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import type { Clock } from "../clock.ts";
-import type { Tls } from "../tls.ts";
-import { createCollection } from "./collection.ts";
-import type { ObjectRecord } from "./collection.ts";
+import { createLifecycle } from "./certificates/lifecycle.ts";
 import type { VaultControl } from "./controls.ts";
-import { deletedSecretOperations } from "./deleted-secrets.ts";
+import { createCutter } from "./cut.ts";
+import { createDisturbed } from "./disturb.ts";
 import { createEvents } from "./events.ts";
-import type { Events, Source } from "./events.ts";
 import { createFaults } from "./faults.ts";
-import { openJournal } from "./journal.ts";
-import type { Journal } from "./journal.ts";
+import { listen, loadPorts, savePorts, stop } from "./listen.ts";
 import { createLog } from "./log.ts";
-import type { Authorize, SecretVersion, Vault, VaultEvent, VaultOptions } from "./model.ts";
-import { loadKey } from "./seal.ts";
-import { secretOperations } from "./secrets.ts";
-import { answerGarbage, serveVault } from "./server.ts";
+import type { Authorize } from "./model.ts";
+import { defaultSettings, openVault } from "./open.ts";
+import type { OpenVault } from "./open.ts";
+import { operations } from "./operations.ts";
+import { checkVaults } from "./options.ts";
+import type { VaultsOptions } from "./options.ts";
+import { createAutoRotation } from "./keys/rotation.ts";
+import { refuseServed, stateId } from "./other-server.ts";
+import { createSnapshots } from "./snapshots.ts";
+import { serveVault } from "./server.ts";
+import { createSubscription } from "./throttle.ts";
+import { migrateKey, sealingKey } from "./vault-key.ts";
+import { createWire, serveOn } from "./wire.ts";
 
-/** Where the vaults live and whom they talk to. */
-export interface VaultsOptions {
-  readonly clock: Clock;
-  /** Folder for `<vault>.journal` (all values sealed), `vault.key` and `ports.json`. */
-  readonly stateDir: string;
-  readonly tls: Pick<Tls, "cert" | "key">;
-  readonly vaults: readonly VaultOptions[];
-  /** Absent: any bearer token is taken. */
-  readonly authorize?: Authorize;
-  /** What the challenge names: `https://login.windows.net/<tenant id>`. */
-  readonly authority?: string;
-  /** Takes each event over; called again a second later when it rejects, and after a kill. */
-  readonly onEvent?: (event: VaultEvent) => void | Promise<void>;
-  /** Instant (ms) of the event subscription: only versions created from then on make events. Absent: none do. */
-  readonly subscribedSince?: number;
-  /** Real milliseconds between two looks at the clock (50). */
-  readonly tickMs?: number;
-}
+export type { VaultsOptions } from "./options.ts";
 
 /** Running vaults. */
 export interface Vaults {
@@ -66,17 +51,24 @@ const anyToken: Authorize = (token) =>
  */
 export async function startVaults(options: VaultsOptions): Promise<Vaults> {
   const { clock, stateDir, tickMs = 50 } = options;
-  check(options.vaults);
+  checkVaults(options.vaults);
+  const sealKey = options.key ?? sealingKey();
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  migrateKey(stateDir, sealKey);
   const [faults, log, ports] = [createFaults(), createLog(), loadPorts(stateDir)];
   const since = new Map(options.vaults.map(({ name }) => [name, options.subscribedSince]));
+  const disturbed = createDisturbed(options.onEvent ?? (() => undefined));
   const events = createEvents({
     clock,
     tickMs,
     subscribedSince: (vault) => since.get(vault),
-    onEvent: options.onEvent ?? (() => undefined),
+    onEvent: disturbed.onEvent,
   });
+  const autoRotation = createAutoRotation({ clock, tickMs });
+  const lifecycle = createLifecycle({ clock, tickMs, log });
+  const subscription = createSubscription();
   const servers: Server[] = [];
-  const running: { vault: Vault; journal: Pick<Journal<unknown>, "close"> }[] = [];
+  const running: OpenVault[] = [];
   const chosen = (name?: string) => running.filter(({ vault }) => name === undefined || vault.name === name);
 
   const control: VaultControl = {
@@ -85,9 +77,12 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
     faults: faults.list,
     log: log.list,
     reset(name) {
-      for (const { vault } of chosen(name)) {
-        for (const secret of vault.secrets.names()) vault.secrets.remove(secret);
+      for (const { vault, throttle } of chosen(name)) {
+        for (const collection of vault.collections) collection.clear();
+        Object.assign(vault.settings, defaultSettings);
+        throttle.reset();
       }
+      disturbed.disturb({ duplicate: 0, reorder: 0, lose: 0 });
       faults.clear(name);
       log.clear(name);
     },
@@ -97,16 +92,29 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
     subscribe(instant, name) {
       for (const { vault } of chosen(name)) since.set(vault.name, instant);
     },
+    disturb: disturbed.disturb,
+    setAccessPolicies(name, policies) {
+      for (const { vault } of chosen(name)) {
+        options.access?.setPolicies(vault.resourceId, policies);
+        events.accessChanged(vault);
+      }
+    },
+    state: (name) => stateId(stateDir, name),
+    snapshots: createSnapshots({ stateDir, key: sealKey, access: options.access, vaults: () => running }),
+    clock,
+    access: options.access,
   };
   const close = async () => {
     events.close();
+    autoRotation.close();
+    lifecycle.close();
     await Promise.all(servers.map(stop));
-    for (const { journal } of running) journal.close();
+    await Promise.all(running.map(({ journal }) => journal.close()));
   };
 
   const parts = {
     clock,
-    operations: [...secretOperations, ...deletedSecretOperations],
+    operations,
     authorize: options.authorize ?? anyToken,
     authority: options.authority ?? anyTenant,
     faults,
@@ -116,15 +124,17 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
 
   try {
     for (const one of options.vaults) {
-      const { cert, key } = options.tls;
-      const server = createServer({ cert, key, requestTimeout: 30_000, headersTimeout: 15_000 });
-      server.on("clientError", answerGarbage);
+      const server = createWire(options.tls, options.requestTimeoutMs ?? 30_000);
+      const cut = createCutter(server);
       servers.push(server);
+      await refuseServed(stateDir, one.name, ports.get(one.name));
       const port = await listen(server, one.port ?? 0, ports.get(one.name));
       ports.set(one.name, port);
-      const { vault, journal } = open(one, `https://127.0.0.1:${port}`, stateDir, events);
-      running.push({ vault, journal });
-      server.on("request", serveVault(vault, parts));
+      const open = openVault(one, `https://127.0.0.1:${port}`, { stateDir, key: sealKey, events, subscription });
+      running.push(open);
+      autoRotation.watch(open.vault);
+      lifecycle.watch(open.vault);
+      serveOn(server, serveVault(open, parts, cut));
     }
   } catch (error) {
     await close();
@@ -132,71 +142,4 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
   }
   savePorts(stateDir, ports);
   return { vaults: running.map(({ vault: { name, url, resourceId } }) => ({ name, url, resourceId })), control, close };
-}
-
-function open(options: VaultOptions, url: string, stateDir: string, events: Events) {
-  const key = loadKey(stateDir);
-  const file = join(stateDir, `${options.name}.journal`);
-  const secrets = createCollection<SecretVersion>("secrets", (record) => journal.append(record));
-  const journal: Journal<ObjectRecord<SecretVersion>> = openJournal(file, key, secrets.replay, secrets.snapshot);
-  const { name, resourceId, retentionDays = 90, purgeProtection = false } = options;
-  const source: Source = { vault: { name, url, resourceId }, objectType: "Secret", collection: secrets };
-  const vault: Vault = {
-    name,
-    url,
-    resourceId,
-    retentionDays,
-    purgeProtection,
-    secrets,
-    key,
-    settings: { deleteDelayMs: 0, throttling: false },
-    created: (object, version) => events.created(source, object, version),
-  };
-  events.watch(source);
-  return { vault, journal };
-}
-
-function check(vaults: readonly VaultOptions[]): void {
-  const seen = new Set<string>();
-  for (const { name, retentionDays = 90 } of vaults) {
-    if (!/^[a-z][a-z0-9-]{1,62}$/i.test(name)) throw new RangeError(`${name} is no name of a vault.`);
-    if (seen.has(name.toLowerCase())) throw new RangeError(`There are two vaults ${name}.`);
-    seen.add(name.toLowerCase());
-    if (!Number.isInteger(retentionDays) || retentionDays < 7 || retentionDays > 90) {
-      throw new RangeError(`The retention of vault ${name} must be 7 to 90 days.`);
-    }
-  }
-}
-
-/** Listens on the given port, or on the one of the last run when it is free, so that ids stay the same. */
-async function listen(server: Server, port: number, last: number | undefined): Promise<number> {
-  const attempt = (at: number) =>
-    new Promise<number>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(at, "127.0.0.1", () => {
-        server.off("error", reject);
-        resolve((server.address() as AddressInfo).port);
-      });
-    });
-  if (port || !last) return attempt(port);
-  return attempt(last).catch(() => attempt(0));
-}
-
-function stop(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
-}
-
-function loadPorts(stateDir: string): Map<string, number> {
-  try {
-    return new Map(Object.entries(JSON.parse(readFileSync(join(stateDir, "ports.json"), "utf8")) as object));
-  } catch {
-    return new Map();
-  }
-}
-
-function savePorts(stateDir: string, ports: ReadonlyMap<string, number>): void {
-  writeFileSync(join(stateDir, "ports.json"), JSON.stringify(Object.fromEntries(ports)));
 }

@@ -58,7 +58,9 @@ async function startAll(options: Partial<AzureOptions> = {}): Promise<void> {
     clock: cloud.clock,
     stateDir: join(cloud.dir, "vault"),
     tls: cloud.tls,
-    vaults: [{ name: "kv", resourceId: "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv" }],
+    vaults: [
+      { name: "kv-one", resourceId: "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-one" },
+    ],
     authorize: vaultAccess(azure),
   });
   secrets = new SecretClient(vaults.vaults[0]!.url, credentialOf(azure), {
@@ -83,7 +85,7 @@ async function arm<T = { properties: Record<string, string> }>(
 const put = (properties: Record<string, string>) => arm("PUT", settingsPath, { body: { properties } });
 const reference = async (name: string) => (await arm("GET", `${referencesPath}/${name}`)).json.properties;
 const pinTo = (version: string) => `@Microsoft.KeyVault(SecretUri=${vaults.vaults[0]!.url}/secrets/db/${version})`;
-const latest = "@Microsoft.KeyVault(VaultName=kv;SecretName=db)";
+const latest = "@Microsoft.KeyVault(VaultName=kv-one;SecretName=db)";
 const write = async (value: string) => (await secrets.setSecret("db", value)).properties.version!;
 const running = (name = "DB") => starts.at(-1)?.[name];
 
@@ -99,7 +101,7 @@ test("a changed pin reaches the process after the lag, not before, and the refer
     .toEqual({
       reference: pinTo(two),
       status: "Resolved",
-      vaultName: "kv",
+      vaultName: "kv-one",
       secretName: "db",
       secretVersion: two,
       activeVersion: two,
@@ -175,7 +177,7 @@ test("a refresh that finds the same value restarts nothing", async () => {
 test.each([
   ["InvalidSyntax", () => "@Microsoft.KeyVault(Secret=db)"],
   ["VaultNotFound", () => "@Microsoft.KeyVault(VaultName=elsewhere;SecretName=db)"],
-  ["SecretNotFound", () => "@Microsoft.KeyVault(VaultName=kv;SecretName=none)"],
+  ["SecretNotFound", () => "@Microsoft.KeyVault(VaultName=kv-one;SecretName=none)"],
   ["SecretVersionNotFound", () => pinTo("0123456789abcdef0123456789abcdef")],
 ])("%s: the process gets the reference itself", async (status, value) => {
   await write("first");

@@ -10,14 +10,16 @@ import { startWebhook } from "./webhook.ts";
 const [cloud, hook] = await Promise.all([openCloud(), startWebhook()]);
 const azure = await cloud.start({
   subscriptions: [
-    { name: "hook", topic: "kv", destination: { type: "webhook", url: hook.url }, schema: "EventGridSchema" },
+    { name: "hook", topic: "kv-one", destination: { type: "webhook", url: hook.url }, schema: "EventGridSchema" },
   ],
 });
 const vaults = await startVaults({
   clock: cloud.clock,
   stateDir: join(cloud.dir, "vault"),
   tls: cloud.tls,
-  vaults: [{ name: "kv", resourceId: "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv" }],
+  vaults: [
+    { name: "kv-one", resourceId: "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-one" },
+  ],
   authority: `https://login.windows.net/${tenantId}`,
   authorize: vaultAccess(azure),
   onEvent: azure.eventGrid.publishVaultEvent,
@@ -52,7 +54,7 @@ test("a secret written with a managed identity's token makes its events, at thei
   await expect.poll(types, soon).toEqual(["SecretNewVersionCreated", "SecretNearExpiry"]);
   const [event] = JSON.parse(hook.notifications()[1]!.body) as [{ data: Record<string, unknown> }];
   expect(event.data).toMatchObject({
-    VaultName: "kv",
+    VaultName: "kv-one",
     ObjectName: "db",
     Version: properties.version,
     Id: properties.id,

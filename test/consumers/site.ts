@@ -26,12 +26,19 @@ export async function openSite() {
     { ...declared, slot: "staging", appSettings: { ...others, LOG_LEVEL: "debug" } },
   ];
   let url = "";
-  const azure = await cloud.start({ sites, vaults: () => ({ kv: url }), restartLagSeconds: 1, cacheSeconds: 86_400 });
+  const azure = await cloud.start({
+    sites,
+    vaults: () => ({ "kv-one": url }),
+    restartLagSeconds: 1,
+    cacheSeconds: 86_400,
+  });
   const vaults = await startVaults({
     clock: cloud.clock,
     tls: cloud.tls,
     stateDir: join(cloud.dir, "vault"),
-    vaults: [{ name: "kv", resourceId: "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv" }],
+    vaults: [
+      { name: "kv-one", resourceId: "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-one" },
+    ],
   });
   url = vaults.vaults[0]?.url ?? "";
   const secrets = new SecretClient(url, credentialOf(azure), { disableChallengeResourceVerification: true });

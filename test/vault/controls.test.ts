@@ -1,3 +1,4 @@
+import { SecretClient } from "@azure/keyvault-secrets";
 import { expect, test } from "vitest";
 import { client as officialClient, start, testVault, vaultName } from "./support.ts";
 
@@ -23,6 +24,38 @@ test("a cut connection before the work and after it", async () => {
   control.addFault({ operation: "secret.set", kind: "drop", when: "after" });
   await expect(ask("PUT", "/secrets/a", set("v"))).rejects.toMatchObject({ code: "ECONNRESET" });
   expect((await ask("GET", "/secrets/a")).json.value).toBe("v");
+});
+
+test("a connection that is reset, as by a machine that went down", async () => {
+  const { ask, control } = await testVault();
+  for (const when of ["before", "after"] as const) {
+    control.addFault({ operation: "secret.set", kind: "reset", when });
+    await expect(ask("PUT", "/secrets/a", set("v"))).rejects.toMatchObject({ code: "ECONNRESET", syscall: "read" });
+    expect((await ask("GET", "/secrets/a")).status).toBe(when === "before" ? 404 : 200);
+  }
+});
+
+test("continuous access evaluation: a token that was good is asked for anew, with claims", async () => {
+  const { ask, control, url, ca } = await testVault();
+  await ask("PUT", "/secrets/a", set("v"));
+  const asked: (string | undefined)[] = [];
+  const credential = {
+    getToken: (_: unknown, options: { claims?: string } = {}) => {
+      asked.push(options.claims);
+      return Promise.resolve({ token: "a-token", expiresOnTimestamp: Date.now() + 3_600_000 });
+    },
+  };
+  const secrets = new SecretClient(url, credential, {
+    disableChallengeResourceVerification: true,
+    tlsOptions: { ca },
+    retryOptions: { maxRetries: 0 },
+  });
+  await secrets.getSecret("a");
+  expect(asked).toEqual([undefined]);
+  control.addFault({ operation: "secret.get", kind: "status", status: 401, code: "insufficient_claims" });
+  expect((await secrets.getSecret("a")).value).toBe("v");
+  expect(asked).toHaveLength(2);
+  expect(JSON.parse(asked[1]!)).toMatchObject({ access_token: { nbf: { essential: true } } });
 });
 
 test("429 with and without Retry-After, and what the official client makes of it", async () => {

@@ -22,6 +22,7 @@ test("a new version is told at once, whole", async () => {
   expect(events).toEqual([
     {
       type: "Microsoft.KeyVault.SecretNewVersionCreated",
+      eventId: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/),
       vaultName,
       resourceId,
       objectType: "Secret",

@@ -3,6 +3,8 @@ import { Agent, request as send } from "node:https";
 import type { IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CryptographyClient, KeyClient } from "@azure/keyvault-keys";
+import { CertificateClient } from "@azure/keyvault-certificates";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { onTestFinished } from "vitest";
 import { ensureTls } from "../../local/tls.ts";
@@ -13,8 +15,8 @@ import type { Vaults, VaultsOptions } from "../../local/vault/vaults.ts";
 export const start = Date.UTC(2026, 0, 15, 12);
 export const day = 86_400_000;
 export const resourceId =
-  "/subscriptions/0/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-contoso-orders-dev-weu";
-export const vaultName = "kv-contoso-orders-dev-weu";
+  "/subscriptions/0/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-contoso-orders-dev";
+export const vaultName = "kv-contoso-orders-dev";
 
 /** A clock that stands still until it is moved. */
 export function fakeClock(at = start) {
@@ -85,19 +87,71 @@ export async function testVault(options: Partial<VaultsOptions> = {}) {
     const target = asked.raw ? path : `${path}${path.includes("?") ? "&" : "?"}api-version=7.5`;
     return call(agent, url, method, target, asked);
   };
-  return { vaults, control: vaults.control, clock, stateDir, url, ca, agent, close, ask, client: client(url, ca) };
+  return {
+    vaults,
+    control: vaults.control,
+    clock,
+    stateDir,
+    url,
+    ca,
+    agent,
+    close,
+    ask,
+    client: client(url, ca),
+    keys: keyClient(url, ca),
+    certificates: certificateClient(url, ca),
+  };
 }
+
+const credential = {
+  getToken: () => Promise.resolve({ token: "a-token", expiresOnTimestamp: Date.now() + 3_600_000 }),
+};
+
+const clientOptions = (ca: string, maxRetries: number) => ({
+  disableChallengeResourceVerification: true,
+  tlsOptions: { ca },
+  retryOptions: { maxRetries },
+});
 
 /** The official client, without its retries. */
 export function client(url: string, ca: string, retries = 0): SecretClient {
-  const credential = {
-    getToken: () => Promise.resolve({ token: "a-token", expiresOnTimestamp: Date.now() + 3_600_000 }),
-  };
-  return new SecretClient(url, credential, {
-    disableChallengeResourceVerification: true,
-    tlsOptions: { ca },
-    retryOptions: { maxRetries: retries },
-  });
+  return new SecretClient(url, credential, clientOptions(ca, retries));
+}
+
+/** The official client for keys, without retries. */
+export function keyClient(url: string, ca: string): KeyClient {
+  return new KeyClient(url, credential, clientOptions(ca, 0));
+}
+
+/** The official client for certificates, without retries. */
+export function certificateClient(url: string, ca: string): CertificateClient {
+  return new CertificateClient(url, credential, clientOptions(ca, 0));
+}
+
+/** The official client for cryptography with the key of this id, all of which the vault does. */
+export function cryptographyClient(id: string, ca: string): CryptographyClient {
+  return new CryptographyClient(id, credential, clientOptions(ca, 0));
+}
+
+/** Status, code and inner code of a failure of an official client; a test that expects one fails when there is none. */
+export async function failure(work: Promise<unknown>) {
+  try {
+    await work;
+  } catch (error) {
+    const { statusCode, code, details } = error as {
+      statusCode?: number;
+      code?: string;
+      details?: { error?: { innerError?: { code?: string } } };
+    };
+    return { status: statusCode, code, inner: details?.error?.innerError?.code };
+  }
+  throw new Error("It should have failed.");
+}
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
 }
 
 /** One plain HTTPS request. */

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, get } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -61,4 +61,12 @@ test("renewed when nearly over by the cloud's clock, missing or damaged", async 
   const fourth = await ensureTls(dir, real);
   expect(new X509Certificate(fourth.cert).verify(new X509Certificate(fourth.ca).publicKey)).toBe(true);
   expect(fourth.cert).not.toBe(third.cert);
+});
+
+test("several that start at once agree", async () => {
+  const dir = join(tempDir(), "not", "there", "yet");
+  const all = await Promise.all([1, 2, 3, 4].map(() => ensureTls(dir, real)));
+  expect(new Set(all.map(({ cert }) => cert)).size).toBe(1);
+  expect(readFileSync(join(dir, "server.pem"), "utf8")).toBe(all[0]!.cert);
+  expect(readdirSync(join(dir, ".."))).toEqual(["yet"]);
 });

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { isRecord } from "../http.ts";
 
 /** The two schemas that Event Grid accepts and delivers. */
-export type Schema = "EventGridSchema" | "CloudEventSchemaV1_0";
+export const schemas = ["EventGridSchema", "CloudEventSchemaV1_0"] as const;
+export type Schema = (typeof schemas)[number];
 
 /** An event as it was published: in its own schema, with what delivery needs to know. */
 export interface Published {
@@ -27,8 +28,10 @@ export interface VaultEvent {
   readonly vaultName: string;
   /** ARM id of the vault: the event's topic or source. */
   readonly resourceId: string;
+  /** A UUID; absent: a new one. */
+  readonly eventId?: string;
   readonly objectName: string;
-  readonly version: string;
+  readonly version?: string;
   /** The object's URL with its version. */
   readonly id: string;
   /** Seconds since 1970. */
@@ -45,12 +48,12 @@ export function azureTime(milliseconds: number): string {
 
 /** Wraps what a vault tells as Event Grid does (facts: learn.microsoft.com/azure/event-grid/event-schema-key-vault). */
 export function vaultEvent(told: VaultEvent, publishedAt: number): Published {
-  const objectType = /\.(Secret|Key|Certificate)\w+$/.exec(told.type)?.[1] ?? "";
+  const objectType = /\.(Secret|Key|Certificate|Vault)\w+$/.exec(told.type)?.[1] ?? "";
   return {
     schema: "EventGridSchema",
     publishedAt,
     event: {
-      id: randomUUID(),
+      id: told.eventId ?? randomUUID(),
       topic: told.resourceId,
       subject: told.objectName,
       eventType: told.type,
@@ -60,7 +63,7 @@ export function vaultEvent(told: VaultEvent, publishedAt: number): Published {
         VaultName: told.vaultName,
         ObjectType: objectType,
         ObjectName: told.objectName,
-        Version: told.version,
+        Version: told.version ?? null,
         NBF: told.nbf ?? null,
         EXP: told.exp ?? null,
       },
