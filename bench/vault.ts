@@ -1,4 +1,4 @@
-// npm run bench:vault [-- --json] [--rounds 21] [--milliseconds 400] [--connections 16] [--secrets 10000] [--versions 10]
+// npm run bench:vault [-- --json] [--rounds 51] [--milliseconds 150] [--connections 16] [--secrets 10000] [--versions 10]
 //
 // What the local Key Vault costs beside a bare node:https server that answers the same bytes: same headers and sizes, same
 // TLS material, no work. Vault (`npm run vault -- --auth strict --state DIR`), bare server and client are processes of their
@@ -10,7 +10,9 @@
 // - *set* is answered when it is on the disk; writes that come together share a flush.
 // - Then a new vault is filled, killed with kill -9, and started again on its state.
 //
-// Ends with 1 when a secret is read at less than half of the bare server's rate (bench/ceilings.json); never because of a time.
+// Ends with 1 when a secret is read at less than half of the bare server's rate (bench/ceilings.json) by both shares: on a
+// machine that is busy with other things, which of two processes gets a core when says more than either server. Never
+// because of a time.
 import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,8 +28,8 @@ const number = (value: string) => ({ type: "string", default: value }) as const;
 const { values: args } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    rounds: number("21"),
-    milliseconds: number("400"),
+    rounds: number("51"),
+    milliseconds: number("150"),
     connections: number("16"),
     secrets: number("10000"),
     versions: number("10"),
@@ -41,7 +43,9 @@ try {
   if (!args.json) tellBeside(beside);
   const memory = await measureMemory(join(dir, "memory"), Number(args.secrets), Number(args.versions));
   if (!args.json) tellMemory(memory);
-  const under = beside.filter(({ operation, share }) => share < (leastShares[operation] ?? 0));
+  const under = beside.filter(
+    ({ operation, share, cpuShare }) => Math.max(share, cpuShare) < (leastShares[operation] ?? 0),
+  );
   for (const { operation, share } of under) {
     console.error(
       `${operation} is at ${percent(share)} of the bare server, not at ${percent(leastShares[operation]!)}.`,
