@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, pbkdf2Sync } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, createHmac, hash as hashOnce, pbkdf2Sync } from "node:crypto";
 import { children, integer, isOctets, octets, oid, parse } from "./der.ts";
 import type { Node } from "./der.ts";
 import { decryptRc2 } from "./rc2.ts";
@@ -59,7 +59,9 @@ export function decrypt(algorithm: Node, data: Buffer, password: string, bytes: 
   if (oid(id) === pbes2) return decryptPbes2(children(parameters), data, password, budget);
   const [saltNode, roundsNode] = children(parameters);
   const salt = octets(saltNode);
-  const rounds = spend(budget, integer(roundsNode));
+  const rounds = integer(roundsNode);
+  // A key of two digests, and a vector of one.
+  spend(budget, 3 * rounds);
   const derive = (purpose: 1 | 2, length: number) => pkcs12Key("sha1", bytes, salt, purpose, rounds, length);
   switch (oid(id)) {
     case tripleDes:
@@ -140,7 +142,7 @@ function pkcs12Key(
   const pieces: Buffer[] = [];
   for (let have = 0; have < length; have += pieces.at(-1)!.length) {
     let digest: Buffer = createHash(hash).update(diversifier).update(input).digest();
-    for (let round = 1; round < rounds; round++) digest = createHash(hash).update(digest).digest();
+    for (let round = 1; round < rounds; round++) digest = hashOnce(hash, digest, "buffer");
     pieces.push(digest);
     input = addToBlocks(input, Buffer.alloc(width, digest), width);
   }

@@ -41,42 +41,57 @@ export function takeAnswer(bytes: Buffer, headOnly: boolean): { answer: Received
   return { answer: { status, headers, body: bytes.toString("utf8", end + 4, stop) }, rest: bytes.subarray(stop) };
 }
 
+/** What is on its way on all connections: any of it may keep the vault from answering. */
+const waiting = new Set<string>();
+
 /** Opens a connection; a client that is told to close it opens another one for its next request. */
 export function openWire({ port, ca }: Place) {
   let socket: TLSSocket | undefined;
   let session: Buffer | undefined;
 
+  const open = () => {
+    const fresh = connect({ port, host: "127.0.0.1", ca, ...(session ? { session } : {}) });
+    fresh.on("session", (ticket: Buffer) => (session = ticket)).on("error", () => undefined);
+    return fresh.on("close", () => {
+      if (socket === fresh) socket = undefined;
+    });
+  };
+
   const attempt = (bytes: Buffer, headOnly: boolean, what: string) =>
     new Promise<Received | undefined>((resolve, reject) => {
-      const used = (socket ??= connect({ port, host: "127.0.0.1", ca, ...(session ? { session } : {}) }));
+      const used = (socket ??= open());
       let got: Buffer = Buffer.alloc(0);
       const finish = (settle: () => void) => {
         clearTimeout(timer);
-        used.removeAllListeners().on("error", () => undefined);
+        used.off("data", read).off("close", lost);
         settle();
       };
       const leave = () => {
         used.destroy();
         if (socket === used) socket = undefined;
       };
-      const timer = setTimeout(() => finish(() => (leave(), reject(new Error(`No answer: ${what}`)))), bound);
-      used.on("session", (fresh: Buffer) => (session = fresh));
-      used.on("error", () => undefined);
-      used.on("close", () => finish(() => (leave(), resolve(undefined))));
-      used.on("data", (chunk: Buffer) => {
+      const timer = setTimeout(
+        () => finish(() => (leave(), reject(new Error(["No answer:", ...waiting].join("\n"))))),
+        bound,
+      );
+      const lost = () => finish(() => resolve(undefined));
+      const read = (chunk: Buffer) => {
         got = got.length === 0 ? chunk : Buffer.concat([got, chunk]);
         try {
           const taken = takeAnswer(got, headOnly);
           if (!taken) return;
-          if (taken.rest.length > 0) throw new Error(`More than one answer: ${what}`);
+          // Whether garbage asks for a head only cannot be known: its refusal comes with a body.
+          const closing = taken.answer.headers.get("connection") === "close";
+          if (taken.rest.length > 0 && !(headOnly && closing)) throw new Error(`More than one answer: ${what}`);
           finish(() => {
-            if (taken.answer.headers.get("connection") === "close") leave();
+            if (closing) leave();
             resolve(taken.answer);
           });
         } catch (error) {
           finish(() => (leave(), reject(error)));
         }
-      });
+      };
+      used.on("data", read).on("close", lost);
       used.write(bytes);
     });
 
@@ -84,8 +99,10 @@ export function openWire({ port, ca }: Place) {
     /** Sends one request. A kept connection may have been closed for its age just then: that is tried once more. */
     async ask(bytes: Buffer, headOnly: boolean, what: string): Promise<Received> {
       const reused = socket !== undefined;
+      waiting.add(what);
       const answer =
         (await attempt(bytes, headOnly, what)) ?? (reused ? await attempt(bytes, headOnly, what) : undefined);
+      waiting.delete(what);
       if (!answer) throw new Error(`The connection was closed without an answer: ${what}`);
       return answer;
     },
