@@ -45,7 +45,7 @@ function refuseBroken(key: KeyObject): void {
 export function assemble(key: KeyObject, certificates: readonly X509Certificate[], keepOrder: boolean): Material {
   describeKey(key);
   const publicKey = createPublicKey(key);
-  const leaf = certificates.find((one) => publicKeyOf(one)?.equals(publicKey));
+  const leaf = certificates.find((one) => isOf(one, publicKey));
   if (!leaf) throw mismatch();
   return { key, leaf, certificates: keepOrder ? certificates : inOrder(leaf, certificates) };
 }
@@ -106,7 +106,7 @@ function fromPkcs12(value: string, password: string) {
       "Private key is not specified in the specified X.509 PKCS#12 certificate content. Please specify private key in the X.509 PKCS#12 certificate content.",
     );
   }
-  const matching = keys.find((key) => certificates.some((one) => publicKeyOf(one)?.equals(createPublicKey(key))));
+  const matching = keys.find((key) => certificates.some((one) => isOf(one, createPublicKey(key))));
   return { key: matching ?? keys[0]!, certificates };
 }
 
@@ -146,6 +146,15 @@ function readKey(der: () => Buffer): KeyObject {
       "The private key of the specified X.509 certificate content can not be read. Please check if it is in PKCS#8 and the password is right.",
     );
   }
+}
+
+/**
+ * Whether a certificate is of a key. Keys of different types are not given to `equals`: Node 24 leaves OpenSSL's complaint about that
+ * in its queue, and the next TLS connection of the thread that looks there takes it for its own and breaks.
+ */
+function isOf(certificate: X509Certificate, key: KeyObject): boolean {
+  const own = publicKeyOf(certificate);
+  return own?.asymmetricKeyType === key.asymmetricKeyType && own?.equals(key) === true;
 }
 
 /** Undefined for a key that OpenSSL does not know. */

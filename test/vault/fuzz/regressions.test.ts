@@ -42,6 +42,17 @@ test("an alternative name that is no Unicode", async () => {
   expect(all).toEqual([400]);
 });
 
+test("a certificate of an RSA key, merged for an EC key, does not break the connection that it came on", async () => {
+  const policy = { key_props: { kty: "EC" }, x509_props: { subject: "CN=a" }, issuer: { name: "Unknown" } };
+  const { all } = await statuses(
+    ["POST", "/certificates/a/create", { policy }],
+    ["POST", "/certificates/a/pending/merge", { x5c: [pairs[1]!.certificate.toString("base64")] }],
+    ["GET", "/certificates"],
+    ["GET", "/certificates/a/pending"],
+  );
+  expect(all).toEqual([202, 400, 200, 200]);
+});
+
 test("certificates that would end after the year 9999", async () => {
   const policy = (name: string) => ({
     key_props: { kty: "EC" },
