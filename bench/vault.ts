@@ -43,9 +43,7 @@ try {
   if (!args.json) tellBeside(beside);
   const memory = await measureMemory(join(dir, "memory"), Number(args.secrets), Number(args.versions));
   if (!args.json) tellMemory(memory);
-  const under = beside.filter(
-    ({ operation, share, cpuShare }) => Math.max(share, cpuShare) < (leastShares[operation] ?? 0),
-  );
+  const under = beside.filter(({ operation, share }) => share < (leastShares[operation] ?? 0));
   for (const { operation, share } of under) {
     console.error(
       `${operation} is at ${percent(share)} of the bare server, not at ${percent(leastShares[operation]!)}.`,
