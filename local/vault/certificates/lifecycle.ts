@@ -1,4 +1,6 @@
 import type { Clock } from "../../clock.ts";
+import { createClockwork } from "../clockwork.ts";
+import type { Clockwork } from "../clockwork.ts";
 import { latest, lifeOf, withVersion } from "../collection.ts";
 import type { Log } from "../log.ts";
 import type { Vault } from "../model.ts";
@@ -12,21 +14,12 @@ import { actionAt, dueOf } from "./timing.ts";
 
 // What certificates go through as the clock goes on: issuers answer, and lifetime actions have their turn.
 
-/** Certificates being watched; after `close` nothing begins or is written any more. */
-export interface Lifecycle {
-  readonly watch: (vault: Vault) => void;
-  readonly close: () => void;
-}
-
 /** What one look found: something whose time has come, or when it will. */
 type Found = { readonly at: number; readonly run?: () => void };
 
 /** Starts to look at the clock every `tickMs` real milliseconds. A clock that jumps over several renewals causes one. */
-export function createLifecycle({ clock, tickMs, log }: { clock: Clock; tickMs: number; log: Log }): Lifecycle {
-  /** With what the last look at a vault saw, so that the next one need not look at every certificate again. */
-  const watched: { readonly vault: Vault; revision: number; nextAt: number }[] = [];
+export function createLifecycle({ clock, tickMs, log }: { clock: Clock; tickMs: number; log: Log }): Clockwork {
   const underway = new Set<CertificateObject>();
-  let closed = false;
 
   const tell = ({ name: vault }: Vault, action: string, { name }: CertificateObject, version: CertificateVersion) => {
     const time = new Date(clock.now()).toISOString();
@@ -47,7 +40,7 @@ export function createLifecycle({ clock, tickMs, log }: { clock: Clock; tickMs: 
       const { policy, name } = certificate;
       const key = await makeKey(vault, certificate, policy.key_props);
       // A certificate that was changed meanwhile is looked at again.
-      if (closed || vault.certificates.find(name) !== certificate) return;
+      if (clockwork.closed() || vault.certificates.find(name) !== certificate) return;
       const now = clock.now();
       const { tags } = version;
       const due = dueOf(vault, policy, now);
@@ -62,7 +55,8 @@ export function createLifecycle({ clock, tickMs, log }: { clock: Clock; tickMs: 
       vault.certificates.write(renewed, [placeholder]);
       tell(vault, "autoRenew", renewed, placeholder);
     } catch (error) {
-      if (!closed && !(error instanceof Refusal)) console.error(error instanceof Error ? error.stack : error);
+      if (!clockwork.closed() && !(error instanceof Refusal))
+        console.error(error instanceof Error ? error.stack : error);
     } finally {
       underway.delete(certificate);
     }
@@ -97,27 +91,12 @@ export function createLifecycle({ clock, tickMs, log }: { clock: Clock; tickMs: 
     return nextAt;
   };
 
-  const tick = () => {
-    const now = clock.now();
-    for (const one of watched) {
-      try {
-        settleCertificates(one.vault, now);
-        const revision = one.vault.certificates.revision();
-        if (one.revision === revision && now < one.nextAt) continue;
-        Object.assign(one, { revision, nextAt: look(one.vault, now) });
-      } catch (error) {
-        // A disk that is full, say: the next look tries again.
-        console.error(error instanceof Error ? error.stack : error);
-      }
-    }
-  };
-  const timer = setInterval(tick, tickMs).unref();
-
-  return {
-    watch: (vault) => void watched.push({ vault, revision: -1, nextAt: -Infinity }),
-    close() {
-      closed = true;
-      clearInterval(timer);
-    },
-  };
+  const clockwork = createClockwork({
+    clock,
+    tickMs,
+    collectionOf: ({ certificates }) => certificates,
+    look,
+    first: settleCertificates,
+  });
+  return clockwork;
 }

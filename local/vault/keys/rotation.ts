@@ -1,6 +1,8 @@
 import type { JsonWebKey } from "node:crypto";
 import type { Clock } from "../../clock.ts";
 import { seconds } from "../attributes.ts";
+import { createClockwork } from "../clockwork.ts";
+import type { Clockwork } from "../clockwork.ts";
 import { latest, lifeOf } from "../collection.ts";
 import { durationMs } from "./durations.ts";
 import { generateKey, specOf } from "./material.ts";
@@ -36,34 +38,20 @@ function rotationAt(key: Key): number {
   return exp === undefined ? Infinity : exp * 1000 - durationMs(action.timeBeforeExpiry ?? "")!;
 }
 
-/** Keys being rotated by their policies; `close` lets no further rotation begin or be written. */
-export interface AutoRotation {
-  readonly watch: (vault: Vault) => void;
-  readonly close: () => void;
-}
-
 /** Starts to look at the clock every `tickMs` real milliseconds. A clock that jumps over several rotations causes one. */
-export function createAutoRotation({
-  clock,
-  tickMs,
-}: {
-  readonly clock: Clock;
-  readonly tickMs: number;
-}): AutoRotation {
-  /** What the last look at a vault saw, so that the next one need not look at every key again. */
-  const watched: { readonly vault: Vault; revision: number; nextAt: number }[] = [];
+export function createAutoRotation({ clock, tickMs }: { readonly clock: Clock; readonly tickMs: number }): Clockwork {
   const underway = new Set<Key>();
-  let closed = false;
 
   const work = async (vault: Vault, key: Key) => {
     underway.add(key);
     try {
       const jwk = await generateKey(specOf(latest(key).jwk));
       // A key that was changed meanwhile is looked at again.
-      if (closed || vault.keys.find(key.name) !== key) return;
+      if (clockwork.closed() || vault.keys.find(key.name) !== key) return;
       addRotated({ vault, now: clock.now(), name: key.name }, key, jwk);
     } catch (error) {
-      if (!closed && !(error instanceof Refusal)) console.error(error instanceof Error ? error.stack : error);
+      if (!clockwork.closed() && !(error instanceof Refusal))
+        console.error(error instanceof Error ? error.stack : error);
     } finally {
       underway.delete(key);
     }
@@ -81,23 +69,8 @@ export function createAutoRotation({
     return nextAt;
   };
 
-  const tick = () => {
-    const now = clock.now();
-    for (const one of watched) {
-      const revision = one.vault.keys.revision();
-      if (one.revision !== revision || now >= one.nextAt)
-        Object.assign(one, { revision, nextAt: look(one.vault, now) });
-    }
-  };
-  const timer = setInterval(tick, tickMs).unref();
-
-  return {
-    watch: (vault) => void watched.push({ vault, revision: -1, nextAt: -Infinity }),
-    close() {
-      closed = true;
-      clearInterval(timer);
-    },
-  };
+  const clockwork = createClockwork({ clock, tickMs, collectionOf: ({ keys }) => keys, look });
+  return clockwork;
 }
 
 /** Rotation on request. */
