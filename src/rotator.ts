@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Arm } from "./azure/arm.ts";
 
 /** What opens a target: a string, or the version of a vault object whose private part never leaves the vault. */
 export type Material = string | { readonly vaultVersion: string };
@@ -23,8 +24,113 @@ export interface Proof {
   readonly detail?: string;
 }
 
+/** One version of a certificate as its vault shows it. The private key stays there. */
+export interface VaultCertificate {
+  /** `https://<vault>/certificates/<name>/<version>`, also what {@link Material} names. */
+  readonly url: string;
+  readonly version: string;
+  /** `https://<vault>/keys/<name>/<version>`: the key that signs for this version. */
+  readonly keyUrl: string;
+  /** DER. */
+  readonly leaf: Uint8Array;
+  readonly enabled: boolean;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly exportable: boolean;
+}
+
+/** One version of a key, without its private part. */
+export interface VaultKey {
+  /** `https://<vault>/keys/<name>/<version>` */
+  readonly url: string;
+  readonly version: string;
+  /** Public part only (RFC 7517): kty and n, e, or crv, x, y. */
+  readonly jwk: Readonly<Record<string, string>>;
+  readonly enabled: boolean;
+  readonly tags: Readonly<Record<string, string>>;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+}
+
+/** Signature algorithms of Key Vault (RFC 7518). An ES* signature is r and s, one after the other. */
+export type SignatureAlgorithm =
+  | "RS256"
+  | "RS384"
+  | "RS512"
+  | "PS256"
+  | "PS384"
+  | "PS512"
+  | "ES256"
+  | "ES384"
+  | "ES512";
+
+/** The vault's keys, by full URL; without a version: the newest. Errors are the vault's (`VAULT_FORBIDDEN`, `SECRET_NOT_FOUND`, ...). */
+export interface KeyPort {
+  get(url: string): Promise<VaultKey>;
+  /** Signs a digest of the algorithm's hash. */
+  sign(url: string, algorithm: SignatureAlgorithm, digest: Uint8Array): Promise<Uint8Array>;
+  verify(url: string, algorithm: SignatureAlgorithm, digest: Uint8Array, signature: Uint8Array): Promise<boolean>;
+  wrap(url: string, key: Uint8Array): Promise<Uint8Array>;
+  unwrap(url: string, wrapped: Uint8Array): Promise<Uint8Array>;
+}
+
+/** What a rotation remembers of its object between calls and crashes: references, never a secret. Later rotations find it too. */
+export interface Notes {
+  read(name: string): string | undefined;
+  /** Written durably before it resolves; undefined forgets. 2 KB at most for each. */
+  write(name: string, text: string | undefined): Promise<void>;
+}
+
+/** The pending operation of a slot: the vault has made a key pair and waits for its certificate. */
+export interface PendingCertificate {
+  /** DER of the PKCS #10 request. */
+  readonly csr: Uint8Array;
+  /** 32 hex digits: another operation of the same name has another. */
+  readonly requestId: string;
+}
+
+/**
+ * The place in a vault where a rotation's certificate is made; the private key is made there and never leaves it. Every call finds what an
+ * earlier one did, also that of a process which died: a version newer than the source is adopted, never made again.
+ */
+export interface CertificateSlot {
+  /** What the policy asks of the certificate. */
+  readonly wanted: CertificateWish;
+  /** The version of this rotation, once the vault has it whole. */
+  made(): Promise<VaultCertificate | undefined>;
+  /** The pending operation of this rotation; begins one where there is none. An operation of somebody else is `OUT_OF_BAND_CHANGE`. */
+  pending(): Promise<PendingCertificate>;
+  /** Merges the chain (DER, leaf first) into the pending operation. A second call with the same leaf is harmless. */
+  merge(chain: readonly Uint8Array[]): Promise<VaultCertificate>;
+}
+
+/** What the policy asks of a certificate. */
+export interface CertificateWish {
+  /** X.500 name of the subject, `CN=www.contoso.com`. */
+  readonly subject: string;
+  /** DNS names, lower case, the subject's own among them; a wildcard as `*.contoso.com`. */
+  readonly names: readonly string[];
+  /** Milliseconds. */
+  readonly validity: number;
+  readonly key:
+    | { readonly type: "RSA"; readonly size: 2048 | 3072 | 4096 }
+    | { readonly type: "EC"; readonly curve: "P-256" | "P-384" | "P-521" };
+  readonly exportable: boolean;
+  /** OIDs of the extended key usage. */
+  readonly usages: readonly string[];
+}
+
 /** What a rotator may reach besides its target. */
 export interface Ports {
+  /** A certificate's version by its URL. */
+  certificate(url: string): Promise<VaultCertificate>;
+  /** The certificate with its private key as its reader gets it (PFX without a password, or PEM): for a handshake in memory only. `undefined` where it is not exportable. */
+  keyed(url: string): Promise<{ readonly pfx: Uint8Array } | { readonly pem: string } | undefined>;
+  readonly keys: KeyPort;
+  /** Azure Resource Manager. */
+  readonly arm: Arm;
+  /** Milliseconds since 1970 by the cloud's clock. */
+  now(): number;
   /**
    * The value of a secret by its full URL (an administrator's password, say), read through the vault. It may be a minute old: after a
    * login that was refused, ask again with `fresh`.
@@ -41,6 +147,9 @@ export interface Step<T> {
   /** Which suspension of this rotation it is, from 1: a hold lifts one and begins the next. One of an earlier round is a late copy. */
   readonly round: number;
   readonly ports: Ports;
+  readonly notes: Notes;
+  /** Where the candidate is made, for objects of kind certificate only. */
+  readonly slot?: CertificateSlot;
   readonly signal: AbortSignal;
 }
 
