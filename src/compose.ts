@@ -3,6 +3,7 @@ import type { Deps } from "./activities/deps.ts";
 import { openArm } from "./azure/arm.ts";
 import { appIdentity } from "./azure/identity.ts";
 import type { Config } from "./config.ts";
+import { PinionError } from "./errors.ts";
 import { openPublisher } from "./events.ts";
 import { openPolicy } from "./policy-source.ts";
 import type { RotatorFacts } from "./policy-file.ts";
@@ -12,7 +13,12 @@ import { openLeases } from "./store/leases.ts";
 import { openRecords } from "./store/records.ts";
 import { openStorage } from "./store/storage.ts";
 import { openSecretPort } from "./vault/secret-port.ts";
-import { openVault, type Vault } from "./vault/secrets.ts";
+import { openCertificateOperations } from "./vault/certificate-operations.ts";
+import { openCertificates } from "./vault/certificates.ts";
+import { openKeyPort, partsOf } from "./vault/key-port.ts";
+import { openKeys } from "./vault/keys.ts";
+import { openSecrets } from "./vault/secrets.ts";
+import type { Vault } from "./vault/vault.ts";
 
 export interface Registry {
   readonly rotators: readonly { readonly kind: string; readonly strategy: string }[];
@@ -24,28 +30,43 @@ export function compose(config: Config, registry: Registry, folder: string, log:
   const credential = appIdentity(config.clientId);
   const storage = openStorage(config.storage, credential);
   const records = openRecords(storage.records);
-  const vaults = new Map<string, Vault>();
-  const vault = (uri: string): Vault => {
-    const found = vaults.get(uri) ?? openVault(uri, credential);
-    vaults.set(uri, found);
-    return found;
-  };
+  const secrets = oneForEach((uri) => openSecrets(uri, credential));
+  const certificateVaults = oneForEach((uri) => openCertificates(uri, credential));
+  const certificates = oneForEach((uri) => openCertificateOperations(uri, credential));
+  const keys = oneForEach((uri) => openKeys(uri, credential));
+  const vaults = { secret: secrets, certificate: certificateVaults, key: keys } as const;
+  const arm = openArm(config.resourceManagerUrl, config.resourceManagerAudience, credential);
   const policy = openPolicy(config.policy, folder, storage.blobService, credential, rotatorFacts(registry));
   return {
     policy: async () => {
       await storage.ready();
       return await policy();
     },
-    vault,
+    vault: (uri, kind): Vault => vaults[kind](uri),
+    keys,
+    certificates,
     records,
     fleet: openFleet(storage.records),
     withLease: openLeases(storage.leases),
     evidence: storage.evidence,
     rotator: registry.find,
     consumer: findConsumer,
-    arm: openArm(config.resourceManagerUrl, config.resourceManagerAudience, credential),
+    arm,
     ports: {
-      secret: openSecretPort(vault),
+      secret: openSecretPort(secrets),
+      keys: openKeyPort(credential),
+      arm,
+      now: () => Date.now(),
+      async certificate(url) {
+        const { origin, name, version } = partsOf(url);
+        const found = await certificates(origin).read(name, version, AbortSignal.timeout(20_000));
+        if (found !== undefined) return found;
+        throw new PinionError("SECRET_NOT_FOUND", `There is no certificate ${name} in ${new URL(url).host}.`);
+      },
+      async keyed(url) {
+        const { origin, name, version = "" } = partsOf(url);
+        return await certificates(origin).keyed(name, version, AbortSignal.timeout(20_000));
+      },
       async token(scope) {
         const token = await credential.getToken(scope);
         return token?.token ?? "";
@@ -58,12 +79,23 @@ export function compose(config: Config, registry: Registry, folder: string, log:
   };
 }
 
+/** Opens a client for each address once. */
+function oneForEach<T>(open: (uri: string) => T): (uri: string) => T {
+  const opened = new Map<string, T>();
+  return (uri) => {
+    const found = opened.get(uri) ?? open(uri);
+    opened.set(uri, found);
+    return found;
+  };
+}
+
 function rotatorFacts({ rotators, find }: Registry): RotatorFacts {
   const has = (kind: string, strategy: string) =>
     rotators.some((rotator) => rotator.kind === kind && rotator.strategy === strategy);
   return {
     targetSchema: (kind, strategy) => (has(kind, strategy) ? find(kind, strategy).target : undefined),
     account: (kind, strategy, target) => find(kind, strategy).accounts(target),
+    manages: (kind, strategy) => find(kind, strategy).manages ?? "secret",
     known: rotators.map(({ kind, strategy }) => `${kind} (${strategy})`),
   };
 }

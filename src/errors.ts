@@ -19,6 +19,7 @@ export type ErrorCode =
   | "VAULT_VERSION_LIMIT"
   | "STAGING_FOREIGN"
   | "STAGED_LOST"
+  | "ISSUANCE_PENDING"
   // target
   | "TARGET_UNREACHABLE"
   | "TARGET_FORBIDDEN"

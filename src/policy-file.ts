@@ -10,6 +10,8 @@ export interface RotatorFacts {
   targetSchema(kind: string, strategy: Strategy): z.ZodType | undefined;
   /** What a change of this target touches: the lease key, or every account by itself where targets may overlap in part. */
   account(kind: string, strategy: Strategy, target: unknown): string | readonly string[];
+  /** What kind of object it rotates. */
+  manages?(kind: string, strategy: Strategy): ManagedObject["kind"];
   /** Each rotator as `kind (strategy)`, to say what there is. */
   readonly known?: readonly string[];
 }
@@ -70,6 +72,11 @@ function readObject(json: unknown, at: number, rotators: RotatorFacts): Read {
       rotators.known === undefined ? "a rotator that this version has" : `one of ${rotators.known.join(", ")}`;
     faults.push(faultAt(at, id, { path: ["rotator", "kind"], message, expected }));
     return { at, id, fields, accounts: [], faults };
+  }
+  const manages = rotators.manages?.(kind, strategy) ?? "secret";
+  if (fields.kind !== undefined && manages !== fields.kind) {
+    const message = `is ${JSON.stringify(kind)}, which rotates objects of kind ${manages}`;
+    faults.push(faultAt(at, id, { path: ["rotator", "kind"], message, expected: `a rotator for a ${fields.kind}` }));
   }
   const parsed = schema.safeParse(target, { error: expectation });
   if (!parsed.success) {

@@ -48,6 +48,30 @@ function rotatorRules({ rotator, format, acceptGap }: Partial<ManagedObject>): B
   return broken;
 }
 
+/** What a kind of object needs, and what only another kind has. */
+function kindRules({ kind, certificate, consumers, rollback, disableOld, format }: Partial<ManagedObject>): Broken[] {
+  const broken: Broken[] = [];
+  const add = (path: Path, message: string, expected: string): void => void broken.push({ path, message, expected });
+  if (kind === "certificate" && certificate === undefined)
+    add(["certificate"], "is missing, but the object is a certificate", "at least {names: [...]}");
+  if (kind !== undefined && kind !== "certificate" && certificate !== undefined)
+    add(["certificate"], `is there, but the object is a ${kind}`, "no such part");
+  if (kind !== undefined && kind !== "secret" && format !== undefined && format.type !== "plain")
+    add(["format"], `is ${format.type}, but nothing is written into a ${kind}`, "no format");
+  if (kind !== undefined && kind !== "key" && disableOld === true)
+    add(["disableOld"], `is true, but the object is a ${kind}`, "false, or a key");
+  const follower = consumers?.findIndex(({ reads }) => reads === "latest") ?? -1;
+  const inVault = kind === "key" || (kind === "certificate" && certificate?.exportable === false);
+  if (inVault && follower >= 0 && rollback === "pin") {
+    add(
+      ["consumers", follower, "reads"],
+      "is latest, but the vault itself makes the newest version, which cannot be turned back",
+      'pinned, or the object\'s rollback set to "reissue"',
+    );
+  }
+  return broken;
+}
+
 function timeRules(fields: Partial<ManagedObject>): Broken[] {
   const { validity, rotateBefore, grace, consumers, suspend, retry } = fields;
   const broken: Broken[] = [];
@@ -108,7 +132,7 @@ export function objectRules(
   vaults: readonly string[] | undefined,
   check: (window: Window, rotateBefore: Milliseconds) => WindowFault | undefined,
 ): Broken[] {
-  const broken = [...rotatorRules(fields), ...timeRules(fields)];
+  const broken = [...rotatorRules(fields), ...kindRules(fields), ...timeRules(fields)];
   if (fields.vault !== undefined && vaults !== undefined && !vaults.includes(fields.vault)) {
     const expected =
       vaults.length === 0 ? "a vault declared in vaults" : `a vault declared in vaults: ${vaults.join(", ")}`;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { durationSchema, positiveDurationSchema } from "./duration.ts";
+import { certificateSchema } from "./policy-certificate.ts";
 
 // The schema of rotations.json, one field at a time. Where a schema has an `error`, it is what a fault reports as *expected*.
 // Rules between fields and between objects are in policy-rules.ts; reading a file is in policy-file.ts.
@@ -155,12 +156,14 @@ const tagsSchema = z.record(
 export const objectShape = {
   id: label.describe("The object's name in commands, events and evidence. Never change it."),
   vault: label.describe("The name of its vault in `vaults`."),
-  kind: z.literal("secret"),
-  name: text("a secret name: 1 to 127 letters, digits and hyphens", /^[A-Za-z0-9-]{1,127}$/)
+  kind: z
+    .enum(["secret", "certificate", "key"])
+    .describe("What it is in the vault. The key and the secret of a certificate belong to the certificate."),
+  name: text("a name in a vault: 1 to 127 letters, digits and hyphens", /^[A-Za-z0-9-]{1,127}$/)
     .refine((name) => !name.toLowerCase().startsWith("pinion-stage-"), {
       error: "a name that does not start with pinion-stage-",
     })
-    .describe("The secret's name in the vault."),
+    .describe("Its name in the vault."),
   mode: mode.exactOptional().describe("Overrides the file's mode for this object."),
   rotator: rotatorSchema,
   validity: positiveDurationSchema.describe("How long a new version lives; more than 31 days."),
@@ -170,6 +173,25 @@ export const objectShape = {
     .describe("How long the old credential stays untouched after the last consumer moved."),
   window: windowSchema.exactOptional().describe("When changes may be made. It never lets an expiry pass."),
   format: formatSchema.prefault({ type: "plain" }),
+  certificate: certificateSchema.exactOptional().describe("What a certificate must be; of kind certificate only."),
+  rollback: z
+    .enum(["pin", "reissue"])
+    .default("pin")
+    .describe(
+      "How to turn back what the vault itself made newest (a key, a certificate that is not exportable): `pin` needs every consumer pinned; `reissue` accepts that readers of the newest stay on it until another is made.",
+    ),
+  issueWithin: positiveDurationSchema
+    .prefault("P1D")
+    .describe("How long a candidate may take to come: a CA that asks people, a person who merges."),
+  remindEvery: positiveDurationSchema
+    .prefault("P1D")
+    .describe("How often a reminder is sent while a person is waited for."),
+  disableOld: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Of kind key: whether old versions are disabled once no backup that the consumers tell of can need them. Never before; nothing is deleted.",
+    ),
   consumers: z
     .array(consumerSchema)
     .describe("Everything that reads the object. An empty list says that nothing does."),

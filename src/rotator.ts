@@ -35,7 +35,6 @@ export interface VaultCertificate {
   readonly leaf: Uint8Array;
   readonly enabled: boolean;
   readonly tags: Readonly<Record<string, string>>;
-  readonly exportable: boolean;
 }
 
 /** One version of a key, without its private part. */
@@ -77,7 +76,7 @@ export interface KeyPort {
 /** What a rotation remembers of its object between calls and crashes: references, never a secret. Later rotations find it too. */
 export interface Notes {
   read(name: string): string | undefined;
-  /** Written durably before it resolves; undefined forgets. 2 KB at most for each. */
+  /** Written durably before it resolves; undefined forgets. 16,000 characters at most for all of them together. */
   write(name: string, text: string | undefined): Promise<void>;
 }
 
@@ -98,10 +97,27 @@ export interface CertificateSlot {
   readonly wanted: CertificateWish;
   /** The version of this rotation, once the vault has it whole. */
   made(): Promise<VaultCertificate | undefined>;
-  /** The pending operation of this rotation; begins one where there is none. An operation of somebody else is `OUT_OF_BAND_CHANGE`. */
-  pending(): Promise<PendingCertificate>;
+  /**
+   * The pending operation of this rotation; begins one where there is none. `issuer` is whom the vault asks: `Unknown` (default: the
+   * chain is merged), `Self`, or one that is registered with the vault. An operation of somebody else is `OUT_OF_BAND_CHANGE`; one that
+   * the issuer refused is `TARGET_REFUSED`.
+   */
+  pending(issuer?: string): Promise<PendingCertificate>;
   /** Merges the chain (DER, leaf first) into the pending operation. A second call with the same leaf is harmless. */
   merge(chain: readonly Uint8Array[]): Promise<VaultCertificate>;
+  /** The certificates beside the leaf (DER) that this rotation merged. */
+  chain(): readonly Uint8Array[];
+}
+
+/** The key in which a rotation's version is made, by the vault itself. */
+export interface KeySlot {
+  /** The version of this rotation: a version newer than the source is adopted, otherwise the vault makes one. */
+  make(): Promise<VaultKey>;
+  /**
+   * Brings the vault's own rotation policy in step with Pinion's: new versions end after the object's validity, and the vault tells of it
+   * by the policy's rotateBefore. It no longer rotates by itself, beside Pinion. True when it had to be changed.
+   */
+  keepPolicy(): Promise<boolean>;
 }
 
 /** What the policy asks of a certificate. */
@@ -118,6 +134,9 @@ export interface CertificateWish {
   readonly exportable: boolean;
   /** OIDs of the extended key usage. */
   readonly usages: readonly string[];
+  /** What it must chain to: the roots of the platform, or these (PEM). */
+  readonly roots: "system" | readonly string[];
+  readonly revocation: "check" | "ignore";
 }
 
 /** What a rotator may reach besides its target. */
@@ -150,6 +169,8 @@ export interface Step<T> {
   readonly notes: Notes;
   /** Where the candidate is made, for objects of kind certificate only. */
   readonly slot?: CertificateSlot;
+  /** Where the candidate is made, for objects of kind key only. */
+  readonly keySlot?: KeySlot;
   readonly signal: AbortSignal;
 }
 
@@ -187,6 +208,13 @@ export interface Control {
 interface Common<T> {
   readonly kind: string;
   readonly target: z.ZodType<T>;
+  /** What it rotates. Absent: a secret. */
+  readonly manages?: "certificate" | "key";
+  /**
+   * What becomes of the former credential where nothing can or may kill it: a certificate `expires`, and its version is disabled; a key
+   * `serves` on, since data that it encrypted must be read. Absent: it dies, and that is proven.
+   */
+  readonly former?: "expires" | "serves";
   /** Seconds over which a new credential may take to work everywhere in the target; 0 or absent: at once. */
   readonly settleSeconds?: number;
   readonly roles: readonly AzureRole[];
@@ -201,7 +229,10 @@ interface Common<T> {
    * that the rotator may change what it must, and finds the idle slot.
    */
   observe(step: Step<T>, current: Credential, options: Control): Promise<Observed>;
-  /** Makes a candidate for the idle slot. Client-made values change nothing in the target yet. */
+  /**
+   * Makes a candidate for the idle slot. Client-made values change nothing in the target yet. What takes longer than one step may is done
+   * in pieces: each call does the next one, and throws `ISSUANCE_PENDING` (transient) until the candidate is there.
+   */
   create(step: Step<T>, seen: Pick<Observed, "current" | "idle">): Promise<Credential>;
   /**
    * Positive, identity, privileges equal to the old one's, the policy's own probe; and, last and only where all of that holds, that a
@@ -209,6 +240,12 @@ interface Common<T> {
    * not be made, or proves nothing: `WRONG_PASSWORD_ACCEPTED`.
    */
   validate(step: Step<T>, next: Credential, old: Credential, options: Control): Promise<readonly Proof[]>;
+  /** Set where a candidate comes only when a person does something: then they are told at once. */
+  readonly waitsFor?: "person";
+  /** Undoes what an unfinished `create` left behind (orders, challenges). Harmless when there is nothing. */
+  abandon?(step: Step<T>): Promise<readonly Proof[]>;
+  /** ISO 8601: when the current credential is to be replaced, where the issuer has a wish (ARI); earlier than the policy's own date only. */
+  renewAt?(step: Step<T>, current: Credential): Promise<string | undefined>;
   /** Whether a login with this credential works now. Used to prove the new one alive and the old one dead. */
   works(step: Step<T>, credential: Credential): Promise<boolean>;
 }

@@ -51,7 +51,7 @@ export async function readReferences(
         { class: "transient" },
       );
     }
-    found.push({ id, reads, text });
+    found.push({ id, reads, text, ...(pinned === undefined ? {} : { pinned }) });
   }
   return found;
 }

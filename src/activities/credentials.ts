@@ -7,12 +7,24 @@ import { Unproven, type Scene } from "./step.ts";
 /** The credential that a version of the managed object holds. A value without a user name belongs to the account of `ref`. */
 export async function credentialIn(scene: Scene, version: string, ref?: CredentialRef): Promise<Credential> {
   const { subject, signal } = scene;
-  return toCredential(scene, await subject.vault.value(subject.object.name, version, signal), ref);
+  const { vault, object } = subject;
+  if (object.kind !== "secret") return inVault(vault.url(object.name, version), version, ref);
+  return toCredential(scene, await vault.value(object.name, version, signal), ref);
+}
+
+/** A credential that stays in the vault: its material is the version's URL, and its id, where nobody gave another, the version. */
+function inVault(url: string, version: string, ref: CredentialRef | undefined): Credential {
+  return { id: version, ...ref, material: { vaultVersion: url } };
 }
 
 /** The candidate, from the very staged version that the history names, never from "the latest". */
 export async function stagedCredential(scene: Scene, version: string, ref: CredentialRef): Promise<Credential> {
   const { subject, signal } = scene;
+  if (subject.object.kind !== "secret") {
+    const { vault, staging, object, key, madeIn } = subject;
+    const url = madeIn === "object" ? vault.url(object.name, version) : staging.url(stagingName(key), version);
+    return inVault(url, version, ref);
+  }
   try {
     return toCredential(scene, await subject.staging.value(stagingName(subject.key), version, signal), ref);
   } catch (error) {
@@ -26,9 +38,10 @@ export async function stagedCredential(scene: Scene, version: string, ref: Crede
   }
 }
 
-/** Parses a value by the object's format. `SECRET_MALFORMED` names the object, never the value. */
+/** Parses a value by the object's format; of a certificate or key it is the version's URL. `SECRET_MALFORMED` names the object, never the value. */
 export function toCredential({ subject }: Pick<Scene, "subject">, text: string, ref?: CredentialRef): Credential {
   const { object, rotator } = subject;
+  if (object.kind !== "secret") return inVault(text, text.split("/").at(-1) ?? "", ref);
   const fallback = ref?.id ?? rotator.soleAccount?.(object.rotator.target);
   const { username, password } = readValue(object.format, text, fallback);
   return { ...ref, id: username, material: password };

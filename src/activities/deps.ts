@@ -8,13 +8,19 @@ import type { Ports, Rotator } from "../rotator.ts";
 import type { Fleet } from "../store/fleet.ts";
 import type { WithLease } from "../store/leases.ts";
 import type { Records } from "../store/records.ts";
-import type { Vault } from "../vault/secrets.ts";
+import type { CertificateOperations } from "../vault/certificate-operations.ts";
+import type { KeyVault } from "../vault/keys.ts";
+import type { ObjectKind, Vault } from "../vault/vault.ts";
 
 /** What steps and triggers need of the outside; made once, in main.ts. */
 export interface Deps {
   /** The policy as it is now, and what is wrong with it. Read again when it may have changed. */
   policy(): Promise<CurrentPolicy>;
-  vault(uri: string): Vault;
+  /** The objects of one kind in a vault. */
+  vault(uri: string, kind: ObjectKind): Vault;
+  /** How a vault makes keys and certificates. */
+  keys(uri: string): KeyVault;
+  certificates(uri: string): CertificateOperations;
   readonly records: Records;
   readonly fleet: Fleet;
   readonly withLease: WithLease;
@@ -42,10 +48,14 @@ export interface Subject {
   /** Partition of its records and id of its orchestration: `<vault>--<kind>--<name>`. */
   readonly key: string;
   readonly vaultName: string;
-  /** `https://<vault>/secrets/<name>` */
+  /** `https://<vault>/secrets/<name>`, also of a certificate, since that is what is read of it; `.../keys/<name>` of a key. */
   readonly baseUrl: string;
   readonly vault: Vault;
   readonly staging: Vault;
+  /** Where candidates are made: staged beside the object, or, by the vault itself, in it; then proof follows publication. */
+  readonly madeIn: "staging" | "object";
+  readonly keys: KeyVault;
+  readonly certificates: { readonly object: CertificateOperations; readonly staging: CertificateOperations };
   /** The ARM ids of the two. */
   readonly resourceIds: { readonly vault: string; readonly staging: string };
   readonly rotator: Rotator<unknown>;
@@ -71,9 +81,12 @@ export async function findSubject(deps: Deps, objectId: string): Promise<Subject
     object,
     key: objectKey(vault, object),
     vaultName: vaultNameOf(vault),
-    baseUrl: `${vault.uri}/secrets/${object.name}`,
-    vault: deps.vault(vault.uri),
-    staging: deps.vault(staging.uri),
+    baseUrl: `${vault.uri}/${object.kind === "key" ? "keys" : "secrets"}/${object.name}`,
+    vault: deps.vault(vault.uri, object.kind),
+    staging: deps.vault(staging.uri, object.kind),
+    madeIn: object.kind === "key" || object.certificate?.exportable === false ? "object" : "staging",
+    keys: deps.keys(vault.uri),
+    certificates: { object: deps.certificates(vault.uri), staging: deps.certificates(staging.uri) },
     resourceIds: { vault: vault.resourceId, staging: staging.resourceId },
     rotator: deps.rotator(object.rotator.kind, object.rotator.strategy),
   };

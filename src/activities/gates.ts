@@ -1,6 +1,6 @@
 import { PinionError } from "../errors.ts";
 import type { Proof } from "../rotator.ts";
-import type { LatestSecret } from "../vault/secrets.ts";
+import type { LatestVersion } from "../vault/vault.ts";
 import { carriedBy } from "../vault/tags.ts";
 import type { Retirement } from "../workflow/steps.ts";
 import { boundConsumers, proveConsumers } from "./consumers.ts";
@@ -10,7 +10,7 @@ import { requireOpenWindow } from "./window.ts";
 
 export interface Passed {
   readonly proofs: readonly Proof[];
-  readonly newest: LatestSecret;
+  readonly newest: LatestVersion;
 }
 
 /** What stands between a credential and its end (design promise 4), looked at anew each time, by the policy as it is now. */

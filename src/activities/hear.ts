@@ -8,7 +8,9 @@ export const createHear = (deps: Deps) =>
     phases: ["running", "grace", "retiring", "held", "rolling-back"],
     interruptible: () => false,
     async run({ commands }) {
-      const heard = (["rollback", "finish"] as const).find((verb) => commands.some((command) => command.verb === verb));
+      const heard = (["rollback", "finish", "merge"] as const).find((verb) =>
+        commands.some((command) => command.verb === verb),
+      );
       return { result: heard === undefined ? {} : { heard } };
     },
   });

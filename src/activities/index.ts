@@ -1,4 +1,5 @@
 import type { StepName } from "../workflow/steps.ts";
+import { createAbandon } from "./abandon.ts";
 import { createCutover } from "./cutover.ts";
 import type { Deps } from "./deps.ts";
 import { createDiscard } from "./discard.ts";
@@ -36,6 +37,7 @@ export function createActivities(deps: Deps): { readonly [S in StepName]: Activi
     revoke: createRevoke(deps),
     resume: createResume(deps),
     restore: createRestore(deps),
+    abandon: createAbandon(deps),
     discard: createDiscard(deps),
     retreat: createRetreat(deps),
     republish: createRepublish(deps),

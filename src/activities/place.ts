@@ -2,6 +2,7 @@ import { PinionError } from "../errors.ts";
 import type { FleetRefusal } from "../store/fleet.ts";
 import type { Actor } from "../store/types.ts";
 import { breakersOf, type Deps, type Subject } from "./deps.ts";
+import type { Scene } from "./step.ts";
 
 /** Who wants a place among the running rotations. `again`: it was counted for the day before, and was given back meanwhile. */
 export interface PlaceRequest {
@@ -36,4 +37,28 @@ export async function claimPlace(
     ...(again && { again }),
     at: new Date(deps.now()).toISOString(),
   });
+}
+
+/** Takes a place again, unless the kill switch came meanwhile. A breaker stops new starts, and this one was let through before. */
+export async function claimAgain(scene: Scene): Promise<void> {
+  const { deps, subject, step } = scene;
+  const { rotationId } = step;
+  const refusal = deps.stop
+    ? "PINION_STOP is set"
+    : await claimPlace(deps, subject, { rotationId, byPerson: true, again: true });
+  if (refusal !== undefined) {
+    throw new PinionError(
+      "FLEET_FULL",
+      `${subject.object.id} waits for a place among the running rotations (${refusal}).`,
+      {
+        class: "throttled",
+      },
+    );
+  }
+  try {
+    await scene.patch({ parked: undefined });
+  } catch (error) {
+    await deps.fleet.release(subject.key, rotationId);
+    throw error;
+  }
 }

@@ -2,13 +2,14 @@ import { PinionError } from "../errors.ts";
 import type { PolicyConsumer } from "../policy.ts";
 import type { Credential, Observed, Proof } from "../rotator.ts";
 import type { Command } from "../store/types.ts";
-import type { LatestSecret } from "../vault/secrets.ts";
+import type { LatestVersion } from "../vault/vault.ts";
 import { carriedBy, ownTagCount, ownTagLimit } from "../vault/tags.ts";
 import type { Plan } from "../workflow/steps.ts";
+import { operationNote } from "./certificate-slot.ts";
 import { readReferences } from "./consumers.ts";
 import { demand, toCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
-import { claimPlace } from "./place.ts";
+import { claimAgain } from "./place.ts";
 import { proveRights } from "./rights.ts";
 import { createStep, type Scene, type StatePatch } from "./step.ts";
 import { checkWindow } from "./window.ts";
@@ -47,7 +48,9 @@ export const createPreflight = (deps: Deps) =>
         );
       });
       await checkWindowOrPark(scene, newest);
-      if (state.parked) await comeBack(scene);
+      if (state.parked) await claimAgain(scene);
+      requireWayBack(scene);
+      if (object.kind === "certificate") await requireNoOperation(scene);
       if (rotator.strategy === "in-place" && !rotator.restorable) {
         throw new PinionError(
           "ROLLBACK_IMPOSSIBLE",
@@ -124,7 +127,7 @@ function claim({ state }: Scene, { rotationId, version }: Command): StatePatch {
 }
 
 function vaultProofs(
-  newest: LatestSecret,
+  newest: LatestVersion,
   policyTags: Readonly<Record<string, string>>,
   versions: number,
   now: number,
@@ -146,8 +149,8 @@ function vaultProofs(
   ];
 }
 
-/** While the window is shut others may run: the place in the fleet is given back, and taken again by `comeBack`. */
-async function checkWindowOrPark(scene: Scene, newest: LatestSecret): Promise<void> {
+/** While the window is shut others may run: the place in the fleet is given back, and taken again by `claimAgain`. */
+async function checkWindowOrPark(scene: Scene, newest: LatestVersion): Promise<void> {
   const { deps, subject, step } = scene;
   try {
     checkWindow(subject.object, newest.at, newest.expiresOn);
@@ -159,28 +162,26 @@ async function checkWindowOrPark(scene: Scene, newest: LatestSecret): Promise<vo
   }
 }
 
-/** Takes a place again, unless the kill switch came meanwhile. A breaker stops new starts, and this one was let through before. */
-async function comeBack(scene: Scene): Promise<void> {
-  const { deps, subject, step } = scene;
-  const { rotationId } = step;
-  const refusal = deps.stop
-    ? "PINION_STOP is set"
-    : await claimPlace(deps, subject, { rotationId, byPerson: true, again: true });
-  if (refusal !== undefined) {
-    throw new PinionError(
-      "FLEET_FULL",
-      `${subject.object.id} waits for a place among the running rotations (${refusal}).`,
-      {
-        class: "throttled",
-      },
-    );
-  }
-  try {
-    await scene.patch({ parked: undefined });
-  } catch (error) {
-    await deps.fleet.release(subject.key, rotationId);
-    throw error;
-  }
+/** Where the vault itself makes the newest version, readers of the newest cannot be turned back; the policy must say that it accepts it. */
+function requireWayBack({ subject: { object, madeIn } }: Scene): void {
+  const follower = object.consumers.find(({ reads }) => reads === "latest");
+  if (madeIn === "staging" || follower === undefined || object.rollback === "reissue") return;
+  throw new PinionError(
+    "ROLLBACK_IMPOSSIBLE",
+    `${object.id}: ${follower.id} reads the newest version, which only the vault can make: pin it, or set rollback to reissue.`,
+  );
+}
+
+/** An operation that is pending on the object would meet ours, or the import, with 409. */
+async function requireNoOperation({ subject, step, signal }: Scene): Promise<void> {
+  const { object, certificates } = subject;
+  const operation = await certificates.object.operation(object.name, signal);
+  if (operation?.status !== "inProgress") return;
+  if (step.notes.read(operationNote) === `${step.rotationId} ${operation.requestId}`) return;
+  throw new PinionError(
+    "OUT_OF_BAND_CHANGE",
+    `${object.id}: an operation of somebody else (issuer ${operation.issuer}) is pending on it: merge, cancel or delete it, then start again.`,
+  );
 }
 
 async function observe({ subject, step }: Scene, current: Credential, negativeControl: boolean): Promise<Observed> {
@@ -213,7 +214,7 @@ async function idleIsFree({ subject, step }: Scene, seen: Observed): Promise<rea
   );
 }
 
-function planFor({ subject, step }: Scene, newest: LatestSecret, seen: Observed, consumers: Plan["consumers"]): Plan {
+function planFor({ subject, step }: Scene, newest: LatestVersion, seen: Observed, consumers: Plan["consumers"]): Plan {
   const { object, rotator } = subject;
   const seconds = (milliseconds: number) => Math.ceil(milliseconds / 1000);
   const lag = Math.max(0, ...object.consumers.map((consumer) => consumer.lag));
@@ -228,6 +229,8 @@ function planFor({ subject, step }: Scene, newest: LatestSecret, seen: Observed,
     ...(newest.expiresOn === undefined ? {} : { expiresAt: newest.expiresOn.toISOString() }),
     current: publicFacts(seen.current),
     idle: publicFacts(seen.idle),
+    ...(subject.madeIn === "object" ? { madeInObject: true } : {}),
+    ...(object.kind === "secret" ? {} : { issueSeconds: seconds(object.issueWithin) }),
     suspends: rotator.strategy !== "in-place" && rotator.suspension !== undefined,
     validations: successes,
     validateEverySeconds: successes > 1 ? seconds(over / (successes - 1)) : 0,

@@ -1,8 +1,10 @@
-import { publish } from "../vault/publishing.ts";
+import { adopt } from "../vault/adopting.ts";
+import { type Publication, publish } from "../vault/publishing.ts";
 import { stagingName } from "../vault/staging.ts";
 import type { Deps } from "./deps.ts";
 import { stagedCredential } from "./credentials.ts";
-import { createStep } from "./step.ts";
+import type { Candidate } from "../workflow/steps.ts";
+import { createStep, type Scene } from "./step.ts";
 import { requireOpenWindow } from "./window.ts";
 
 /** Writes the new version, after the candidate was proven; then the staged copy is disabled. For readers of *latest* this is the cutover. */
@@ -13,25 +15,18 @@ export const createPublish = (deps: Deps) =>
     phases: ["running"],
     async run(scene, { stagedVersion, candidate, sourceVersion, rotationId }) {
       const { subject, signal, state } = scene;
-      const { object, key, vault, staging } = subject;
+      const { object, vault } = subject;
       // For readers of *latest* this is the cutover. In place the gap is open by now, and nothing may lengthen it.
       const moves = object.consumers.some(({ reads }) => reads === "latest");
       if (moves && subject.rotator.strategy !== "in-place") requireOpenWindow(scene);
-      const render = async (): Promise<string> => {
-        // Proven readable in the object's format before it is written.
-        await stagedCredential(scene, stagedVersion, candidate);
-        return staging.value(stagingName(key), stagedVersion, signal);
-      };
-      const request = {
-        name: object.name,
-        rotationId,
-        sourceVersion,
-        render,
-        validity: object.validity,
-        tags: object.tags,
-      };
-      const published = await publish(vault, request, signal);
-      await staging.disable(stagingName(key), stagedVersion, signal);
+      const published =
+        subject.madeIn === "object"
+          ? await adopt(
+              vault,
+              { name: object.name, rotationId, sourceVersion, version: stagedVersion, tags: object.tags },
+              signal,
+            )
+          : await publishStaged(scene, { stagedVersion, candidate, sourceVersion });
       return {
         result: { publishedVersion: published.version, expiresAt: published.expiresAt },
         proofs: [
@@ -51,3 +46,25 @@ export const createPublish = (deps: Deps) =>
       };
     },
   });
+
+/** Writes what was staged as a new version of the object; then the staged copy is disabled. */
+async function publishStaged(
+  scene: Scene,
+  { stagedVersion, candidate, sourceVersion }: Pick<Candidate, "stagedVersion" | "candidate" | "sourceVersion">,
+): Promise<Publication> {
+  const { subject, signal, step } = scene;
+  const { object, key, vault, staging } = subject;
+  const render = async (): Promise<string> => {
+    // Proven readable in the object's format before it is written.
+    await stagedCredential(scene, stagedVersion, candidate);
+    return staging.value(stagingName(key), stagedVersion, signal);
+  };
+  const { name, validity, tags } = object;
+  const published = await publish(
+    vault,
+    { name, rotationId: step.rotationId, sourceVersion, render, validity, tags },
+    signal,
+  );
+  await staging.disable(stagingName(key), stagedVersion, signal);
+  return published;
+}

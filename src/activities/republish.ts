@@ -1,8 +1,9 @@
 import { PinionError } from "../errors.ts";
+import { withdraw } from "../vault/adopting.ts";
 import { isOurs, publish } from "../vault/publishing.ts";
 import { rollbackMark } from "../vault/tags.ts";
 import type { Deps } from "./deps.ts";
-import { createStep } from "./step.ts";
+import { createStep, type Done, type Scene } from "./step.ts";
 
 /** Makes the newest version carry the former credential again. When ours never came to be, there is nothing to do. */
 export const createRepublish = (deps: Deps) =>
@@ -10,9 +11,10 @@ export const createRepublish = (deps: Deps) =>
     name: "republish",
     leased: true,
     phases: ["running", "grace", "retiring", "held", "rolling-back"],
-    async run(scene, { sourceVersion, rotationId }) {
+    async run(scene, { sourceVersion, stagedVersion, rotationId }) {
       const { subject, signal, state } = scene;
       const { object, vault } = subject;
+      if (subject.madeIn === "object") return await takeBack(scene, sourceVersion, stagedVersion);
       const versions = await vault.versions(object.name, signal);
       const forward = versions.find((version) => isOurs(version, rotationId));
       if (forward === undefined) return { result: { version: sourceVersion } };
@@ -51,3 +53,35 @@ export const createRepublish = (deps: Deps) =>
       };
     },
   });
+
+/**
+ * What the vault made in the object stays there. With every consumer pinned the source is simply current again; readers of the newest
+ * stay on the candidate until another one is made, which is asked for at once.
+ */
+async function takeBack(scene: Scene, sourceVersion: string, version: string): Promise<Done<"republish">> {
+  const { deps, subject, step, signal, state } = scene;
+  const { object, vault } = subject;
+  const followed = object.consumers.some(({ reads }) => reads === "latest");
+  const { name, tags } = object;
+  await withdraw(vault, { name, rotationId: step.rotationId, sourceVersion, version, tags, followed }, signal);
+  const kept = followed ? version : sourceVersion;
+  const at = new Date(deps.now()).toISOString();
+  const why = "It was turned back while readers follow the newest version: another one is made as soon as it may.";
+  return {
+    result: { version: kept, ...(followed ? {} : { candidateVersion: version }) },
+    proofs: [
+      {
+        name: followed ? "the newest version stays, until another one is made" : "the former version is current again",
+        ok: true,
+        detail: kept,
+      },
+    ],
+    state: {
+      publishedVersion: kept,
+      publishedAt: undefined,
+      ...(followed ? { remembered: { version, at, why } } : {}),
+      superseded: followed ? state.superseded : state.superseded.filter((one) => one !== sourceVersion),
+    },
+    event: { name: "RolledBack", data: { version: kept, rollbackOf: sourceVersion } },
+  };
+}

@@ -7,7 +7,7 @@ import { beforeNoReturn, passPointOfNoReturn } from "./point-of-no-return.ts";
 import { createStep, type Scene } from "./step.ts";
 
 /**
- * The final kill, then the proof: the old one fails, the new one works. The old version stays readable, so that a second run can prove
+ * The final kill, then the proof: the old one fails, where its kind can die, and the new one works. The old version stays readable, so that a second run can prove
  * the same; the last step disables it. The point of no return is recorded before anything is done, against the state as it was read: a
  * rollback command that came in meanwhile wins.
  */
@@ -33,7 +33,8 @@ export const createRevoke = (deps: Deps) =>
 
       const old = await credentialIn(scene, retirement.oldVersion, retirement.old);
       const revoked = rotator.strategy === "in-place" ? [] : await rotator.revoke(step, old);
-      const proven = [...proofs, ...revoked, await dead(scene, old), await alive(scene, kept)];
+      const ended = rotator.former === undefined ? [await dead(scene, old)] : [];
+      const proven = [...proofs, ...revoked, ...ended, await alive(scene, kept)];
       demand(
         proven,
         ({ name }) =>

@@ -6,10 +6,28 @@ import { boundConsumers } from "./consumers.ts";
 import { demand } from "./credentials.ts";
 import type { Scene } from "./step.ts";
 
-const ofSecrets = (...actions: string[]) =>
-  actions.map((action) => `Microsoft.KeyVault/vaults/secrets/${action}/action`);
-const stagingActions = ofSecrets("getSecret", "setSecret", "update");
-const secretActions = [...stagingActions, ...ofSecrets("readMetadata")];
+const vaultActions = (...actions: string[]) => actions.map((action) => `Microsoft.KeyVault/vaults/${action}`);
+const staged = vaultActions("secrets/getSecret/action", "secrets/setSecret/action", "secrets/update/action");
+const issued = vaultActions("certificates/read", "certificates/create/action", "certificates/update/action");
+
+/** What a rotation does with an object, and with the one in which its candidate is staged. Facts: data actions of Microsoft.KeyVault. */
+const actionsOf = {
+  secret: { object: [...staged, ...vaultActions("secrets/readMetadata/action")], staging: staged },
+  certificate: {
+    object: [...issued, ...vaultActions("certificates/import/action", "secrets/getSecret/action")],
+    staging: [...issued, ...vaultActions("secrets/getSecret/action")],
+  },
+  key: {
+    object: vaultActions(
+      "keys/read",
+      "keys/rotate/action",
+      "keys/update/action",
+      "keyrotationpolicies/read",
+      "keyrotationpolicies/write",
+    ),
+    staging: [],
+  },
+} as const;
 
 interface Asked extends Needs {
   readonly what: string;
@@ -23,10 +41,20 @@ export async function proveRights(scene: Scene): Promise<readonly Proof[]> {
   const { deps, subject, signal } = scene;
   const { object, key, resourceIds } = subject;
   const code = "VAULT_FORBIDDEN";
-  const at = (vault: string, name: string) => `${vault}/secrets/${name}`;
+  const at = (vault: string, name: string) => `${vault}/${object.kind}s/${name}`;
+  const { object: own, staging } = actionsOf[object.kind];
   const asked: readonly Asked[] = [
-    { code, what: object.id, scope: at(resourceIds.vault, object.name), dataActions: secretActions },
-    { code, what: "its staging secret", scope: at(resourceIds.staging, stagingName(key)), dataActions: stagingActions },
+    { code, what: object.id, scope: at(resourceIds.vault, object.name), dataActions: own },
+    ...(subject.madeIn === "object"
+      ? []
+      : [
+          {
+            code,
+            what: `its staging ${object.kind}`,
+            scope: at(resourceIds.staging, stagingName(key)),
+            dataActions: staging,
+          } as const,
+        ]),
     ...boundConsumers(scene).map(({ kind, at }) => {
       const needs = kind.needs(at.consumer);
       return { ...needs, what: at.consumer.id, code: "CONSUMER_FORBIDDEN" } as const;

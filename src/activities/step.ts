@@ -1,10 +1,11 @@
 import { PinionError, toFault } from "../errors.ts";
-import type { Proof, Step } from "../rotator.ts";
+import type { Notes, Proof, Step } from "../rotator.ts";
 import { deadlineSeconds } from "../store/leases.ts";
 import type { Stored } from "../store/records.ts";
 import type { Command, ObjectState, Phase } from "../store/types.ts";
 import type { Reply, StepInput, StepName, Steps } from "../workflow/steps.ts";
 import { type Deps, findSubject, type Subject } from "./deps.ts";
+import { openSlots } from "./slots.ts";
 
 /** What a step works with: the object, its state and commands as read under the lease, and a signal that ends in time. */
 export interface Scene {
@@ -87,7 +88,20 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
       await patch({ phase: "rolling-back", idleSince: undefined });
     const { target } = subject.object.rotator;
     const round = "round" in input ? input.round : 1;
-    const step = { target, rotationId: input.rotationId, round, ports: deps.ports, signal };
+    const notes: Notes = {
+      read: (note) => stored.value.notes?.[note],
+      write: async (note, text) => void (await patch({ notes: noted(stored.value.notes, note, text) })),
+    };
+    const { rotationId } = input;
+    const slots = openSlots({
+      subject,
+      rotationId,
+      notes,
+      sourceVersion: state.sourceVersion ?? "",
+      signal,
+      ports: deps.ports,
+    });
+    const step = { target, rotationId, round, ports: deps.ports, notes, ...slots, signal };
     const scene = { deps, subject, state: stored.value, commands: page.commands, signal, step, patch };
     const done = await definition.run(scene, input);
     signal.throwIfAborted();
@@ -119,6 +133,19 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
       return { ok: false, fault, proofs: error instanceof Unproven ? error.proofs : [] };
     }
   };
+}
+
+/** Characters of all notes together, as JSON: a table's property holds 32,000 with everything else. */
+const notesRoom = 16_000;
+
+function noted(before: ObjectState["notes"], name: string, text: string | undefined): ObjectState["notes"] {
+  const { [name]: _former, ...others } = before ?? {};
+  const notes = text === undefined ? others : { ...others, [name]: text };
+  if (JSON.stringify(notes).length <= notesRoom) return notes;
+  throw new PinionError(
+    "TARGET_MISCONFIGURED",
+    `A rotator wants to remember more than ${notesRoom} characters (${name}).`,
+  );
 }
 
 /** Rejects when the deadline is over, so that a call that is never answered holds no rotation up. */

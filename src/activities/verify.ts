@@ -28,14 +28,9 @@ async function expectedBack(scene: Scene, back: readonly Before[], newest: strin
   const versions = new Map<string, string | undefined>();
   for (const bound of boundConsumers(scene)) {
     const { id, reads } = bound.at.consumer;
-    const former = pinnedIn(back.find((before) => before.id === id)?.text);
+    const former = back.find((before) => before.id === id)?.pinned;
     const theirs = reads === "pinned" && (await pinNow(bound)) !== former;
     versions.set(id, theirs ? undefined : (former ?? newest));
   }
   return (id: string) => versions.get(id);
-}
-
-/** The version in a reference's text, or undefined when it follows the newest. */
-function pinnedIn(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : /\/secrets\/[^/]+\/([0-9a-z]+)\)?$/i.exec(text)?.[1];
 }

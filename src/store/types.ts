@@ -37,6 +37,12 @@ export interface ObjectState {
   readonly parked?: true;
   /** The rotation for which the negative control was made: a retry must not lock the account out. */
   readonly controlledFor?: string;
+  /** What its rotator remembers between steps and rotations: references, never a secret. */
+  readonly notes?: Readonly<Record<string, string>>;
+  /** Since when a candidate is waited for. */
+  readonly pendingSince?: string;
+  /** When a person was last reminded of what is waited for. */
+  readonly remindedAt?: string;
   /** Versions the object had when it was last published; a backup holds 500 at most. */
   readonly versionCount?: number;
   /** What the sweep saw: due date, drift of pins. */
@@ -48,7 +54,7 @@ export interface ObjectState {
   };
 }
 
-export type Verb = "start" | "rollback" | "finish";
+export type Verb = "start" | "rollback" | "finish" | "merge";
 
 /** Who asked. For an event or the sweep the actor is the vault or the timer, and such a record can only start. */
 export interface Actor {

@@ -44,7 +44,7 @@ function given({ object }: Subject, state: ObjectState, { verb, rotationId }: Or
   if (current !== rotationId)
     throw new PinionError("NOT_FOUND", `${object.id} has no rotation ${rotationId} that could be commanded.`);
   if (phase === "idle") {
-    const what = verb === "finish" ? "finish" : "roll back";
+    const what = { finish: "finish", rollback: "roll back", merge: "merge" }[verb];
     throw new PinionError("CONFLICT", `Rotation ${rotationId} has ended (${outcome}): nothing is left to ${what}.`);
   }
   if (verb === "rollback" && pointOfNoReturn) {

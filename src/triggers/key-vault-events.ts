@@ -4,7 +4,9 @@ import { automaticKey, requestStart } from "./request.ts";
 import { readVaultEvent, type VaultEvent } from "./vault-event.ts";
 
 /** Near expiry, and expired: what the sweep or an earlier event missed. Everything else a vault says is acknowledged and ignored. */
-export const acted = ["Microsoft.KeyVault.SecretNearExpiry", "Microsoft.KeyVault.SecretExpired"] as const;
+export const acted = (["Secret", "Certificate", "Key"] as const).flatMap(
+  (kind) => [`Microsoft.KeyVault.${kind}NearExpiry`, `Microsoft.KeyVault.${kind}Expired`] as const,
+);
 
 /** What came of an event, counted and explained in the log. */
 export interface Handled {
@@ -59,12 +61,14 @@ async function findObject(deps: Deps, event: VaultEvent): Promise<{ objectId: st
   if (policy === undefined)
     return { kind: "refused", why: "the policy cannot be read; the sweep finds the object once it can" };
   if (vault === undefined) return { kind: "foreign", why: "its vault is not in the policy" };
-  if (!same(event.objectType, "Secret"))
+  const kind = (["secret", "certificate", "key"] as const).find((one) => same(one, event.objectType));
+  if (kind === undefined)
     return { kind: "ignored", why: `${event.objectType.slice(0, 40)} objects are not rotated here` };
   if (event.objectName.toLowerCase().startsWith("pinion-stage-"))
-    return { kind: "ignored", why: "it is a staging secret of Pinion's own" };
+    return { kind: "ignored", why: "it is a staging object of Pinion's own" };
+  // The secret and the key of a certificate tell of their expiry too, as objects that the policy does not name.
   const object = policy.objects.find(
-    ({ vault: name, name: secret }) => name === vault[0] && same(secret, event.objectName),
+    (one) => one.vault === vault[0] && one.kind === kind && same(one.name, event.objectName),
   );
   return object === undefined
     ? { kind: "ignored", why: `${event.objectName.slice(0, 127)} is not in the policy` }

@@ -3,7 +3,8 @@ import { type Deps, findSubject, type Subject } from "../activities/deps.ts";
 import { PinionError } from "../errors.ts";
 import type { Stored } from "../store/records.ts";
 import type { ObjectState } from "../store/types.ts";
-import type { SecretSummary } from "../vault/secrets.ts";
+import { tags } from "../vault/tags.ts";
+import type { ObjectSummary } from "../vault/vault.ts";
 import type { Engine } from "./engine.ts";
 import { automaticKey, requestStart } from "./request.ts";
 
@@ -23,15 +24,17 @@ const perObject = 30_000;
 export async function sweep(deps: Deps, engine: Engine): Promise<Swept> {
   const { policy } = await deps.policy();
   const counts = { seen: 0, due: 0, started: 0, faults: 0 };
-  const inventories = new Map<string, ReadonlyMap<string, SecretSummary>>();
+  const inventories = new Map<string, ReadonlyMap<string, ObjectSummary>>();
   for (const { id } of policy?.objects ?? []) {
     counts.seen += 1;
     try {
       const subject = await findSubject(deps, id);
       if (subject === undefined) continue;
-      const { uri } = subject.vault;
-      if (!inventories.has(uri)) inventories.set(uri, await inventoryOf(subject));
-      const outcome = await look(deps, engine, subject, inventories.get(uri)?.get(subject.object.name.toLowerCase()));
+      const { uri, kind } = subject.vault;
+      const inventory = `${kind} ${uri}`;
+      if (!inventories.has(inventory)) inventories.set(inventory, await inventoryOf(subject));
+      const listed = inventories.get(inventory)?.get(subject.object.name.toLowerCase());
+      const outcome = await look(deps, engine, subject, await current(subject, listed));
       if (outcome.due) counts.due += 1;
       if (outcome.started) counts.started += 1;
     } catch (error) {
@@ -51,16 +54,22 @@ export async function sweep(deps: Deps, engine: Engine): Promise<Swept> {
   return counts;
 }
 
-async function inventoryOf({ vault }: Subject): Promise<ReadonlyMap<string, SecretSummary>> {
+async function inventoryOf({ vault }: Subject): Promise<ReadonlyMap<string, ObjectSummary>> {
   const all = await vault.inventory(AbortSignal.timeout(perObject * 4));
   return new Map(all.map((summary) => [summary.name.toLowerCase(), summary]));
 }
 
-async function look(deps: Deps, engine: Engine, subject: Subject, found: SecretSummary | undefined) {
+/** The object as it is listed, unless its newest version was withdrawn: then it is as due as the version that is current instead. */
+async function current({ vault }: Subject, listed: ObjectSummary | undefined): Promise<ObjectSummary | undefined> {
+  if (listed?.tags[tags.withdrawn] === undefined) return listed;
+  return await vault.latest(listed.name, AbortSignal.timeout(perObject));
+}
+
+async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectSummary | undefined) {
   const { object, key, vault } = subject;
   const { state } = await deps.records.read(key);
   const notes: string[] = [];
-  if (found === undefined) notes.push("the secret does not exist");
+  if (found === undefined) notes.push(`the ${object.kind} does not exist`);
   else if (!found.enabled) notes.push("its newest version is disabled");
   else if (found.expiresOn === undefined) notes.push("it has no expiry date: it is rotated by hand only");
   const dueAt = found?.expiresOn === undefined ? undefined : found.expiresOn.getTime() - object.rotateBefore;

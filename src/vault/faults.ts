@@ -23,7 +23,7 @@ export async function toVaultError<T>(uri: string, name: string, request: () => 
 }
 
 function translate(uri: string, name: string, error: RestFailure): Error {
-  const where = `${new URL(uri).host}${name === "" ? "" : ` secret ${name}`}`;
+  const where = `${new URL(uri).host}${name === "" ? "" : ` object ${name}`}`;
   if (error.name === "AbortError") return error as Error;
   const text = `${error.message ?? ""} ${JSON.stringify(error.details ?? "")}`;
   switch (error.statusCode) {

@@ -1,5 +1,5 @@
 import { PinionError } from "../errors.ts";
-import type { SecretVersion, Vault } from "./secrets.ts";
+import type { ObjectVersion, Vault } from "./vault.ts";
 import { nextTags, tags } from "./tags.ts";
 
 export interface Publication {
@@ -38,7 +38,7 @@ export async function publish(vault: Vault, request: PublishRequest, signal: Abo
     [tags.previous]: sourceVersion,
     ...(rollbackOf === undefined ? {} : { [tags.rollbackOf]: rollbackOf }),
   };
-  let ours: SecretVersion = newest;
+  let ours: ObjectVersion = newest;
   if (!isOurs(newest, rotationId, rollbackOf)) {
     if (newest.version !== sourceVersion) throw outOfBand(name, newest.version);
     ours = await vault.write(
@@ -59,7 +59,7 @@ export async function publish(vault: Vault, request: PublishRequest, signal: Abo
 }
 
 /** Whether a version was written by this rotation for this purpose (forward, or as a rollback). */
-export function isOurs(version: SecretVersion, rotationId: string, rollbackOf?: string): boolean {
+export function isOurs(version: ObjectVersion, rotationId: string, rollbackOf?: string): boolean {
   return version.tags[tags.rotation] === rotationId && version.tags[tags.rollbackOf] === rollbackOf;
 }
 
@@ -67,7 +67,7 @@ export function isOurs(version: SecretVersion, rotationId: string, rollbackOf?: 
  * A version that is neither ours, nor the source, nor one of the source's forerunners by the `pinion-previous` chain, and not
  * older than the source. Creation times are whole seconds, so the chain is what tells a forerunner of the same second.
  */
-function foreignBetween(versions: readonly SecretVersion[], ours: string, source: string): string | undefined {
+function foreignBetween(versions: readonly ObjectVersion[], ours: string, source: string): string | undefined {
   const byId = new Map(versions.map((version) => [version.version, version]));
   const known = new Set([ours]);
   for (let at: string | undefined = source; at !== undefined && !known.has(at); at = byId.get(at)?.tags[tags.previous])
@@ -80,7 +80,7 @@ function foreignBetween(versions: readonly SecretVersion[], ours: string, source
   )?.version;
 }
 
-function outOfBand(name: string, version: string): PinionError {
+export function outOfBand(name: string, version: string): PinionError {
   return new PinionError(
     "OUT_OF_BAND_CHANGE",
     `Somebody else wrote version ${version} of ${name} during the rotation: nothing of it was overwritten; look at that version, then roll back or start again.`,

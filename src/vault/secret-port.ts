@@ -1,5 +1,5 @@
 import type { Ports } from "../rotator.ts";
-import type { Vault } from "./secrets.ts";
+import type { Vault } from "./vault.ts";
 
 /** Milliseconds of process time, so that neither a moved nor a wrong wall clock lengthens it. */
 const lifetime = 60_000;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { PinionError } from "../errors.ts";
-import type { NewSecretVersion, Vault } from "./secrets.ts";
+import type { NewVersion, Vault } from "./vault.ts";
 import { tags } from "./tags.ts";
 
 /**
@@ -50,7 +50,7 @@ export async function writeStaged(
   staged: { readonly value: string; readonly contentType: string; readonly at: Date },
   signal: AbortSignal,
 ): Promise<Staged> {
-  const next: NewSecretVersion = {
+  const next: NewVersion = {
     value: staged.value,
     contentType: staged.contentType,
     expiresOn: new Date(staged.at.getTime() + stagedDays * 86_400_000),

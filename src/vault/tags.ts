@@ -8,6 +8,13 @@ export const tags = {
   rollbackOf: "pinion-rollback-of",
   /** On staging secrets: the object they stage for. */
   stageFor: "pinion-stage-for",
+  /** On a version that the vault made in its object and that was turned back: the version that is current instead. */
+  withdrawn: "pinion-withdrawn-for",
+  /**
+   * On versions that the vault made: the version that these marks are about. A vault that makes the next version copies the tags of the
+   * one before it, and marks that name another version say nothing.
+   */
+  marks: "pinion-marks",
 } as const;
 
 const limit = 15;
@@ -21,6 +28,15 @@ export function nextTags(
   const kept = Object.entries(former).filter(([name]) => !ours.includes(name) && !(name in mine));
   const room = Math.max(0, limit - Object.keys(mine).length);
   return { ...Object.fromEntries(kept.slice(0, room)), ...mine };
+}
+
+/** A version's marks, unless they were copied from another version. */
+export function ownMarks(found: {
+  readonly version: string;
+  readonly tags: Readonly<Record<string, string>>;
+}): Readonly<Record<string, string>> {
+  const about = found.tags[tags.marks];
+  return about === undefined || about === found.version ? found.tags : {};
 }
 
 /** The earlier versions whose credential a version carries again; none for most. */
@@ -40,7 +56,7 @@ export function rollbackMark(source: string, tagsOfSource: Readonly<Record<strin
 }
 
 /** How many of an object's own tags fit beside ours; more must be refused before a rotation, never dropped during one. */
-export const ownTagLimit = limit - 3;
+export const ownTagLimit = limit - 4;
 
 /** How many tags of its own the next version would have: those of the former version and those that the policy gives. */
 export function ownTagCount(

@@ -5,6 +5,8 @@ import type { Candidate, Plan } from "./steps.ts";
 export interface Progress {
   readonly plan: Plan;
   candidate?: Candidate;
+  /** True from the moment somebody may have been asked for a candidate. */
+  stageBegun: boolean;
   /** True from the moment the candidate may be in the target. */
   setBegun: boolean;
   /** True from the moment a version of ours may be in the vault. */

@@ -41,6 +41,9 @@ export const lift: RetryPolicy = { first: 5, factor: 2, most: 30 * minute, total
 /** A place in the fleet, once the window has opened: it comes when it comes. */
 export const place: RetryPolicy = { first: 1 * minute, factor: 2, most: 30 * minute, total: Number.POSITIVE_INFINITY };
 
+/** A candidate that somebody else makes, in seconds: a CA within a minute, a person within days. */
+export const issuance = (seconds: number): RetryPolicy => ({ first: 2, factor: 1.3, most: hour, total: seconds });
+
 /** Seconds after a suspension at which the watch looks: soon, since whoever misses it fails now, then ever more seldom. */
 export function looksWithin(watchSeconds: number): readonly number[] {
   const looks: number[] = [];

@@ -3,7 +3,7 @@ import type { Fault } from "../errors.ts";
 import type { Outcome } from "../store/types.ts";
 import { type Progress, uptake } from "./progress.ts";
 import { retire } from "./retire.ts";
-import { cleanup } from "./retry.ts";
+import { cleanup, issuance } from "./retry.ts";
 import {
   beginRun,
   type Flow,
@@ -30,7 +30,7 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
   if ("end" in preflight.value) return yield* end(run, { outcome: preflight.value.end });
 
   const plan = preflight.value.plan;
-  const progress: Progress = { plan, setBegun: false, publishBegun: false, suspended: undefined };
+  const progress: Progress = { plan, stageBegun: false, setBegun: false, publishBegun: false, suspended: undefined };
 
   const forward = yield* attempt(() => moveForward(run, progress));
   const waited = forward.ok ? yield* attempt(() => graceAndRetire(run, progress)) : forward;
@@ -54,7 +54,11 @@ function* moveForward(run: Run, progress: Progress): Flow<undefined> {
   const { plan } = progress;
   const { sourceVersion, current, idle } = plan;
 
-  const staged = yield* step(run, "stage", { sourceVersion, current, idle });
+  progress.stageBegun = true;
+  // A version that the vault makes in the object is there before anything is known of it.
+  progress.publishBegun = plan.madeInObject === true;
+  const patience = plan.issueSeconds === undefined ? undefined : issuance(plan.issueSeconds);
+  const staged = yield* step(run, "stage", { sourceVersion, current, idle }, patience);
   const candidate: Candidate = { ...staged, sourceVersion, current };
   progress.candidate = candidate;
 

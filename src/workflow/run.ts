@@ -143,7 +143,13 @@ export function* step<S extends StepName>(
       const until = at(run, delay);
       say(run, { step: "retry", fault: reply.fault, until: until.toISOString() });
       yield run.context.df.createTimer(until);
-    } else yield* waitUnlessTurned(run, delay, { step: "retry", fault: reply.fault });
+    } else
+      yield* waitUnlessTurned(
+        run,
+        delay,
+        { step: "retry", fault: reply.fault },
+        name === "stage" ? "merge" : undefined,
+      );
   }
 }
 
@@ -160,14 +166,14 @@ function nextTry(fault: Fault, policy: RetryPolicy | undefined, attempt: number,
 /**
  * Waits, and listens: an event only wakes; what was really asked is read from the command records. Forged events change nothing. Throws
  * {@link RollbackAsked} when that is commanded, unless the rotation is being undone already. Only a wait that may be `cut` ends at a
- * finish: somebody may rely on the others, and a command of long ago is heard again at every waking. Where nobody can ask for anything
+ * finish or a merge: somebody may rely on the others, and a command of long ago is heard again at every waking. Where nobody can ask for anything
  * any more it only waits.
  */
 export function* waitUnlessTurned(
   run: Run,
   seconds: number,
   status: Pick<Status, "step" | "fault">,
-  cut?: "finish",
+  cut?: "finish" | "merge",
 ): Flow<void> {
   if (seconds <= 0) return;
   const until = at(run, seconds);

@@ -22,6 +22,10 @@ export interface Plan {
   readonly idle: CredentialRef;
   /** Whether `suspend` exists between the grace and the final revoke. */
   readonly suspends: boolean;
+  /** Whether the vault makes the candidate in the object itself: a version of ours may be there from the stage on. */
+  readonly madeInObject?: true;
+  /** How long a candidate may take to come, where somebody else makes it. */
+  readonly issueSeconds?: number;
   /** How often the candidate must prove itself, and how far apart: for targets that replicate. */
   readonly validations: number;
   readonly validateEverySeconds: number;
@@ -42,6 +46,8 @@ export interface Before {
   readonly id: string;
   readonly reads: "pinned" | "latest";
   readonly text: string;
+  /** The version in the text, where it names one. */
+  readonly pinned?: string;
 }
 
 /** The credential to retire, the one that stays, and the version every consumer must be proven on. */
@@ -87,6 +93,8 @@ export interface Steps {
   resume: { input: { old: CredentialRef; round: number }; result: object };
   /** Proves that the current credential works, after putting its value back where the strategy is in place. */
   restore: { input: Candidate & { publishedVersion?: string }; result: object };
+  /** Undoes what an unfinished stage left behind. */
+  abandon: { input: { sourceVersion: string }; result: object };
   /** Removes a candidate that was never published. */
   discard: { input: Candidate; result: object };
   retreat: { input: { consumers: readonly Before[] }; result: object };
@@ -138,6 +146,7 @@ export const stepNames = Object.keys({
   revoke: 0,
   resume: 0,
   restore: 0,
+  abandon: 0,
   discard: 0,
   retreat: 0,
   republish: 0,

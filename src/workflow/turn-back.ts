@@ -13,13 +13,17 @@ import type { Ended } from "./steps.ts";
  */
 export function* turnBack(run: Run, progress: Progress, fault: Fault | undefined): Flow<Ended> {
   const { plan, candidate } = progress;
-  const outcome = fault === undefined || progress.publishBegun ? "rolled-back" : "failed";
+  const published = progress.publishBegun && progress.candidate !== undefined;
+  const outcome = fault === undefined || published ? "rolled-back" : "failed";
   const done = { outcome, ...withFault(fault) } as const;
   run.turningBack = true;
   run.listens = false;
-  if (candidate === undefined) return done;
-
   try {
+    if (candidate === undefined) {
+      const { sourceVersion, issueSeconds } = plan;
+      if (progress.stageBegun && issueSeconds !== undefined) yield* step(run, "abandon", { sourceVersion }, cleanup);
+      return done;
+    }
     if (progress.suspended !== undefined)
       yield* step(run, "resume", { old: plan.current, round: progress.suspended }, lift);
     const { publishedVersion } = progress;
@@ -37,7 +41,7 @@ export function* turnBack(run: Run, progress: Progress, fault: Fault | undefined
     const patient = { ...uptake(plan), most: 3600, total: cleanup.total };
     yield* step(run, "verify", { version, back: plan.consumers }, patient);
     if (candidateVersion === undefined) {
-      yield* step(run, "discard", candidate, cleanup);
+      if (plan.madeInObject !== true) yield* step(run, "discard", candidate, cleanup);
       return done;
     }
     yield* waitUnlessTurned(run, plan.lagSeconds, { step: "lag" });

@@ -14,7 +14,7 @@ const body = z.strictObject({
 
 /** `POST /api/rotations/{id}/rollback` and `.../finish`: 202 once the command is recorded, 409 where it comes too late. */
 export const command =
-  (verb: Exclude<Verb, "start">): ApiHandler =>
+  (verb: Exclude<Verb, "start" | "merge">): ApiHandler =>
   async (call) => {
     requireOperator(call.actor, call.config);
     const subject = await subjectOf(call);

@@ -1,0 +1,159 @@
+import { PinionError } from "../errors.ts";
+import { type PolicyCertificate, subjectOf } from "../policy-certificate.ts";
+import type { CertificateSlot, CertificateWish, Notes, VaultCertificate } from "../rotator.ts";
+import type { CertificateOperations } from "../vault/certificate-operations.ts";
+import { stagingName } from "../vault/staging.ts";
+import { ownMarks, tags } from "../vault/tags.ts";
+import type { ObjectVersion } from "../vault/vault.ts";
+import type { Subject } from "./deps.ts";
+
+/** Where a rotation's candidate is made: in the staging certificate, or in the object itself. */
+export interface SlotPlace {
+  readonly subject: Subject;
+  readonly rotationId: string;
+  readonly notes: Notes;
+  /** The version that was newest before; what is newer is the candidate. */
+  readonly sourceVersion: string;
+  readonly signal: AbortSignal;
+}
+
+/** The note that holds the request id of this rotation's operation, as `<rotation id> <request id>`. */
+export const operationNote = "operation";
+/** The note that holds the certificates beside the leaf, as `<rotation id> <base64> ...`. */
+const chainNote = "chain";
+
+/** What the policy asks of the object's certificate; `TARGET_MISCONFIGURED` for an object that is none. */
+export function wishOf({ object }: Subject): CertificateWish {
+  const certificate = requireCertificate(object);
+  const { names, key, exportable, usages, roots, revocation } = certificate;
+  const subject = subjectOf(certificate);
+  return { subject, names, validity: object.validity, key, exportable, usages, roots, revocation };
+}
+
+export function requireCertificate(object: Subject["object"]): PolicyCertificate {
+  if (object.certificate !== undefined) return object.certificate;
+  throw new PinionError("TARGET_MISCONFIGURED", `${object.id} has no part certificate in the policy.`);
+}
+
+/** The name and operations of the certificate in which candidates are made. */
+export function certificateOf(subject: Subject): { readonly operations: CertificateOperations; readonly name: string } {
+  return subject.madeIn === "object"
+    ? { operations: subject.certificates.object, name: subject.object.name }
+    : { operations: subject.certificates.staging, name: stagingName(subject.key) };
+}
+
+/** Opens the slot of a rotation (see {@link CertificateSlot}). `issuer` is who the vault asks: `Self`, `Unknown` (a merge follows), or a registered one. */
+export function openSlot(place: SlotPlace): CertificateSlot {
+  const { subject, rotationId, notes, signal } = place;
+  const wanted = wishOf(subject);
+  const { operations, name } = certificateOf(subject);
+  const made = () => madeVersion(place);
+
+  const running = async () => {
+    const found = await operations.operation(name, signal);
+    if (found?.status !== "inProgress") return found;
+    const mine =
+      notes.read(operationNote) === `${rotationId} ${found.requestId}` ||
+      (await operations.newestTags(name, signal))?.[tags.rotation] === rotationId;
+    if (!mine) throw foreign(subject, name);
+    return found;
+  };
+
+  return {
+    wanted,
+    made,
+    async pending(issuer = "Unknown") {
+      let operation = await running();
+      if (operation?.status !== "inProgress") {
+        await operations.begin(name, { ...request(place, issuer), wish: wanted }, signal);
+        operation = await running();
+      }
+      if (operation === undefined) throw lost(subject);
+      if (operation.status === "failed" || operation.status === "cancelled") {
+        throw new PinionError(
+          "TARGET_REFUSED",
+          `${subject.object.id}: the request to ${operation.issuer} ended as ${operation.status} (${operation.why ?? "no reason given"}): look at the issuer, then start again.`,
+        );
+      }
+      await notes.write(operationNote, `${rotationId} ${operation.requestId}`);
+      return { csr: operation.csr ?? new Uint8Array(), requestId: operation.requestId };
+    },
+    async merge(chain) {
+      const before = await made();
+      if (before !== undefined) return before;
+      const others = chain.slice(1).map((one) => Buffer.from(one).toString("base64"));
+      await notes.write(chainNote, [rotationId, ...others].join(" "));
+      await operations.merge(name, chain, signal).catch(async (error: unknown) => {
+        // Its reply may have been lost the first time, or a second copy was faster.
+        if ((await made()) === undefined) throw error;
+      });
+      const after = await made();
+      if (after === undefined) throw lost(subject);
+      return after;
+    },
+    chain() {
+      const [by, ...others] = notes.read(chainNote)?.split(" ") ?? [];
+      return by === rotationId ? others.map((one) => Buffer.from(one, "base64")) : [];
+    },
+  };
+}
+
+function request({ subject, rotationId, sourceVersion }: SlotPlace, issuer: string) {
+  const { object, key, madeIn } = subject;
+  const marks = { [tags.rotation]: rotationId, [tags.previous]: sourceVersion };
+  return {
+    issuer,
+    contentType: requireCertificate(object).contentType,
+    tags: madeIn === "object" ? { ...object.tags, ...marks } : { [tags.rotation]: rotationId, [tags.stageFor]: key },
+  };
+}
+
+/** The version that this rotation's candidate is: in the object any newer one, whoever asked the vault for it. */
+async function madeVersion(place: SlotPlace): Promise<VaultCertificate | undefined> {
+  const { subject, rotationId, sourceVersion, signal } = place;
+  const { operations, name } = certificateOf(subject);
+  const newest = await operations.read(name, undefined, signal);
+  if (newest === undefined && subject.madeIn === "staging") return undefined;
+  if (newest !== undefined && isCandidate(newest, place)) return newest;
+  if (subject.madeIn === "staging") return undefined;
+  // The placeholder of a later operation may hide it.
+  const versions = await subject.vault.versions(subject.object.name, signal);
+  const found = newerThan(versions, sourceVersion).find((version) => isAdoptable(version, rotationId));
+  return found && (await operations.read(name, found.version, signal));
+}
+
+function isCandidate(found: VaultCertificate, { subject, rotationId, sourceVersion }: SlotPlace): boolean {
+  if (!found.enabled || found.version === sourceVersion) return false;
+  return subject.madeIn === "staging"
+    ? found.tags[tags.rotation] === rotationId && found.tags[tags.stageFor] === subject.key
+    : isAdoptable(found, rotationId);
+}
+
+/** Whether a newer version may be this rotation's: made by it, or by nobody who marks. One of another rotation's is not. */
+export function isAdoptable(found: Pick<ObjectVersion, "version" | "tags" | "enabled">, rotationId: string): boolean {
+  const marks = ownMarks(found);
+  const by = marks[tags.rotation];
+  return found.enabled && marks[tags.withdrawn] === undefined && (by === undefined || by === rotationId);
+}
+
+/** The versions that were made after one of them, newest first. */
+export function newerThan(versions: readonly ObjectVersion[], source: string): readonly ObjectVersion[] {
+  const at = versions.find(({ version }) => version === source);
+  return versions.filter(
+    ({ version, createdOn }) => version !== source && at !== undefined && createdOn >= at.createdOn,
+  );
+}
+
+function foreign({ object }: Subject, name: string): PinionError {
+  return new PinionError(
+    "OUT_OF_BAND_CHANGE",
+    `${object.id}: somebody else's operation is pending on the certificate ${name}: merge, cancel or delete it, then start again.`,
+  );
+}
+
+function lost({ object }: Subject): PinionError {
+  return new PinionError(
+    "STAGED_LOST",
+    `${object.id}: its pending operation is gone before its certificate came: somebody deleted it; start again.`,
+  );
+}

@@ -1,0 +1,97 @@
+import { X509Certificate } from "node:crypto";
+import { z } from "zod";
+import { certificateOf } from "../../activities/certificate-slot.ts";
+import type { Subject } from "../../activities/deps.ts";
+import { PinionError } from "../../errors.ts";
+import type { Operation } from "../../vault/certificate-operations.ts";
+import { giveCommand } from "../give-command.ts";
+import { readBody, reasonText, rotationIdText } from "./body.ts";
+import { requireOperator } from "./caller.ts";
+import { json } from "./problem.ts";
+import { type ApiHandler, type Call, subjectOf } from "./route.ts";
+
+const perCall = 20_000;
+
+/**
+ * `GET /api/rotations/{id}/request`: the PKCS #10 request (PEM) that waits for its certificate, with the rotation it belongs to. 404
+ * where nothing waits.
+ */
+export const request: ApiHandler = async (call) => {
+  const subject = await subjectOf(call);
+  const { operation, rotationId } = await waiting(call, subject);
+  const base64 = Buffer.from(operation.csr).toString("base64");
+  const lines = base64.match(/.{1,64}/g) ?? [];
+  const pem = ["-----BEGIN CERTIFICATE REQUEST-----", ...lines, "-----END CERTIFICATE REQUEST-----", ""].join("\n");
+  return json(200, { id: subject.object.id, rotationId, requestId: operation.requestId, request: pem });
+};
+
+const body = z.strictObject({
+  rotationId: rotationIdText,
+  chain: z.string().max(200_000).describe("PEM: the leaf first, then its issuers."),
+  reason: reasonText.optional(),
+  change: reasonText.optional(),
+});
+
+/**
+ * `POST /api/rotations/{id}/certificate`: a person brings the certificate for the request that waits. Recorded as a command, merged, and
+ * the rotation goes on: it proves the certificate before anybody gets it. 400 for a chain that is none, 409 for one of another key.
+ */
+export const merge: ApiHandler = async (call) => {
+  requireOperator(call.actor, call.config);
+  const subject = await subjectOf(call);
+  const { rotationId, chain, reason, change } = await readBody(call.request, body);
+  const certificates = readChain(chain);
+  const { operation, rotationId: waits } = await waiting(call, subject);
+  if (waits !== rotationId)
+    throw new PinionError("NOT_FOUND", `Nothing waits for a certificate in rotation ${rotationId}.`);
+  if (!(await fits(operation, certificates))) {
+    throw new PinionError(
+      "CONFLICT",
+      "The first certificate is not for the key of the request: GET .../request gives the one that waits now.",
+    );
+  }
+  await giveCommand(call.deps, call.engine, subject, { verb: "merge", rotationId, actor: call.actor, reason, change });
+  const { operations, name } = certificateOf(subject);
+  const chainBytes = certificates.map(({ raw }) => new Uint8Array(raw));
+  await operations.merge(name, chainBytes, AbortSignal.timeout(perCall));
+  await call.engine.wake(subject.key);
+  return json(202, { id: subject.object.id, rotationId, command: "merge" });
+};
+
+type Waiting = Operation & { readonly csr: Uint8Array };
+
+async function waiting({ deps }: Call, subject: Subject): Promise<{ operation: Waiting; rotationId: string }> {
+  const { state } = await deps.records.read(subject.key);
+  const { phase, rotationId = "" } = state.value;
+  const nothing = new PinionError("NOT_FOUND", `${subject.object.id} waits for no certificate.`);
+  if (subject.object.kind !== "certificate" || phase !== "running") throw nothing;
+  const { operations, name } = certificateOf(subject);
+  const operation = await operations.operation(name, AbortSignal.timeout(perCall));
+  const { csr, status } = operation ?? {};
+  if (operation === undefined || csr === undefined || status !== "inProgress") throw nothing;
+  return { operation: { ...operation, csr }, rotationId };
+}
+
+function readChain(text: string): readonly X509Certificate[] {
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  try {
+    const chain = blocks.map((block) => new X509Certificate(block));
+    if (chain.length > 0) return chain;
+  } catch {
+    // Said below: the text of a parser helps nobody.
+  }
+  throw new PinionError("BAD_REQUEST", "chain: expected PEM certificates, the leaf first.");
+}
+
+/** Whether the leaf is for the key of the request: its public key stands in the request, byte for byte. */
+async function fits({ csr }: Waiting, [leaf]: readonly X509Certificate[]): Promise<boolean> {
+  const [{ AsnConvert }, { CertificationRequest }] = await Promise.all([
+    import("@peculiar/asn1-schema"),
+    import("@peculiar/asn1-csr"),
+  ]);
+  const wanted = AsnConvert.serialize(
+    AsnConvert.parse(csr, CertificationRequest).certificationRequestInfo.subjectPKInfo,
+  );
+  const found = leaf?.publicKey.export({ type: "spki", format: "der" });
+  return found?.equals(Buffer.from(wanted)) === true;
+}
