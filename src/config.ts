@@ -1,5 +1,5 @@
 import { PinionError } from "./errors.ts";
-import { isSafeUrl } from "./policy.ts";
+import { isSafeUrl } from "./policy-texts.ts";
 
 /** Where Pinion keeps its records: a connection string, or service URLs opened with the app's identity. */
 export type StorageConfig =

@@ -1,6 +1,6 @@
 import type { Arm } from "./azure/arm.ts";
 import type { Needs } from "./azure/permissions.ts";
-import type { PolicyConsumer } from "./policy.ts";
+import type { ConsumerKind, ConsumerOf } from "./policy-consumers.ts";
 import type { AzureRole, Proof } from "./rotator.ts";
 
 /** What a consumer needs to know of the managed object: its address without a version. */
@@ -10,8 +10,8 @@ export interface ObjectAddress {
 }
 
 /** What every call of a consumer gets. `signal` ends every outside call. */
-export interface ConsumerStep {
-  readonly consumer: PolicyConsumer;
+export interface ConsumerStep<K extends ConsumerKind = ConsumerKind> {
+  readonly consumer: ConsumerOf<K>;
   readonly object: ObjectAddress;
   readonly arm: Arm;
   readonly signal: AbortSignal;
@@ -27,20 +27,23 @@ export interface Reference {
   readonly active?: string;
 }
 
-/** One kind of reader of managed objects (design 3, cutover and verify). */
-export interface Consumer {
-  readonly kind: PolicyConsumer["kind"];
+/**
+ * One kind of reader of managed objects (design 3, cutover and verify). Without a kind: whichever the policy names, as `findConsumer`
+ * gives it for a consumer's own kind.
+ */
+export interface Consumer<K extends ConsumerKind = ConsumerKind> {
+  readonly kind: K;
   readonly roles: readonly AzureRole[];
   /** What moving and reading this one needs, at which ARM id; only actions that Azure documents, since preflight refuses without them. */
-  needs(consumer: PolicyConsumer): Needs;
+  needs(consumer: ConsumerOf<K>): Needs;
   /** The lease key: cutovers of one resource never overlap. */
-  resource(consumer: PolicyConsumer): string;
+  resource(consumer: ConsumerOf<K>): string;
   /** Read only. `CONSUMER_MISCONFIGURED` when the setting is not a reference to the object. */
-  read(step: ConsumerStep): Promise<Reference>;
+  read(step: ConsumerStep<K>): Promise<Reference>;
   /** The text that pins a version, or that follows the newest. */
-  reference(step: ConsumerStep, version: string): string;
+  reference(step: ConsumerStep<K>, version: string): string;
   /** Writes a reference, or refreshes one that follows the newest version. Compares first; a second call changes nothing. */
-  move(step: ConsumerStep, text: string): Promise<void>;
+  move(step: ConsumerStep<K>, text: string): Promise<void>;
   /** Whether the consumer serves with `version` now; `false` means not yet. Never throws for an unhealthy consumer. */
-  prove(step: ConsumerStep, version: string): Promise<readonly Proof[]>;
+  prove(step: ConsumerStep<K>, version: string): Promise<readonly Proof[]>;
 }

@@ -1,6 +1,7 @@
 import { formatDuration, type Milliseconds } from "./duration.ts";
 import { declaresUser } from "./format.ts";
 import type { ManagedObject, PolicyVault, Window } from "./policy.ts";
+import { claimOf } from "./policy-consumers.ts";
 import type { Path } from "./policy-faults.ts";
 import type { WindowFault } from "./window.ts";
 
@@ -173,8 +174,9 @@ function claimsOf(sketch: Sketch): (Claim & { readonly key: string })[] {
   if (id !== undefined) add(["id"], `the id ${id}`, "id", id);
   if (vault !== undefined && kind !== undefined && name !== undefined)
     add(["name"], `the ${kind} ${name} in the vault ${vault}`, "name", vault, kind, name);
-  for (const [at, { resourceId, slot, setting }] of (consumers ?? []).entries()) {
-    add(["consumers", at, "setting"], `the setting ${setting} of that site`, "setting", resourceId, slot, setting);
+  for (const [at, consumer] of (consumers ?? []).entries()) {
+    const { field, what, key } = claimOf(consumer.kind, consumer);
+    add(["consumers", at, field], what, ...key);
   }
   return claims;
 }

@@ -1,20 +1,12 @@
 import { z } from "zod";
 import { durationSchema, positiveDurationSchema } from "./duration.ts";
 import { certificateSchema } from "./policy-certificate.ts";
+import { consumerSchema } from "./policy-consumers.ts";
+import { arm, field, isSafeUrl, label, text } from "./policy-texts.ts";
 
 // The schema of rotations.json, one field at a time. Where a schema has an `error`, it is what a fault reports as *expected*.
-// Rules between fields and between objects are in policy-rules.ts; reading a file is in policy-file.ts.
+// The kinds of consumers are in policy-consumers.ts. Rules between fields and between objects are in policy-rules.ts; reading a file is in policy-file.ts.
 // Orchestrators import these types, so nothing here may need Node.
-
-const text = (expected: string, pattern: RegExp) => z.string({ error: expected }).regex(pattern, { error: expected });
-
-/** https, or http to this very machine; no user name or password inside. */
-export function isSafeUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, hostname, username, password } = new URL(value);
-  const loopback = hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
-  return username === "" && password === "" && (protocol === "https:" || (protocol === "http:" && loopback));
-}
 
 const vaultUri = "https://<vault host> without a path, query or user name";
 const vaultUriSchema = z
@@ -22,19 +14,6 @@ const vaultUriSchema = z
   .refine((value) => isSafeUrl(value) && /^https:\/\/[^/?#@\\]+\/?$/.test(value), { error: vaultUri })
   .meta({ format: "uri" })
   .transform((value) => new URL(value).origin);
-
-const arm = (provider: string, name: string, expected: string) =>
-  text(
-    `a resource id like /subscriptions/<guid>/resourceGroups/<group>/providers/${expected}`,
-    new RegExp(
-      `^/subscriptions/[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}/resource[gG]roups/[^/?#%]{1,90}/providers/${provider}/${name}$`,
-    ),
-  );
-
-const label = text(
-  "1 to 63 lower-case letters, digits and hyphens, starting with a letter or digit",
-  /^[a-z0-9][a-z0-9-]{0,62}$/,
-);
 
 const vaultSchema = z.strictObject({
   uri: vaultUriSchema.describe("The vault's address, https://<name>.vault.azure.net."),
@@ -82,7 +61,6 @@ const windowSchema = z.strictObject({
     .meta({ description: "IANA time zone of the cron expression.", examples: ["Europe/Berlin"] }),
 });
 
-const field = z.string().min(1, { error: "a name of at least 1 character" });
 const placeholders = "a template that has {password} once, {username} at most once, and text between the two";
 const isTemplate = (template: string): boolean =>
   template.split("{password}").length === 2 &&
@@ -112,36 +90,6 @@ const formatSchema = z.discriminatedUnion("type", [
     .strictObject({ type: z.literal("template"), template: z.string().refine(isTemplate, { error: placeholders }) })
     .describe("The whole value, with {username} and {password} in their places."),
 ]);
-
-const healthSchema = z.strictObject({
-  url: z
-    .string({ error: "an https URL" })
-    .refine(isSafeUrl, { error: "an https URL without user name (http only to this machine)" })
-    .meta({ description: "Answers well only while the consumer can use its credential.", format: "uri" }),
-  expect: z.int().min(100).max(599).default(200).describe("The HTTP status that means healthy."),
-  timeout: positiveDurationSchema.prefault("PT10S"),
-  versionField: field
-    .exactOptional()
-    .describe("Field of the JSON reply that holds the version in use; then it must be the new one."),
-});
-
-const consumerSchema = z.strictObject({
-  kind: z.literal("app-service"),
-  id: label,
-  resourceId: arm(
-    "[mM]icrosoft\\.[wW]eb",
-    "sites/[A-Za-z0-9][A-Za-z0-9-]{0,58}[A-Za-z0-9]",
-    "Microsoft.Web/sites/<name>",
-  ),
-  slot: text("the name of a deployment slot", /^[A-Za-z0-9][A-Za-z0-9-]{0,58}$/).exactOptional(),
-  setting: text("the name of an app setting", /^[A-Za-z0-9_.:-]{1,128}$/).describe(
-    "The app setting that holds the Key Vault reference.",
-  ),
-  reads: z.enum(["pinned", "latest"]).describe("Whether the reference names a version (pinned) or none (latest)."),
-  lag: durationSchema.describe("The longest time for which it may go on using the old value after it was moved."),
-  health: healthSchema.exactOptional(),
-  owner: z.literal("pinion").default("pinion").describe("Who moves its pin: Pinion."),
-});
 
 const tagText = (what: string, longest: number) =>
   z.string().max(longest, { error: `${what} of at most ${longest} characters` });
@@ -251,8 +199,6 @@ export type Mode = z.output<typeof mode>;
 export type Strategy = ManagedObject["rotator"]["strategy"];
 /** A vault of the policy. `uri` has no slash at its end. */
 export type PolicyVault = z.output<typeof vaultSchema>;
-/** Something that reads a managed object. `lag` and `health.timeout` are milliseconds. */
-export type PolicyConsumer = z.output<typeof consumerSchema>;
 /** When changes may be made; `duration` in milliseconds. */
 export type Window = z.output<typeof windowSchema>;
 /** How the value of a managed object is written. */

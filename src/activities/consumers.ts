@@ -1,6 +1,6 @@
 import type { Consumer, ConsumerStep } from "../consumer.ts";
 import { PinionError } from "../errors.ts";
-import type { PolicyConsumer } from "../policy.ts";
+import type { PolicyConsumer } from "../policy-consumers.ts";
 import type { Proof } from "../rotator.ts";
 import type { Before } from "../workflow/steps.ts";
 import { demand } from "./credentials.ts";

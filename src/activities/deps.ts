@@ -2,7 +2,8 @@ import type { ContainerClient } from "@azure/storage-blob";
 import type { Arm } from "../azure/arm.ts";
 import type { Consumer } from "../consumer.ts";
 import type { Publisher } from "../events.ts";
-import type { ManagedObject, Policy, PolicyConsumer, PolicyVault } from "../policy.ts";
+import type { ManagedObject, Policy, PolicyVault } from "../policy.ts";
+import type { ConsumerKind } from "../policy-consumers.ts";
 import type { PolicyFault } from "../policy-faults.ts";
 import type { Ports, Rotator } from "../rotator.ts";
 import type { Fleet } from "../store/fleet.ts";
@@ -26,7 +27,7 @@ export interface Deps {
   readonly withLease: WithLease;
   readonly evidence: ContainerClient;
   rotator(kind: string, strategy: string): Rotator<unknown>;
-  consumer(kind: PolicyConsumer["kind"]): Consumer;
+  consumer(kind: ConsumerKind): Consumer;
   readonly arm: Arm;
   readonly ports: Ports;
   readonly publish: Publisher;

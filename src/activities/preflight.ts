@@ -1,5 +1,5 @@
 import { PinionError } from "../errors.ts";
-import type { PolicyConsumer } from "../policy.ts";
+import type { PolicyConsumer } from "../policy-consumers.ts";
 import type { Credential, Observed, Proof } from "../rotator.ts";
 import type { Command } from "../store/types.ts";
 import type { LatestVersion } from "../vault/vault.ts";

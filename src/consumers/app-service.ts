@@ -1,8 +1,12 @@
 import type { Consumer, ConsumerStep, Reference } from "../consumer.ts";
 import { PinionError } from "../errors.ts";
-import type { PolicyConsumer } from "../policy.ts";
+import type { ConsumerOf } from "../policy-consumers.ts";
 import type { Proof } from "../rotator.ts";
 import { probeHealth } from "./health.ts";
+
+type Site = ConsumerOf<"app-service">;
+// oxlint-disable-next-line typescript/no-unnecessary-type-arguments -- the default is every kind, which is one today
+type Step = ConsumerStep<"app-service">;
 
 const apiVersion = "2025-03-01";
 const refreshApiVersion = "2022-03-01";
@@ -24,7 +28,8 @@ interface ConfigReference {
  * An App Service or Functions setting that is a Key Vault reference. A changed reference restarts the site; a plain restart does not
  * fetch again, so *latest* is refreshed by its own call (facts: rotation-protocols section 4).
  */
-export const appService: Consumer = {
+// oxlint-disable-next-line typescript/no-unnecessary-type-arguments -- the default is every kind, which is one today
+export const appService: Consumer<"app-service"> = {
   kind: "app-service",
   roles: [
     {
@@ -120,7 +125,7 @@ export const appService: Consumer = {
 };
 
 /** The version in a reference to this object, "" when it has none, undefined when the text is not a reference to it. */
-function parseReference(text: string, { object }: ConsumerStep): string | undefined {
+function parseReference(text: string, { object }: Step): string | undefined {
   const uri = /^@Microsoft\.KeyVault\(SecretUri=([^;)]+)\)$/i.exec(text.trim())?.[1]?.replace(/\/+$/, "");
   if (uri === undefined) return undefined;
   if (uri.toLowerCase() === object.baseUrl.toLowerCase()) return "";
@@ -128,12 +133,12 @@ function parseReference(text: string, { object }: ConsumerStep): string | undefi
   return uri.toLowerCase().startsWith(prefix.toLowerCase()) ? uri.slice(prefix.length) : undefined;
 }
 
-const siteId = ({ resourceId, slot }: PolicyConsumer): string =>
+const siteId = ({ resourceId, slot }: Site): string =>
   slot === undefined ? resourceId : `${resourceId}/slots/${slot}`;
 
-const site = ({ consumer }: ConsumerStep): string => siteId(consumer);
+const site = ({ consumer }: Step): string => siteId(consumer);
 
-async function listSettings(step: ConsumerStep): Promise<SettingList> {
+async function listSettings(step: Step): Promise<SettingList> {
   return (await step.arm({
     method: "POST",
     path: `${site(step)}/config/appsettings/list`,
@@ -142,7 +147,7 @@ async function listSettings(step: ConsumerStep): Promise<SettingList> {
   })) as SettingList;
 }
 
-async function getReference(step: ConsumerStep): Promise<ConfigReference> {
+async function getReference(step: Step): Promise<ConfigReference> {
   const path = `${site(step)}/config/configreferences/appsettings/${encodeURIComponent(step.consumer.setting)}`;
   return (await step.arm({ method: "GET", path, apiVersion, signal: step.signal })) as ConfigReference;
 }

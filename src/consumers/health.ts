@@ -1,16 +1,11 @@
-import type { PolicyConsumer } from "../policy.ts";
+import type { Health } from "../policy-consumers.ts";
 import type { Proof } from "../rotator.ts";
 
 /** How Key Vault names versions. */
 const isVersion = /^[0-9a-f]{32}$/;
 
 /** Asks a consumer's own health endpoint. An endpoint that cannot be reached is unhealthy, not an error: the caller asks again. */
-export async function probeHealth(
-  id: string,
-  health: NonNullable<PolicyConsumer["health"]>,
-  version: string,
-  signal: AbortSignal,
-): Promise<Proof> {
+export async function probeHealth(id: string, health: Health, version: string, signal: AbortSignal): Promise<Proof> {
   const name = `${id} is healthy`;
   try {
     const reply = await fetch(health.url, {

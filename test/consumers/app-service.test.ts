@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Arm } from "../../src/azure/arm.ts";
 import { appService } from "../../src/consumers/app-service.ts";
-import type { PolicyConsumer } from "../../src/policy.ts";
+import type { Health } from "../../src/policy-consumers.ts";
 import { app, openSite, siteId } from "./site.ts";
 
 let site: Awaited<ReturnType<typeof openSite>>;
@@ -201,12 +201,7 @@ describe("ARM's refusals", () => {
 
 describe("health", () => {
   const version = "a".repeat(32);
-  const health = async (
-    status: number,
-    body: string,
-    more: Partial<NonNullable<PolicyConsumer["health"]>> = {},
-    wait = 0,
-  ) => {
+  const health = async (status: number, body: string, more: Partial<Health> = {}, wait = 0) => {
     const server = createServer((request, reply) => {
       if (request.url === "/moved") reply.writeHead(200).end(body);
       else setTimeout(() => reply.writeHead(status, { location: "/moved" }).end(body), wait);

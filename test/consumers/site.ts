@@ -5,8 +5,10 @@ import type { SiteDeclaration } from "../../local/azure/app-service/site.ts";
 import { startVaults } from "../../local/vault/vaults.ts";
 import { type Arm, openArm } from "../../src/azure/arm.ts";
 import type { ConsumerStep } from "../../src/consumer.ts";
-import type { PolicyConsumer } from "../../src/policy.ts";
+import type { ConsumerOf } from "../../src/policy-consumers.ts";
 import { app, credentialOf, openCloud } from "../azure/cloud.ts";
+
+type Site = ConsumerOf<"app-service">;
 
 const declared = {
   subscriptionId: "22222222-2222-4222-8222-222222222222",
@@ -70,7 +72,8 @@ export async function openSite() {
       const path = `${siteId}${slot === undefined ? "" : `/slots/${slot}`}/config/appsettings`;
       await arm({ method: "PUT", path, apiVersion: "2025-03-01", body: { properties: settings }, signal });
     },
-    step(consumer: Partial<PolicyConsumer> = {}, through: Arm = arm): ConsumerStep {
+    // oxlint-disable-next-line typescript/no-unnecessary-type-arguments -- the default is every kind, which is one today
+    step(consumer: Partial<Site> = {}, through: Arm = arm): ConsumerStep<"app-service"> {
       const whole = {
         kind: "app-service",
         id: "orders",
@@ -80,7 +83,7 @@ export async function openSite() {
         lag: 0,
         owner: "pinion",
       };
-      return { consumer: { ...whole, ...consumer } as PolicyConsumer, object: { baseUrl }, arm: through, signal };
+      return { consumer: { ...whole, ...consumer } as Site, object: { baseUrl }, arm: through, signal };
     },
     async close() {
       await vaults.close();

@@ -1,3 +1,4 @@
+import { memoryNotes } from "../ports.ts";
 import { expect } from "vitest";
 import type { Credential, Ports, Rotator, Step } from "../../src/rotator.ts";
 import type { Edge } from "./edge.ts";
@@ -47,7 +48,14 @@ export const ids = { first: "r-0mi000001-aaaaaa", second: "r-0mi000002-aaaaaa" }
 
 /** A step against a lab. */
 export function stepOf<T>(lab: Lab<T>, rotationId: string): Step<T> {
-  return { target: lab.target, rotationId, round: 1, ports: lab.ports, signal: new AbortController().signal };
+  return {
+    target: lab.target,
+    rotationId,
+    round: 1,
+    ports: lab.ports,
+    notes: memoryNotes(),
+    signal: new AbortController().signal,
+  };
 }
 
 /** What a rotator of this strategy must be able to do, as cases that every test of the contract goes through. */

@@ -6,7 +6,8 @@ import { parsePolicy, type RotatorFacts } from "../../src/policy-file.ts";
 import type { Credential, Rotator } from "../../src/rotator.ts";
 import { emptyState, type Records } from "../../src/store/records.ts";
 import type { Command, ObjectState } from "../../src/store/types.ts";
-import type { SecretVersion, Vault } from "../../src/vault/secrets.ts";
+import type { ObjectVersion, Vault } from "../../src/vault/vault.ts";
+import { noPorts } from "../ports.ts";
 import { file, inPlace, object } from "../policy-sample.ts";
 
 // The steps on a vault, a table and a target in memory: for what goes wrong between two of their calls.
@@ -14,7 +15,7 @@ import { file, inPlace, object } from "../policy-sample.ts";
 export const key = "kv-orders--secret--db";
 export const at = Date.UTC(2026, 5, 1);
 
-type Version = SecretVersion & { value: string };
+type Version = ObjectVersion & { value: string };
 
 /** A vault in memory; versions of all names in one list, the newest first. */
 export function memoryVault() {
@@ -23,6 +24,13 @@ export function memoryVault() {
   const find = (name: string, version: string) => all.find((one) => one.name === name && one.version === version);
   const vault: Vault = {
     uri: "https://kv-orders.vault.azure.net",
+    kind: "secret",
+    url: (name, version) => `https://kv-orders.vault.azure.net/secrets/${name}/${version}`,
+    async tag(name, version, tags) {
+      const found = find(name, version);
+      if (found === undefined) throw none(name);
+      all[all.indexOf(found)] = { ...found, tags };
+    },
     async latest(name) {
       const found = all.find((one) => one.name === name);
       if (found === undefined) throw none(name);
@@ -138,6 +146,8 @@ export function stage(
   const deps: Deps = {
     policy: async () => parsed,
     vault: () => vault.vault,
+    keys: () => undefined as never,
+    certificates: () => undefined as never,
     records: records.records,
     fleet: {
       claim: async () => undefined,
@@ -152,7 +162,7 @@ export function stage(
       throw new Error("no consumers here");
     },
     arm: async () => undefined,
-    ports: { secret: async () => "", token: async () => "" },
+    ports: { ...noPorts, secret: async () => "", token: async () => "" },
     publish: async () => undefined,
     stop: false,
     now: () => at,

@@ -1,3 +1,4 @@
+import { noPorts } from "../ports.ts";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,6 +32,7 @@ export const adminSecret = "https://vault.example/secrets/admin";
 /** Ports whose vault holds one administrator's password. */
 export function portsWith(admin: Login): Ports {
   return {
+    ...noPorts,
     secret: async (url) => {
       if (url !== adminSecret) throw new Error("no such secret");
       return admin.password;

@@ -1,3 +1,4 @@
+import { memoryNotes } from "../ports.ts";
 import { afterAll, beforeAll } from "vitest";
 import { asSuperuser } from "../../local/targets/postgres-seed.ts";
 import type { PostgresServer } from "../../local/targets/postgres.ts";
@@ -16,7 +17,7 @@ export interface Pair extends Lab<AlternatingTarget> {
 
 /** A step of a lab against a target of its own. */
 export function stepFor<T>({ ports }: Pick<Pair, "ports">, target: T, rotationId = "r-0mi000001-aaaaaa"): Step<T> {
-  return { target, rotationId, round: 1, ports, signal: new AbortController().signal };
+  return { target, rotationId, round: 1, ports, notes: memoryNotes(), signal: new AbortController().signal };
 }
 
 /** One server for all tests of a file. */

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { FaultInput } from "../../local/vault/faults.ts";
-import { openVault, type Vault } from "../../src/vault/secrets.ts";
+import { openSecrets } from "../../src/vault/secrets.ts";
+import type { Vault } from "../../src/vault/vault.ts";
 import { day, openLocalVault } from "./vault.ts";
 
 let local: Awaited<ReturnType<typeof openLocalVault>>;
@@ -84,9 +85,9 @@ test("the newest version decides, even when an older one is enabled", async () =
 
 test("a vault that is not there, and one that needs another tenant's token", async () => {
   const credential = { getToken: async () => ({ token: "t", expiresOnTimestamp: Date.now() + day }) };
-  const gone = openVault("https://127.0.0.1:1", credential);
+  const gone = openSecrets("https://127.0.0.1:1", credential);
   await expect(gone.latest("db", signal())).rejects.toMatchObject({ code: "VAULT_UNAVAILABLE", class: "transient" });
-  const nobody = openVault(local.uri, { getToken: async () => null });
+  const nobody = openSecrets(local.uri, { getToken: async () => null });
   await expect(nobody.latest("db", signal())).rejects.toMatchObject({ name: "PinionError" });
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { LatestSecret } from "../../src/vault/secrets.ts";
+import type { LatestVersion } from "../../src/vault/vault.ts";
 import { openSecretPort } from "../../src/vault/secret-port.ts";
 
 const url = "https://vault.example/secrets/admin";
@@ -8,7 +8,7 @@ const url = "https://vault.example/secrets/admin";
 function counting() {
   const asked: string[] = [];
   const vault = (uri: string) => ({
-    latest: async (name: string) => ({ value: `${asked.push(`${uri} ${name}`)}` }) as LatestSecret,
+    latest: async (name: string) => ({ value: `${asked.push(`${uri} ${name}`)}` }) as LatestVersion,
     value: async (name: string, version: string) => `${name} ${version} ${asked.push(version)}`,
   });
   return { asked, vault };

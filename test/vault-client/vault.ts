@@ -5,7 +5,8 @@ import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { ensureTls } from "../../local/tls.ts";
 import { startVaults } from "../../local/vault/vaults.ts";
-import { openVault, type Vault } from "../../src/vault/secrets.ts";
+import { openSecrets } from "../../src/vault/secrets.ts";
+import type { Vault } from "../../src/vault/vault.ts";
 
 export const start = Date.UTC(2026, 0, 15, 12);
 export const day = 86_400_000;
@@ -35,7 +36,7 @@ export async function openLocalVault() {
     person,
     control: vaults.control,
     /** A client with an empty memory. */
-    open: (): Vault => openVault(uri, credential),
+    open: (): Vault => openSecrets(uri, credential),
     /** A version by hand; its id. */
     async put(name: string, value: string, options: Parameters<SecretClient["setSecret"]>[2] = {}) {
       return (await person.setSecret(name, value, options)).properties.version ?? "";

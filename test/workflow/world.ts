@@ -224,6 +224,7 @@ export function createWorld(options: WorldOptions, now: () => number) {
       if (inPlace) slots.get("a")!.password = former.password;
       return opens(former) ? {} : fault("OUT_OF_BAND_CHANGE");
     },
+    abandon: () => ({}),
     discard() {
       if (versions.some(({ of }) => of !== "")) broken.push("discarded what was published");
       if (!inPlace && opens(next)) slots.set("b", { password: "nobody knows", canLogin: false });

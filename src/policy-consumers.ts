@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { durationSchema, positiveDurationSchema } from "./duration.ts";
+import { arm, field, isSafeUrl, label, text } from "./policy-texts.ts";
+
+// The kinds of consumers in rotations.json. A new kind is a schema here, a line in the union, and a line in claims.
+
+const healthSchema = z.strictObject({
+  url: z
+    .string({ error: "an https URL" })
+    .refine(isSafeUrl, { error: "an https URL without user name (http only to this machine)" })
+    .meta({ description: "Answers well only while the consumer can use its credential.", format: "uri" }),
+  expect: z.int().min(100).max(599).default(200).describe("The HTTP status that means healthy."),
+  timeout: positiveDurationSchema.prefault("PT10S"),
+  versionField: field
+    .exactOptional()
+    .describe("Field of the JSON reply that holds the version in use; then it must be the new one."),
+});
+
+/** What every kind has. */
+const common = {
+  id: label,
+  reads: z.enum(["pinned", "latest"]).describe("Whether the reference names a version (pinned) or none (latest)."),
+  lag: durationSchema.describe("The longest time for which it may go on using the old value after it was moved."),
+  health: healthSchema.exactOptional(),
+  owner: z.literal("pinion").default("pinion").describe("Who moves its pin: Pinion."),
+} as const;
+
+const appService = z.strictObject({
+  kind: z.literal("app-service"),
+  resourceId: arm(
+    "[mM]icrosoft\\.[wW]eb",
+    "sites/[A-Za-z0-9][A-Za-z0-9-]{0,58}[A-Za-z0-9]",
+    "Microsoft.Web/sites/<name>",
+  ),
+  slot: text("the name of a deployment slot", /^[A-Za-z0-9][A-Za-z0-9-]{0,58}$/).exactOptional(),
+  setting: text("the name of an app setting", /^[A-Za-z0-9_.:-]{1,128}$/).describe(
+    "The app setting that holds the Key Vault reference.",
+  ),
+  ...common,
+});
+
+/** A consumer as the file has it; `kind` says which fields it has. */
+export const consumerSchema = z.discriminatedUnion("kind", [appService]);
+
+/** Something that reads a managed object. `lag` and `health.timeout` are milliseconds. */
+export type PolicyConsumer = z.output<typeof consumerSchema>;
+export type ConsumerKind = PolicyConsumer["kind"];
+/** A consumer of one kind. */
+export type ConsumerOf<K extends ConsumerKind> = Extract<PolicyConsumer, { readonly kind: K }>;
+/** How a consumer's own endpoint says that it is well. */
+export type Health = NonNullable<PolicyConsumer["health"]>;
+
+/** What a consumer claims for its object alone: the field that a fault names, what it is in words, and the key that two claims of one thing share. */
+export interface ConsumerClaim {
+  readonly field: string;
+  readonly what: string;
+  readonly key: readonly (string | undefined)[];
+}
+
+const claims: { readonly [K in ConsumerKind]: (consumer: ConsumerOf<K>) => ConsumerClaim } = {
+  "app-service": ({ resourceId, slot, setting }) => ({
+    field: "setting",
+    what: `the setting ${setting} of that site`,
+    key: ["setting", resourceId, slot, setting],
+  }),
+};
+
+export function claimOf<K extends ConsumerKind>(kind: K, consumer: ConsumerOf<K>): ConsumerClaim {
+  return claims[kind](consumer);
+}
