@@ -13,7 +13,7 @@ const one = (changes: Record<string, unknown>) => ({ consumers: [consumer("api",
 const fieldFaults: readonly Case[] = [
   [{ vault: undefined }, "vault", "is missing", /lower-case letters/],
   [{ vault: "nowhere" }, "vault", `is "nowhere", which is not declared`, "a vault declared in vaults: orders"],
-  [{ kind: "key" }, "kind", `is "key"`, `"secret"`],
+  [{ kind: "queue" }, "kind", `is "queue"`, `one of "secret", "certificate", "key"`],
   [{ name: "under_score" }, "name", `is "under_score"`, /1 to 127 letters, digits and hyphens/],
   [{ name: "Pinion-Stage-1" }, "name", `is "Pinion-Stage-1"`, "a name that does not start with pinion-stage-"],
   [{ name: `${long}_` }, "name", "is a text of 82 characters", /1 to 127/],

@@ -37,6 +37,8 @@ export async function openTriggers() {
   const deps = {
     policy: async () => policy,
     vault: () => vault,
+    keys: () => undefined,
+    certificates: () => undefined,
     records: openRecords(storage.records),
     fleet: openFleet(storage.records),
     rotator: findRotator,

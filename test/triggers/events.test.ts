@@ -81,8 +81,14 @@ describe.each(schemas)("in %s's schema", (schema) => {
       /asks for nothing/,
     ],
     [
-      "a certificate",
+      "a certificate of a secret's name",
       () => ({ data: { VaultName: vaultName, ObjectType: "Certificate", ObjectName: name, Version: version } }),
+      "ignored",
+      /is not in the policy/,
+    ],
+    [
+      "an object of another kind",
+      () => ({ data: { VaultName: vaultName, ObjectType: "Sas", ObjectName: name, Version: version } }),
       "ignored",
       /not rotated here/,
     ],
@@ -96,7 +102,7 @@ describe.each(schemas)("in %s's schema", (schema) => {
       "a staging secret",
       () => ({ data: { VaultName: vaultName, ObjectType: "Secret", ObjectName: "pinion-stage-00", Version: version } }),
       "ignored",
-      /staging secret/,
+      /staging object/,
     ],
     ["no data", () => ({ data: null }), "malformed", /not a Key Vault event/],
     [
