@@ -1,7 +1,6 @@
 import type { TokenCredential } from "@azure/core-auth";
 import {
   CertificateClient,
-  type CertificateProperties,
   type KeyVaultCertificate,
   type KeyVaultCertificateWithPolicy,
 } from "@azure/keyvault-certificates";
@@ -94,7 +93,7 @@ export function openCertificates(uri: string, credential: TokenCredential): Vaul
       return toVaultError(uri, "", async () => {
         const found: ObjectSummary[] = [];
         for await (const item of client.listPropertiesOfCertificates({ abortSignal: signal }))
-          found.push(describe(item as CertificateProperties));
+          found.push(describe(item));
         return found;
       });
     },
