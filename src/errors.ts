@@ -33,6 +33,9 @@ export type ErrorCode =
   | "SLOT_UNCLEAR"
   | "OLD_STILL_WORKS"
   | "OLD_IN_USE"
+  // certificates
+  | "CSR_INVALID"
+  | "NAME_NOT_PERMITTED"
   // consumers
   | "CONSUMER_UNREACHABLE"
   | "CONSUMER_FORBIDDEN"
