@@ -44,6 +44,8 @@ export interface VaultKey {
   readonly version: string;
   /** Public part only (RFC 7517): kty and n, e, or crv, x, y. */
   readonly jwk: Readonly<Record<string, string>>;
+  /** What it may be used for: `sign`, `verify`, `wrapKey`, ... */
+  readonly operations: readonly string[];
   readonly enabled: boolean;
   readonly tags: Readonly<Record<string, string>>;
   /** ISO 8601. */
@@ -222,7 +224,7 @@ interface Common<T> {
   soleAccount?(target: T): string;
   /** Every account that a rotation may change. Two objects that share one must be declared a pair. */
   accounts(target: T): readonly string[];
-  /** The lease key: equal for everything that one change touches (both roles of a pair). */
+  /** The lease key: equal for everything that one change touches (both roles of a pair). "" where nothing beyond the object itself is. */
   account(target: T): string;
   /**
    * Read only. Logs in as `current`, shows that a wrong password is refused (`negativeControl`: once per account and rotation),

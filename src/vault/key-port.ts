@@ -44,11 +44,12 @@ export function openKeyPort(credential: TokenCredential): KeyPort {
   };
 }
 
-export function describeKey({ id = "", key, properties }: KeyVaultKey): VaultKey {
+export function describeKey({ id = "", key, keyOperations = [], properties }: KeyVaultKey): VaultKey {
   return {
     url: id,
     version: properties.version ?? "",
     jwk: publicJwk(key ?? {}),
+    operations: keyOperations,
     enabled: properties.enabled ?? true,
     tags: properties.tags ?? {},
     createdAt: (properties.createdOn ?? new Date(0)).toISOString(),
