@@ -31,6 +31,8 @@ export interface Lived {
   /** Activities in the order in which they ended well, or for good. */
   readonly steps: readonly string[];
   readonly fault?: Fault;
+  /** What failed on the way, in words; most of it was tried again. */
+  readonly failures: readonly string[];
   readonly lives: number;
 }
 
@@ -71,6 +73,7 @@ export async function live(
   let { activities } = object.app();
   let lives = 1;
   const steps: string[] = [];
+  const failures: string[] = [];
   const run = async (name: StepName, input: unknown): Promise<unknown> => {
     for (;;) {
       try {
@@ -101,7 +104,16 @@ export async function live(
       ran += 1;
       if (ran > most) throw new Error(`More than ${most} steps; the last are ${steps.slice(-8).join(", ")}.`);
       const reply = await run(wish.name, wish.input);
-      steps.push((reply as { ok: boolean }).ok ? wish.name : `${wish.name}!`);
+      const { ok, fault, proofs } = reply as {
+        ok: boolean;
+        fault?: Fault;
+        proofs?: { ok: boolean; name: string; detail?: string }[];
+      };
+      steps.push(ok ? wish.name : `${wish.name}!${fault?.code ?? "interrupted"}`);
+      if (!ok && fault)
+        failures.push(
+          `${wish.name}: ${fault.code} ${fault.message} ${JSON.stringify(proofs?.filter((proof) => !proof.ok))}`,
+        );
       turn = flow.next(reply as Task);
     } else if (wish.kind === "timer") {
       await wait(wish.until);
@@ -117,5 +129,5 @@ export async function live(
     }
   }
   const { outcome } = turn.value;
-  return { outcome, rotationId, steps, lives, ...(status.fault && { fault: status.fault }) };
+  return { outcome, rotationId, steps, lives, failures, ...(status.fault && { fault: status.fault }) };
 }

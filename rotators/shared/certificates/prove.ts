@@ -23,7 +23,7 @@ export async function proveCertificate<T>(
   const leaf = readCertificate(found.leaf);
   const roots = selfSigned ? [leaf.x509.toString()] : wanted.roots;
   const now = ports.now();
-  const served = keyed && (await serveInMemory(keyed, { serverName: anyName(wanted.names), roots, now, selfSigned }));
+  const served = keyed && (await serveInMemory(keyed, { serverName: anyName(wanted.names), roots, now, signal }));
   const chain = served?.chain ?? slot.chain();
   const { jwk } = await ports.keys.get(found.keyUrl);
   const checks = await checkCertificate({
@@ -37,15 +37,28 @@ export async function proveCertificate<T>(
   });
   const revocation =
     wanted.revocation === "check" && !selfSigned
-      ? await checkRevocation({ leaf: found.leaf, chain, roots, now, signal })
+      ? await checkRevocation({
+          leaf: found.leaf,
+          chain,
+          roots,
+          now,
+          signal,
+          reach: roots === "system" ? "public" : "any",
+        })
       : [];
   return [
     ...checks,
-    ...(served?.proofs ?? [await signsInVault(step, found, leaf)]),
+    ...(served === undefined ? [await signsInVault(step, found, leaf)] : asUsed(served.proofs, wanted.usages)),
     ...revocation,
     { name: "the certificate is enabled", ok: found.enabled, detail: thumbprintOf(leaf) },
   ];
 }
+
+const serverAuth = "1.3.6.1.5.5.7.3.1";
+
+/** What a client of a server says matters to servers only; that the key fits, to all. */
+const asUsed = (proofs: readonly Proof[], usages: readonly string[]): readonly Proof[] =>
+  usages.includes(serverAuth) ? proofs : proofs.slice(0, 1);
 
 /** A name that a client could ask for: of a wildcard one below it. */
 const anyName = ([first = "localhost"]: readonly string[]): string => first.replace(/^\*\./, "pinion.");
