@@ -72,7 +72,6 @@ export async function openSite() {
       const path = `${siteId}${slot === undefined ? "" : `/slots/${slot}`}/config/appsettings`;
       await arm({ method: "PUT", path, apiVersion: "2025-03-01", body: { properties: settings }, signal });
     },
-    // oxlint-disable-next-line typescript/no-unnecessary-type-arguments -- the default is every kind, which is one today
     step(consumer: Partial<Site> = {}, through: Arm = arm): ConsumerStep<"app-service"> {
       const whole = {
         kind: "app-service",
