@@ -5,21 +5,26 @@ import { PinionError } from "../errors.ts";
 export type Arm = (request: ArmRequest) => Promise<unknown>;
 
 export interface ArmRequest {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** From `/subscriptions/...`. */
   readonly path: string;
   readonly apiVersion: string;
   readonly body?: unknown;
+  /** More headers, in lower case: `if-match` and `if-none-match`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A resource that is not there (404) is an answer, `undefined`, and no fault. */
+  readonly mayBeAbsent?: boolean;
   readonly signal: AbortSignal;
 }
 
 /**
  * Opens ARM at its public or sovereign address. Errors: 403 is `CONSUMER_FORBIDDEN` (propagation: a role assignment may still be
- * spreading), 404 `CONSUMER_MISCONFIGURED`, 429 throttled with its Retry-After, others transient. Bodies are never quoted: a list
+ * spreading), 404 `CONSUMER_MISCONFIGURED`, 412 `CONFLICT` (transient: somebody else wrote in between), 429 throttled with its
+ * Retry-After, others transient. Bodies are never quoted: a list
  * of settings is full of secrets.
  */
 export function openArm(endpoint: string, audience: string, credential: TokenCredential): Arm {
-  return async ({ method, path, apiVersion, body, signal }) => {
+  return async ({ method, path, apiVersion, body, headers, mayBeAbsent, signal }) => {
     const token = await credential.getToken(`${audience}/.default`, { abortSignal: signal });
     if (token === null)
       throw new PinionError(
@@ -35,6 +40,7 @@ export function openArm(endpoint: string, audience: string, credential: TokenCre
         method,
         signal,
         headers: {
+          ...headers,
           authorization: `Bearer ${token.token}`,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
         },
@@ -48,6 +54,7 @@ export function openArm(endpoint: string, audience: string, credential: TokenCre
       });
     }
     const text = await reply.text();
+    if (reply.status === 404 && mayBeAbsent === true) return undefined;
     if (!reply.ok) throw refusal(reply, path);
     return text === "" ? undefined : (JSON.parse(text) as unknown);
   };
@@ -69,6 +76,12 @@ function refusal(reply: Response, path: string): PinionError {
       return new PinionError(
         "CONSUMER_MISCONFIGURED",
         `Azure Resource Manager does not know ${what}: check the resource id in the policy.`,
+      );
+    case 412:
+      return new PinionError(
+        "CONFLICT",
+        `Somebody else changed ${what} at the same moment (412); the step is tried again.`,
+        { class: "transient" },
       );
     case 429: {
       const seconds = Number(reply.headers.get("retry-after") ?? "");
