@@ -9,21 +9,26 @@ import { awaitOperation } from "./operation.ts";
 export type Arm = (request: ArmRequest) => Promise<unknown>;
 
 export interface ArmRequest {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** From `/subscriptions/...`. */
   readonly path: string;
   readonly apiVersion: string;
   readonly body?: unknown;
+  /** More headers, in lower case: `if-match` and `if-none-match`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A resource that is not there (404) is an answer, `undefined`, and no fault. */
+  readonly mayBeAbsent?: boolean;
   readonly signal: AbortSignal;
 }
 
 /**
  * Opens ARM at its public or sovereign address. Errors: 403 is `CONSUMER_FORBIDDEN` (propagation: a role assignment may still be
- * spreading), 404 `CONSUMER_MISCONFIGURED`, 429 throttled with its Retry-After, others transient. Bodies are never quoted: a list
+ * spreading), 404 `CONSUMER_MISCONFIGURED`, 412 `CONFLICT` (transient: somebody else wrote in between), 429 throttled with its
+ * Retry-After, others transient. Bodies are never quoted: a list
  * of settings is full of secrets.
  */
 export function openArm(endpoint: string, audience: string, credential: TokenCredential): Arm {
-  return async ({ method, path, apiVersion, body, signal }) => {
+  return async ({ method, path, apiVersion, body, headers, mayBeAbsent, signal }) => {
     const token = await credential.getToken(`${audience}/.default`, { abortSignal: signal });
     if (token === null)
       throw new PinionError(
@@ -47,10 +52,11 @@ export function openArm(endpoint: string, audience: string, credential: TokenCre
     url.searchParams.set("api-version", apiVersion);
     const reply = await send(url, {
       method,
-      headers: { authorization, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      headers: { ...headers, authorization, ...(body === undefined ? {} : { "content-type": "application/json" }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await reply.text();
+    if (reply.status === 404 && mayBeAbsent === true) return undefined;
     if (!reply.ok) throw refusal(reply, path);
     const poll = async (at: URL): Promise<Response> => {
       const answer = await send(at, { method: "GET", headers: { authorization } });
@@ -78,6 +84,12 @@ function refusal(reply: Response, path: string): PinionError {
       return new PinionError(
         "CONSUMER_MISCONFIGURED",
         `Azure Resource Manager does not know ${what}: check the resource id in the policy.`,
+      );
+    case 412:
+      return new PinionError(
+        "CONFLICT",
+        `Somebody else changed ${what} at the same moment (412); the step is tried again.`,
+        { class: "transient" },
       );
     case 429: {
       const seconds = Number(reply.headers.get("retry-after") ?? "");

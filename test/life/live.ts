@@ -114,7 +114,7 @@ export async function live(
         failures.push(
           `${wish.name}: ${fault.code} ${fault.message} ${JSON.stringify(proofs?.filter((proof) => !proof.ok))}`,
         );
-      turn = flow.next(reply as Task);
+      turn = flow.next(reply);
     } else if (wish.kind === "timer") {
       await wait(wish.until);
       turn = flow.next();
@@ -125,7 +125,7 @@ export async function live(
       const woken = await wait(timer.until);
       event.completed = woken;
       Object.assign(event, { isCompleted: woken });
-      turn = flow.next((woken ? event : timer) as unknown as Task);
+      turn = flow.next(woken ? event : timer);
     }
   }
   const { outcome } = turn.value;

@@ -122,9 +122,10 @@ export function watchNetwork(nameOf: (method: string, url: URL) => string): () =
     const passage = process.pass(nameOf(options.method ?? "GET", url));
     if (!passage.leaves) return silent();
     return request(options, (reply) => {
-      if (!passage.done()) return void reply.resume();
-      callback?.(reply);
-      reply.once("end", () => passage.taken());
+      if (passage.done()) {
+        callback?.(reply);
+        reply.once("end", () => passage.taken());
+      } else reply.resume();
     });
   }) as typeof https.request;
   globalThis.fetch = async (input, init) => {

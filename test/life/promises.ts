@@ -24,14 +24,13 @@ function recorded(hold: Hold, object: LifeObject, { outcome, rotationId, failure
   const { phase, attempts } = object.state();
   hold("the object's state", [phase, attempts], ["idle", 0]);
   const names = new Set(object.told.map(({ type }) => type.split(".").at(-1)));
-  hold("what was told", [...names].filter((name) => name !== "Waiting" && name !== "Reminder").sort(), [
-    "Completed",
-    "CutOver",
-    "Published",
-    "Revoked",
-    "Started",
-    "Verified",
-  ]);
+  hold(
+    "what was told",
+    [...names]
+      .filter((name) => name !== "Waiting" && name !== "Reminder")
+      .toSorted((a = "", b = "") => a.localeCompare(b)),
+    ["Completed", "CutOver", "Published", "Revoked", "Started", "Verified"],
+  );
 }
 
 /** A certificate that was staged beside, or made by the vault in the object. */

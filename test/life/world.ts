@@ -139,7 +139,7 @@ export function openObject(world: World, { object, name, arm }: ObjectOptions) {
       consumer: findConsumer,
       arm: arm ?? noArm,
       ports: { ...openPorts(vaults, credential, arm ?? noArm), now: world.clock.now },
-      publish: ({ type, data }) => outside("topic", async () => void told.push({ type, data: data as Told["data"] })),
+      publish: ({ type, data }) => outside("topic", async () => void told.push({ type, data })),
       stop: false,
       now: world.clock.now,
       log: () => undefined,
