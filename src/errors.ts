@@ -34,6 +34,7 @@ export type ErrorCode =
   | "SLOT_UNCLEAR"
   | "OLD_STILL_WORKS"
   | "OLD_IN_USE"
+  | "NOT_SETTLED"
   // certificates
   | "CERTIFICATE_MALFORMED"
   | "REVOCATION_UNKNOWN"

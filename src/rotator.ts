@@ -15,6 +15,8 @@ export interface CredentialRef {
 /** A credential with its material. Lives in memory inside one activity only. */
 export interface Credential extends CredentialRef {
   readonly material: Material;
+  /** `https://<vault>/secrets/<name>/<version>`: where the material is read, for targets that are told references only. */
+  readonly reference?: string;
 }
 
 /** A checked statement with its outcome. `detail` is for people and holds no secret. */
@@ -141,6 +143,13 @@ export interface CertificateWish {
   readonly revocation: "check" | "ignore";
 }
 
+/** The newest version of a secret, whatever it is for. */
+export interface NewestSecret {
+  readonly version: string;
+  readonly value: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 /** What a rotator may reach besides its target. */
 export interface Ports {
   /** A certificate's version by its URL. */
@@ -157,6 +166,18 @@ export interface Ports {
    * login that was refused, ask again with `fresh`.
    */
   secret(url: string, options?: { readonly fresh?: boolean }): Promise<string>;
+  /** The newest version of a secret that is itself a target (a verifier's list, say), never out of a memory. */
+  newestSecret(url: string): Promise<NewestSecret>;
+  /**
+   * Writes the next version of such a secret and returns its id: content type and tags stay, `tags` are added. Only where the newest version is
+   * still `expectedVersion`, else `OUT_OF_BAND_CHANGE`; a vault knows no conditional write, so the lease on the account guards what is between.
+   */
+  writeSecret(
+    url: string,
+    expectedVersion: string,
+    value: string,
+    tags?: Readonly<Record<string, string>>,
+  ): Promise<string>;
   /** An Entra access token for a scope, by the app's managed identity. */
   token(scope: string): Promise<string>;
 }
