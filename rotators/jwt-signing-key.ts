@@ -1,7 +1,7 @@
 import { defineRotator } from "../src/rotator.ts";
-import { PinionError } from "../src/errors.ts";
 import { accountOf, jwksTarget } from "./shared/jwks/target.ts";
 import type { JwksTarget } from "./shared/jwks/target.ts";
+import { makeKey } from "./shared/keys/rotator.ts";
 import { keyWorks, observeKeys, publishKeys, retireKey, validateKeys } from "./shared/jwks/steps.ts";
 
 export { jwksDocument, jwksHeaders } from "./shared/jwks/document.ts";
@@ -25,10 +25,8 @@ export const jwtSigningKey = defineRotator({
   accounts: (target) => [accountOf(target)],
   account: accountOf,
   observe: observeKeys,
-  create: () =>
-    Promise.reject(
-      new PinionError("TARGET_MISCONFIGURED", "Only its vault makes a signing key: the object's kind must be key."),
-    ),
+  manages: "key",
+  create: makeKey,
   set: publishKeys,
   validate: validateKeys,
   works: keyWorks,

@@ -13,7 +13,7 @@ import { openFleet } from "./store/fleet.ts";
 import { openLeases } from "./store/leases.ts";
 import { openRecords } from "./store/records.ts";
 import { openStorage } from "./store/storage.ts";
-import { openSecretPort } from "./vault/secret-port.ts";
+import { openSecretPort, openTargetSecrets } from "./vault/secret-port.ts";
 import { openCertificateOperations } from "./vault/certificate-operations.ts";
 import { openCertificates } from "./vault/certificates.ts";
 import { openKeyPort, partsOf } from "./vault/key-port.ts";
@@ -83,8 +83,10 @@ const patience = 20_000;
 
 /** What rotators reach the outside through. */
 export function openPorts(vaults: Vaults, credential: TokenCredential, arm: Arm): Ports {
+  const secrets = (uri: string) => vaults.vault(uri, "secret");
   return {
-    secret: openSecretPort((uri) => vaults.vault(uri, "secret")),
+    secret: openSecretPort(secrets),
+    ...openTargetSecrets(secrets),
     keys: vaults.keyPort,
     arm,
     now: () => Date.now(),

@@ -99,6 +99,8 @@ export interface PendingCertificate {
 export interface CertificateSlot {
   /** What the policy asks of the certificate. */
   readonly wanted: CertificateWish;
+  /** The version that is to be replaced. */
+  source(): Promise<VaultCertificate | undefined>;
   /** The version of this rotation, once the vault has it whole. */
   made(): Promise<VaultCertificate | undefined>;
   /**

@@ -1,4 +1,4 @@
-import type { OrchestrationContext, Task } from "durable-functions";
+import type { OrchestrationContext } from "durable-functions";
 import { rotate } from "../../src/workflow/rotate.ts";
 import type { Outcome } from "../../src/store/types.ts";
 import type { Fault } from "../../src/errors.ts";

@@ -22,10 +22,7 @@ export function keyParts<T>() {
         facts: { type: typeOf(found) },
       };
     },
-    create: async (step: Step<T>): Promise<Credential> => {
-      const { url, version, expiresAt } = await keySlotOf(step).make();
-      return { id: version, ...(expiresAt === undefined ? {} : { expiresAt }), material: { vaultVersion: url } };
-    },
+    create: makeKey<T>,
     set: async (step: Step<T>): Promise<readonly Proof[]> => {
       const changed = await keySlotOf(step).keepPolicy();
       const detail = changed ? "it was brought in step" : "it was already";
@@ -54,6 +51,12 @@ export function keyParts<T>() {
     },
     revoke: async (): Promise<readonly Proof[]> => [],
   } as const;
+}
+
+/** The next version of a key, made by its vault. */
+export async function makeKey<T>(step: Step<T>): Promise<Credential> {
+  const { url, version, expiresAt } = await keySlotOf(step).make();
+  return { id: version, ...(expiresAt === undefined ? {} : { expiresAt }), material: { vaultVersion: url } };
 }
 
 /** The slot of a step; `TARGET_MISCONFIGURED` for an object of another kind. */
