@@ -7,6 +7,7 @@ import {
   certificateOf,
   isAdoptable,
   newerThan,
+  chainNote,
   operationNote,
   requireCertificate,
   wishOf,
