@@ -60,7 +60,7 @@ export function openArm(endpoint: string, audience: string, credential: TokenCre
     if (!reply.ok) throw refusal(reply, path);
     const poll = async (at: URL): Promise<Response> => {
       const answer = await send(at, { method: "GET", headers: { authorization } });
-      if (!answer.ok) throw refusal(answer, path);
+      if (!answer.ok && answer.status !== 403 && answer.status !== 404) throw refusal(answer, path);
       return answer;
     };
     if (await awaitOperation(reply, endpoint, poll, signal)) return undefined;

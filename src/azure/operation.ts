@@ -34,6 +34,8 @@ export async function awaitOperation(
     if (performance.now() + wait > until) throw unfinished();
     await pause(wait, signal);
     last = await poll(url);
+    // A status that may not be read, or is gone, says nothing of the change.
+    if (last.status === 403 || last.status === 404) throw unfinished();
     if (status === null) {
       if (last.status !== 202) return true;
       continue;
