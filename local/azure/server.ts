@@ -15,6 +15,8 @@ import type { Subscription } from "./event-grid/subscription.ts";
 import { createFaults, faultsHandler } from "./faults.ts";
 import type { Faults } from "./faults.ts";
 import { listener } from "./http.ts";
+import { createKeyHolders } from "./key-holders.ts";
+import type { KeyHolders } from "./key-holders.ts";
 import { createIdentity } from "./identity.ts";
 import type { Identity } from "./identity.ts";
 import { createRights, rightsHandler } from "./rights.ts";
@@ -55,6 +57,7 @@ export interface Azure {
   readonly tokens: Tokens;
   readonly eventGrid: EventGrid;
   readonly appService: AppService;
+  readonly keyHolders: KeyHolders;
   readonly faults: Faults;
   readonly rights: Rights;
   /** Where the custom topic's publisher sends. */
@@ -81,7 +84,13 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
     ...(options.timeFactor === undefined ? {} : { timeFactor: options.timeFactor }),
   });
   const appService = createAppService({ ...options, tokens, ca: tls.ca });
-  const arm = createArm({ tokens, rights, routes: appService.route });
+  const { vaults } = options;
+  const keyHolders = createKeyHolders({ stateDir, clock, tokens, ca: tls.ca, vaults, baseUrl: () => url });
+  const arm = createArm({
+    tokens,
+    rights,
+    routes: (request) => appService.route(request) ?? keyHolders.route(request),
+  });
   const controls = [faultsHandler(faults), rightsHandler(rights), appService.controlHandler];
   const handlers = [eventGrid.handler, tokens.handler, ...controls, arm];
   const identity = createIdentity({ tokens, header: identityHeader, identities });
@@ -102,6 +111,7 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
     tokens,
     eventGrid,
     appService,
+    keyHolders,
     faults,
     rights,
     topicEndpoint: (name) => `${url}/topics/${name}/api/events`,
