@@ -93,7 +93,7 @@ describe.skipIf(bindIsMissing)(`RFC 2136${needsBind}`, () => {
     expect(await values(name)).toEqual([first, second]);
     expect(await rfc2136.visible(at, { name, value: second })).toEqual({
       everywhere: true,
-      detail: "All 1 servers show it.",
+      detail: "The only server shows it.",
     });
     await rfc2136.withdraw(at, { name, value: first });
     expect(await values(name)).toEqual([second]);

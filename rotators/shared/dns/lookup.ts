@@ -68,13 +68,15 @@ export async function nameServers(zone: string, lookup: Lookup, signal: AbortSig
   const { answers } = await resolve({ name: zone, type: "NS" }, lookup, signal);
   const names = answers.flatMap((one) => (one.type === "NS" ? [plain(one.data)] : []));
   return await Promise.all(
-    [...new Set(names)].map(async (name) => {
-      const found = await Promise.all(
-        (["A", "AAAA"] as const).map(async (type) => await resolve({ name, type }, lookup, signal)),
-      );
-      return { name, addresses: found.flatMap((reply) => reply.answers.flatMap(address)) };
-    }),
+    [...new Set(names)].sort().map(async (one) => ({ name: one, addresses: await addressesOf(one, lookup, signal) })),
   );
+}
+
+/** Every IPv4 and IPv6 address of a name. */
+export async function addressesOf(name: string, lookup: Lookup, signal: AbortSignal): Promise<readonly string[]> {
+  const types = ["A", "AAAA"] as const;
+  const found = await Promise.all(types.map(async (type) => await resolve({ name, type }, lookup, signal)));
+  return found.flatMap(({ answers }) => answers.flatMap(address));
 }
 
 const address = (answer: Answer): string[] => (answer.type === "A" || answer.type === "AAAA" ? [answer.data] : []);

@@ -5,10 +5,11 @@ import type { ChallengeRecord, ChallengeStep, Lookup, Visibility } from "./provi
 import { ask, parseServer, serverText } from "./query.ts";
 import type { Server } from "./query.ts";
 
-/** What one address said. `unreachable`: this machine has no way there, as with IPv6 in most of Azure. */
-type Told = "shows" | "lacks" | "silent" | "unreachable";
+/** What one address says. `unreachable`: this machine has no way there, as with IPv6 in most of Azure. */
+export type Told = "shows" | "lacks" | "silent" | "unreachable";
 
-interface Asked {
+/** What the addresses of one server say. */
+export interface Asked {
   /** Name of the server, or its address where only that is known. */
   readonly name: string;
   readonly told: readonly { readonly server: Server; readonly told: Told }[];
@@ -71,12 +72,14 @@ async function askFor(server: Server, name: string, value: string, signal: Abort
 const text = (data: string | Buffer | readonly (string | Buffer)[]): string =>
   (Array.isArray(data) ? data : [data]).map(String).join("");
 
-const hasNoWay = (cause: unknown): boolean =>
+/** Whether a connection failed because this machine has no way there. */
+export const hasNoWay = (cause: unknown): boolean =>
   cause instanceof Error &&
   "code" in cause &&
   ["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(String(cause.code));
 
-function judge(asked: readonly Asked[]): Visibility {
+/** Adds up what was told. */
+export function judge(asked: readonly Asked[]): Visibility {
   const left = asked.filter(({ told }) => told.length === 0).map(({ name }) => `${name} has no address`);
   const faults: string[] = [];
   let shown = 0;
@@ -91,8 +94,9 @@ function judge(asked: readonly Asked[]): Visibility {
     left.push(...out.map(({ server }) => `${place(name, server)} cannot be reached from here`));
   }
   const all = asked.filter(({ told }) => told.length > 0).length;
-  if (all === 0) return { everywhere: false, detail: "The zone has no name server with an address." };
-  const count = faults.length === 0 ? `All ${all} servers show it` : `${shown} of ${all} servers show it`;
+  if (all === 0) return { everywhere: false, detail: "There is no server with an address." };
+  const everyone = all === 1 ? "The only server shows it" : `All ${all} servers show it`;
+  const count = faults.length === 0 ? everyone : `${shown} of ${all} servers show it`;
   return { everywhere: faults.length === 0, detail: `${[count, ...faults, ...left].join("; ")}.` };
 }
 
