@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { AUTHORITATIVE_ANSWER, decode, encode } from "dns-packet";
 import type { Answer } from "dns-packet";
 
-/** What a test says that a name has; undefined: no such name. */
+/** What a test says that a name has; undefined: no such name; what it throws: the server's failure. */
 export type Names = (name: string, type: string) => readonly Answer[] | undefined;
 
 /** A name server on 127.0.0.1 that answers from a function, over UDP and TCP. */
@@ -15,15 +15,23 @@ export interface NameServer {
   readonly stop: () => Promise<void>;
 }
 
+const [servfail, nxdomain] = [2, 3];
+
 export async function startNameServer(names: Names): Promise<NameServer> {
   const answer = (query: Buffer): Buffer => {
     const packet = decode(query);
     const [question] = packet.questions ?? [];
-    const found = names(question!.name.toLowerCase(), question!.type);
+    let found: readonly Answer[] | undefined;
+    let failed = 0;
+    try {
+      found = names(question!.name.toLowerCase(), question!.type);
+    } catch {
+      failed = servfail;
+    }
     return encode({
       type: "response",
       id: packet.id,
-      flags: AUTHORITATIVE_ANSWER | (found === undefined ? 3 : 0),
+      flags: AUTHORITATIVE_ANSWER | (failed || (found === undefined ? nxdomain : 0)),
       questions: packet.questions,
       answers: [...(found ?? [])],
     });

@@ -9,11 +9,12 @@ import type { Packet } from "dns-packet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startBind } from "../../local/targets/bind.ts";
 import type { BindServer } from "../../local/targets/bind.ts";
+import { serverAddress } from "../../rotators/shared/dns/provider.ts";
 import { rfc2136, rfc2136Config } from "../../rotators/shared/dns/rfc2136.ts";
 import { judge, shownByAll } from "../../rotators/shared/dns/visible.ts";
 import type { Told } from "../../rotators/shared/dns/visible.ts";
 import { bindIsMissing, needsBind } from "./bind.ts";
-import { startNameServer, startRelay, startSilent } from "./name-server.ts";
+import { startNameServer, startRelay, startSilent, txt } from "./name-server.ts";
 import { stepOf, valueOf } from "./step.ts";
 
 // Promise: a value counts as visible only when every authoritative server that can be asked shows it, and the detail says which does not.
@@ -147,6 +148,36 @@ test("somebody else's packet is no answer: another id, another name, no reply at
   }
 });
 
+test("a name server whose own name cannot be looked up holds the others up, but hides nothing", async () => {
+  const zone = "contoso.com";
+  const names = await startNameServer((asked, type) => {
+    if (asked.startsWith("broken")) throw new Error("no answer");
+    if (type === "SOA" && asked === zone) return [{ type, name: zone, data: { mname: "ns1", rname: "x" } }];
+    if (type === "NS") return ["good", "broken"].map((one) => ({ type, name: zone, data: `${one}.${zone}` }));
+    if (type === "A") return [{ type, name: asked, data: "127.0.0.1" }];
+    return type === "TXT" ? txt(asked, [value]) : [];
+  });
+  try {
+    const port = Number(names.address.split(":")[1]);
+    expect(await shownByAll(name, value, { resolvers: [names.address] }, signal, port)).toEqual({
+      everywhere: false,
+      detail: `1 of 2 servers show it; broken.${zone} cannot be looked up.`,
+    });
+  } finally {
+    await names.stop();
+  }
+});
+
+test("resolvers and servers are addresses, with a port or without", () => {
+  const takes = (text: string) => serverAddress.safeParse(text).success;
+  for (const good of ["192.0.2.1", "127.0.0.1:5353", "2001:db8::1", "[2001:db8::1]:53", "[::1]"]) {
+    expect([good, takes(good)]).toEqual([good, true]);
+  }
+  for (const bad of ["ns1.contoso.com", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.256", "", "[::1", ":53"]) {
+    expect([bad, takes(bad)]).toEqual([bad, false]);
+  }
+});
+
 test("IPv6 that cannot be reached from here hides nothing while IPv4 shows the value", () => {
   const at = (host: string, told: Told) => ({ server: { host, port: 53 }, told });
   const [four, six] = ["192.0.2.1", "2001:db8::1"];
@@ -162,4 +193,9 @@ test("IPv6 that cannot be reached from here hides nothing while IPv4 shows the v
   expect(detail(at(four, "shows"), at("192.0.2.2", "silent")).everywhere).toBe(false);
   expect(judge([])).toEqual({ everywhere: false, detail: "There is no server with an address." });
   expect(judge([{ name: "ns1.contoso.com", told: [] }]).everywhere).toBe(false);
+  const shows = { name: "ns1.contoso.com", told: [at(four, "shows")] };
+  expect(judge([shows, { name: "ns2.contoso.com", told: undefined }])).toEqual({
+    everywhere: false,
+    detail: "1 of 2 servers show it; ns2.contoso.com cannot be looked up.",
+  });
 });

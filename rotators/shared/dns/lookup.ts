@@ -8,10 +8,10 @@ import type { Reply, Server } from "./query.ts";
 /** CNAMEs that are followed before a chain counts as a loop. */
 const longestChain = 8;
 
-/** An authoritative server of a zone. No addresses: its name has none. */
+/** An authoritative server of a zone. No addresses: its name has none; undefined: its name could not be looked up. */
 export interface NameServer {
   readonly name: string;
-  readonly addresses: readonly string[];
+  readonly addresses: readonly string[] | undefined;
 }
 
 /**
@@ -68,7 +68,11 @@ export async function nameServers(zone: string, lookup: Lookup, signal: AbortSig
   const { answers } = await resolve({ name: zone, type: "NS" }, lookup, signal);
   const names = answers.flatMap((one) => (one.type === "NS" ? [plain(one.data)] : []));
   return await Promise.all(
-    [...new Set(names)].sort().map(async (one) => ({ name: one, addresses: await addressesOf(one, lookup, signal) })),
+    [...new Set(names)].sort().map(async (name): Promise<NameServer> => {
+      const addresses = await addressesOf(name, lookup, signal).catch(() => undefined);
+      signal.throwIfAborted();
+      return { name, addresses };
+    }),
   );
 }
 
