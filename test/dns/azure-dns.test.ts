@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(async () => await cloud.close());
 beforeEach(async () => {
   for (const path of [name, "x._acme-challenge.sub.contoso.com"]) {
-    for (const value of azure.dnsZones.texts(path) ?? []) await azureDns.withdraw(step(), { name: path, value });
+    for (const value of azure.dnsZones.texts(path) ?? []) await azureDns.withdraw(at(path), { name: path, value });
   }
   azure.faults.clear();
 });
@@ -80,6 +80,17 @@ test("what somebody else set stays: time to live, metadata, texts of several pie
   await azureDns.withdraw(at(), { name, value: a });
   expect((await get("_acme-challenge"))?.properties).toMatchObject(properties);
   await azureDns.withdraw(at(), { name, value: "v=spf1 -all" });
+});
+
+test("what changes nothing writes nothing", async () => {
+  await azureDns.withdraw(at(), { name, value: a });
+  expect(await get("_acme-challenge")).toBeUndefined();
+  await azureDns.publish(at(), { name, value: a });
+  const writes = () => azure.faults.calls()["recordsets.put"];
+  const before = writes();
+  await azureDns.publish(at(), { name, value: a });
+  await azureDns.withdraw(at(), { name, value: b });
+  expect(writes()).toBe(before);
 });
 
 test("the longest of the zones, the zone's own name, and none", async () => {

@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { acmeDns, acmeDnsConfig } from "../../rotators/shared/dns/acme-dns.ts";
 import { cloudflare, cloudflareConfig } from "../../rotators/shared/dns/cloudflare.ts";
@@ -184,6 +187,17 @@ describe("webhook", () => {
     expect(await meet(429, 30)).toMatchObject({ class: "throttled", retryAfterSeconds: 30 });
     expect(await meet(429)).toMatchObject({ class: "throttled", retryAfterSeconds: undefined });
     expect(await meet(503)).toMatchObject({ code: "TARGET_UNREACHABLE", class: "transient" });
+  });
+
+  test("a redirect is not followed: it would carry the signature elsewhere", async () => {
+    const service = await opened(startWebhook(secret));
+    const redirect = createServer((_, response) => response.writeHead(307, { location: service.url }).end());
+    redirect.listen(0, "127.0.0.1");
+    await once(redirect, "listening");
+    open.push({ stop: () => redirect.close() });
+    const at307 = { url: `http://127.0.0.1:${(redirect.address() as AddressInfo).port}` };
+    expect(await failure(webhook.publish(at(at307), { name, value: a }))).toMatchObject({ code: "TARGET_REFUSED" });
+    expect(service.calls).toEqual([]);
   });
 
   test("a short key signs nothing", async () => {

@@ -5,10 +5,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decode, encode } from "dns-packet";
-import type { Packet } from "dns-packet";
+import type { Answer, Packet } from "dns-packet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startBind } from "../../local/targets/bind.ts";
 import type { BindServer } from "../../local/targets/bind.ts";
+import { soaOwner } from "../../rotators/shared/dns/lookup.ts";
 import { serverAddress } from "../../rotators/shared/dns/provider.ts";
 import { rfc2136, rfc2136Config } from "../../rotators/shared/dns/rfc2136.ts";
 import { judge, shownByAll } from "../../rotators/shared/dns/visible.ts";
@@ -166,6 +167,15 @@ test("a name server whose own name cannot be looked up holds the others up, but 
   } finally {
     await names.stop();
   }
+});
+
+test("the zone of a name is not read off what stands beside a CNAME", () => {
+  const soa = { type: "SOA" as const, name: "Contoso.com", data: { mname: "ns1", rname: "x" } };
+  const cname = { type: "CNAME" as const, name: "www.sub.contoso.com", data: "elsewhere.contoso.com" };
+  const beside = (answers: readonly Answer[]) => ({ rcode: "NOERROR", answers, authorities: [soa] });
+  expect(soaOwner("www.sub.contoso.com", beside([]))).toBe("contoso.com");
+  expect(soaOwner("www.sub.contoso.com", beside([cname]))).toBeUndefined();
+  expect(soaOwner("www.notcontoso.com", beside([]))).toBeUndefined();
 });
 
 test("resolvers and servers are addresses, with a port or without", () => {

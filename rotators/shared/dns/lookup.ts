@@ -5,7 +5,7 @@ import type { Lookup } from "./provider.ts";
 import { ask, parseServer, serverText } from "./query.ts";
 import type { Reply, Server } from "./query.ts";
 
-/** CNAMEs that are followed before a chain counts as a loop. */
+/** CNAMEs in a row before they count as a loop. */
 const longestChain = 8;
 
 /** An authoritative server of a zone. No addresses: its name has none; undefined: its name could not be looked up. */
@@ -25,18 +25,16 @@ export async function writtenName(name: string, lookup: Lookup, signal: AbortSig
   if (target === undefined) return name;
   const sibling = `_pinion-no-such-name.${parentOf(name)}`;
   if ((await aliasOf(sibling, lookup, signal)) === target) return name;
-  return await endOfChain(target, [name], lookup, signal);
-}
-
-async function endOfChain(name: string, seen: readonly string[], lookup: Lookup, signal: AbortSignal): Promise<string> {
-  if (seen.includes(name) || seen.length > longestChain) {
-    throw new PinionError(
-      "TARGET_MISCONFIGURED",
-      `The CNAMEs from ${seen[0]} do not come to an end: let it point at a name that has no CNAME.`,
-    );
+  let end = target;
+  for (let steps = 1; steps <= longestChain; steps += 1) {
+    const next = await aliasOf(end, lookup, signal);
+    if (next === undefined) return end;
+    end = next;
   }
-  const target = await aliasOf(name, lookup, signal);
-  return target === undefined ? name : await endOfChain(target, [...seen, name], lookup, signal);
+  throw new PinionError(
+    "TARGET_MISCONFIGURED",
+    `The CNAMEs from ${name} do not come to an end: let it point at a name that has no CNAME.`,
+  );
 }
 
 async function aliasOf(name: string, lookup: Lookup, signal: AbortSignal): Promise<string | undefined> {
