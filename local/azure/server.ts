@@ -9,6 +9,9 @@ import type { Clock } from "../clock.ts";
 import { createAppService } from "./app-service.ts";
 import type { AppService, AppServiceOptions } from "./app-service.ts";
 import { createArm } from "./arm.ts";
+import type { ArmRouter } from "./arm.ts";
+import { createDnsZones } from "./dns-zones.ts";
+import type { DnsZoneDeclaration, DnsZones } from "./dns-zones.ts";
 import { createEventGrid } from "./event-grid.ts";
 import type { EventGrid, Topic } from "./event-grid.ts";
 import type { Subscription } from "./event-grid/subscription.ts";
@@ -39,6 +42,7 @@ export interface AzureOptions extends Pick<
   readonly identities: readonly Identity[];
   readonly topics?: readonly Topic[];
   readonly subscriptions?: readonly Subscription[];
+  readonly dnsZones?: readonly DnsZoneDeclaration[];
   /** Factor on the waits between deliveries of events, default 1. */
   readonly timeFactor?: number;
   /** Ports on 127.0.0.1; absent: those of the last run, else free ones. */
@@ -58,6 +62,7 @@ export interface Azure {
   readonly eventGrid: EventGrid;
   readonly appService: AppService;
   readonly keyHolders: KeyHolders;
+  readonly dnsZones: DnsZones;
   readonly faults: Faults;
   readonly rights: Rights;
   /** Where the custom topic's publisher sends. */
@@ -86,11 +91,10 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
   const appService = createAppService({ ...options, tokens, ca: tls.ca });
   const { vaults } = options;
   const keyHolders = createKeyHolders({ stateDir, clock, tokens, ca: tls.ca, vaults, baseUrl: () => url });
-  const arm = createArm({
-    tokens,
-    rights,
-    routes: (request) => appService.route(request) ?? keyHolders.route(request),
-  });
+  const dnsZones = createDnsZones(stateDir, options.dnsZones ?? []);
+  const routes: ArmRouter = (request) =>
+    appService.route(request) ?? keyHolders.route(request) ?? dnsZones.route(request);
+  const arm = createArm({ tokens, rights, routes });
   const controls = [faultsHandler(faults), rightsHandler(rights), appService.controlHandler];
   const handlers = [eventGrid.handler, tokens.handler, ...controls, arm];
   const identity = createIdentity({ tokens, header: identityHeader, identities });
@@ -112,6 +116,7 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
     eventGrid,
     appService,
     keyHolders,
+    dnsZones,
     faults,
     rights,
     topicEndpoint: (name) => `${url}/topics/${name}/api/events`,

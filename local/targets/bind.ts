@@ -42,8 +42,8 @@ export interface BindZone {
   readonly name: string;
   /** Lines of the zone file after its SOA: NS records and the rest. */
   readonly records: readonly string[];
-  /** Names of the keys that may update it. */
-  readonly updatedBy?: readonly string[];
+  /** Names of the keys that may update it, or an `update-policy` statement. */
+  readonly updatedBy?: readonly string[] | string;
   /** Names of the keys that see this zone at all; absent: everybody does. */
   readonly seenBy?: readonly string[];
 }
@@ -93,6 +93,8 @@ export async function startBind(options: BindOptions): Promise<BindServer> {
 function configuration({ dir, host, port, keys = [], zones }: BindOptions & { host: string; port: number }): string {
   const list = (words: readonly string[]) => words.map((word) => ` ${word};`).join("");
   const keyList = (names: readonly string[]) => list(names.map((name) => `key "${name}"`));
+  const updates = (by: readonly string[] | string) =>
+    typeof by === "string" ? by : `allow-update {${by.length > 0 ? keyList(by) : " none;"} };`;
   return [
     ...keys.map(({ name, algorithm, secret }) => `key "${name}" { algorithm ${algorithm}; secret "${secret}"; };`),
     "controls { };",
@@ -107,7 +109,7 @@ function configuration({ dir, host, port, keys = [], zones }: BindOptions & { ho
     "};",
     ...zones.map(
       ({ name, updatedBy = [], seenBy }) =>
-        `zone "${name}" { type primary; file "${name}.zone"; allow-update {${updatedBy.length > 0 ? keyList(updatedBy) : " none;"} };` +
+        `zone "${name}" { type primary; file "${name}.zone"; ${updates(updatedBy)}` +
         ` allow-query {${seenBy === undefined ? " any;" : keyList(seenBy)} }; };`,
     ),
     "",

@@ -9,6 +9,7 @@ import { ask, parseServer } from "../../rotators/shared/dns/query.ts";
 import { rfc2136, rfc2136Config } from "../../rotators/shared/dns/rfc2136.ts";
 import type { Rfc2136Config } from "../../rotators/shared/dns/rfc2136.ts";
 import { bindIsMissing, needsBind } from "./bind.ts";
+import { startNameServer } from "./name-server.ts";
 import { stepOf, valueOf } from "./step.ts";
 import type { Given } from "./step.ts";
 
@@ -52,7 +53,7 @@ describe.skipIf(bindIsMissing)(`RFC 2136${needsBind}`, () => {
             "*.wild CNAME elsewhere.fabrikam.com.",
           ],
         },
-        { name: "sub.contoso.com", updatedBy, records: ns },
+        { name: "sub.contoso.com", updatedBy, records: [...ns, "*.wild CNAME elsewhere.contoso.com."] },
         { name: "validation.contoso.net", updatedBy, records: ns },
         { name: "closed.contoso.org", updatedBy: ["stranger"], records: ns },
       ],
@@ -93,7 +94,7 @@ describe.skipIf(bindIsMissing)(`RFC 2136${needsBind}`, () => {
     expect(await values(name)).toEqual([first, second]);
     expect(await rfc2136.visible(at, { name, value: second })).toEqual({
       everywhere: true,
-      detail: "All 1 servers show it.",
+      detail: "The only server shows it.",
     });
     await rfc2136.withdraw(at, { name, value: first });
     expect(await values(name)).toEqual([second]);
@@ -136,10 +137,13 @@ describe.skipIf(bindIsMissing)(`RFC 2136${needsBind}`, () => {
       code: "TARGET_MISCONFIGURED",
       class: "permanent",
     });
-    const wild = { name: "_acme-challenge.wild.contoso.com", value: first };
-    await rfc2136.publish(step(), wild);
-    expect(await values(wild.name)).toEqual([first]);
-    await rfc2136.withdraw(step(), wild);
+    for (const zone of ["contoso.com", "sub.contoso.com"]) {
+      const wild = { name: `_acme-challenge.wild.${zone}`, value: first };
+      await rfc2136.publish(step(), wild);
+      expect(await values(wild.name)).toEqual([first]);
+      await rfc2136.withdraw(step(), wild);
+      expect(await values(wild.name)).toEqual([]);
+    }
   });
 
   test("a wrong key, an unknown key and a wrong algorithm", async () => {
@@ -185,7 +189,10 @@ describe.skipIf(bindIsMissing)(`RFC 2136${needsBind}`, () => {
       code: "TARGET_MISCONFIGURED",
       message: expect.stringContaining("NOTAUTH") as string,
     });
-    expect(await fault({ zone: "sub.contoso.com" })).toMatchObject({ code: "TARGET_MISCONFIGURED" });
+    expect(await fault({ zone: "sub.contoso.com" })).toMatchObject({
+      code: "TARGET_MISCONFIGURED",
+      message: expect.stringContaining("is not in the zone sub.contoso.com") as string,
+    });
     expect(await fault({}, "_acme-challenge.closed.contoso.org")).toMatchObject({
       code: "TARGET_FORBIDDEN",
       message: expect.stringContaining("REFUSED") as string,
@@ -220,6 +227,23 @@ describe.skipIf(bindIsMissing)(`RFC 2136${needsBind}`, () => {
     await Promise.all(many.slice(2).map(async (value) => await rfc2136.withdraw(step(), { name, value })));
     expect(await values(name)).toEqual(many.slice(0, 2));
     await Promise.all(many.slice(0, 2).map(async (value) => await rfc2136.withdraw(step(), { name, value })));
+  });
+
+  test("a reply that the key does not sign counts for nothing, however good it looks", async () => {
+    // NOERROR to everything, with the SOA that was asked for.
+    const liar = await startNameServer((asked, type) =>
+      type === "SOA" ? [{ type, name: asked, data: { mname: "ns1", rname: "x" } }] : [],
+    );
+    try {
+      await expect(
+        rfc2136.publish(step({ port: Number(liar.address.split(":")[1]) }), { name, value: first }),
+      ).rejects.toMatchObject({
+        code: "TARGET_FORBIDDEN",
+        message: expect.stringContaining("does not sign") as string,
+      });
+    } finally {
+      await liar.stop();
+    }
   });
 
   test("a server that does not listen is tried again", async () => {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { ArmRequest } from "../../../src/azure/arm.ts";
+import type { Needs } from "../../../src/azure/permissions.ts";
 import { PinionError } from "../../../src/errors.ts";
 import { isWithin, writtenName } from "./lookup.ts";
 import { lookupFields } from "./provider.ts";
@@ -50,6 +51,12 @@ export const azureDns: Challenger<AzureDnsConfig> = {
     ),
   visible,
 };
+
+/** What the app's identity needs at each zone: these three, of all that "DNS Zone Contributor" may do. */
+export function azureDnsNeeds({ zones }: AzureDnsConfig): readonly Needs[] {
+  const actions = ["read", "write", "delete"].map((verb) => `Microsoft.Network/dnsZones/TXT/${verb}`);
+  return zones.map((scope) => ({ scope, actions }));
+}
 
 const holds =
   ({ value }: ChallengeRecord) =>

@@ -5,13 +5,13 @@ import type { Lookup } from "./provider.ts";
 import { ask, parseServer, serverText } from "./query.ts";
 import type { Reply, Server } from "./query.ts";
 
-/** CNAMEs that are followed before a chain counts as a loop. */
+/** CNAMEs in a row before they count as a loop. */
 const longestChain = 8;
 
-/** An authoritative server of a zone. No addresses: its name has none. */
+/** An authoritative server of a zone. No addresses: its name has none; undefined: its name could not be looked up. */
 export interface NameServer {
   readonly name: string;
-  readonly addresses: readonly string[];
+  readonly addresses: readonly string[] | undefined;
 }
 
 /**
@@ -25,18 +25,16 @@ export async function writtenName(name: string, lookup: Lookup, signal: AbortSig
   if (target === undefined) return name;
   const sibling = `_pinion-no-such-name.${parentOf(name)}`;
   if ((await aliasOf(sibling, lookup, signal)) === target) return name;
-  return await endOfChain(target, [name], lookup, signal);
-}
-
-async function endOfChain(name: string, seen: readonly string[], lookup: Lookup, signal: AbortSignal): Promise<string> {
-  if (seen.includes(name) || seen.length > longestChain) {
-    throw new PinionError(
-      "TARGET_MISCONFIGURED",
-      `The CNAMEs from ${seen[0]} do not come to an end: let it point at a name that has no CNAME.`,
-    );
+  let end = target;
+  for (let steps = 1; steps <= longestChain; steps += 1) {
+    const next = await aliasOf(end, lookup, signal);
+    if (next === undefined) return end;
+    end = next;
   }
-  const target = await aliasOf(name, lookup, signal);
-  return target === undefined ? name : await endOfChain(target, [...seen, name], lookup, signal);
+  throw new PinionError(
+    "TARGET_MISCONFIGURED",
+    `The CNAMEs from ${name} do not come to an end: let it point at a name that has no CNAME.`,
+  );
 }
 
 async function aliasOf(name: string, lookup: Lookup, signal: AbortSignal): Promise<string | undefined> {
@@ -68,13 +66,19 @@ export async function nameServers(zone: string, lookup: Lookup, signal: AbortSig
   const { answers } = await resolve({ name: zone, type: "NS" }, lookup, signal);
   const names = answers.flatMap((one) => (one.type === "NS" ? [plain(one.data)] : []));
   return await Promise.all(
-    [...new Set(names)].map(async (name) => {
-      const found = await Promise.all(
-        (["A", "AAAA"] as const).map(async (type) => await resolve({ name, type }, lookup, signal)),
-      );
-      return { name, addresses: found.flatMap((reply) => reply.answers.flatMap(address)) };
+    [...new Set(names)].sort().map(async (name): Promise<NameServer> => {
+      const addresses = await addressesOf(name, lookup, signal).catch(() => undefined);
+      signal.throwIfAborted();
+      return { name, addresses };
     }),
   );
+}
+
+/** Every IPv4 and IPv6 address of a name. */
+export async function addressesOf(name: string, lookup: Lookup, signal: AbortSignal): Promise<readonly string[]> {
+  const types = ["A", "AAAA"] as const;
+  const found = await Promise.all(types.map(async (type) => await resolve({ name, type }, lookup, signal)));
+  return found.flatMap(({ answers }) => answers.flatMap(address));
 }
 
 const address = (answer: Answer): string[] => (answer.type === "A" || answer.type === "AAAA" ? [answer.data] : []);

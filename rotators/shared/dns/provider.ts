@@ -1,5 +1,7 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import type { Ports } from "../../../src/rotator.ts";
+import { parseServer } from "./query.ts";
 
 /** What every call of a challenger gets. `signal` ends every outside call. */
 export interface ChallengeStep<T> {
@@ -51,10 +53,11 @@ export const dnsName = z
     "a DNS name such as _acme-challenge.contoso.com",
   );
 
-/** An address with or without a port: `192.0.2.1`, `127.0.0.1:5353`, `[2001:db8::1]:53`. */
-export const serverAddress = z
-  .string()
-  .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])(:\d{1,5})?$|^[0-9a-f:]*:[0-9a-f:.]*$/i, "an IP address, then :port");
+/** An address with or without a port: `192.0.2.1`, `127.0.0.1:5353`, `2001:db8::1`, `[2001:db8::1]:53`. */
+export const serverAddress = z.string().refine((text) => {
+  const { host, port } = parseServer(text);
+  return isIP(host) !== 0 && port >= 1 && port <= 65_535;
+}, "an IP address, with :port where it is not 53");
 
 /** Where names are looked up; all optional. */
 export const lookupFields = {

@@ -55,7 +55,8 @@ export async function ask(
   });
   const fits = (reply: Buffer) => answersTo(query, reply);
   const first = await overUdp(server, query, fits, signal);
-  const reply = first.flag_tc ? decode(await overTcp(server, query, signal)) : first;
+  const reply = first.flag_tc ? fits(await overTcp(server, query, signal)) : first;
+  if (reply === undefined) throw silence(server, new Error("no answer to the question"), signal);
   return {
     // The type declaration lacks what the decoder sets.
     rcode: (reply as DecodedPacket & { readonly rcode: string }).rcode,
@@ -95,7 +96,11 @@ async function overUdp<R>(
         const found = read(message);
         if (found !== undefined) resolve(found);
       });
-      socket.connect(server.port, server.host, () => void send().catch(reject));
+      // The declaration lacks the error that the callback gets, for want of a way to the server.
+      socket.connect(server.port, server.host, (...[error]: readonly Error[]) => {
+        if (error === undefined) void send().catch(reject);
+        else reject(error);
+      });
       const send = async () => {
         for (const timeout of udpTimeouts) {
           socket.send(query);

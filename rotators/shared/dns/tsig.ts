@@ -108,6 +108,7 @@ function readTsig(message: Buffer): Tsig | undefined {
     const { data } = last;
     const { name: algorithm, end } = readName(data, 0);
     const macEnd = end + 10 + data.readUInt16BE(end + 8);
+    if (macEnd + 6 + data.readUInt16BE(macEnd + 4) !== data.length) return undefined;
     return {
       at: last.at,
       keyName: last.name,
@@ -117,7 +118,7 @@ function readTsig(message: Buffer): Tsig | undefined {
       mac: data.subarray(end + 10, macEnd),
       originalId: data.readUInt16BE(macEnd),
       error: data.readUInt16BE(macEnd + 2),
-      other: data.subarray(macEnd + 6, macEnd + 6 + data.readUInt16BE(macEnd + 4)),
+      other: data.subarray(macEnd + 6),
     };
   } catch {
     return undefined;

@@ -5,13 +5,20 @@ import type { ChallengeRecord, ChallengeStep, Lookup, Visibility } from "./provi
 import { ask, parseServer, serverText } from "./query.ts";
 import type { Server } from "./query.ts";
 
-/** What one address said. `unreachable`: this machine has no way there, as with IPv6 in most of Azure. */
-type Told = "shows" | "lacks" | "silent" | "unreachable";
+/** What one address says. `unreachable`: this machine has no way there, as with IPv6 in most of Azure. */
+export type Told = "shows" | "lacks" | "silent" | "unreachable";
 
-interface Asked {
+/** What the addresses of one server say. */
+export interface Asked {
   /** Name of the server, or its address where only that is known. */
   readonly name: string;
-  readonly told: readonly { readonly server: Server; readonly told: Told }[];
+  /** By address; undefined: its addresses could not be looked up. */
+  readonly told: readonly AddressTold[] | undefined;
+}
+
+interface AddressTold {
+  readonly server: Server;
+  readonly told: Told;
 }
 
 /**
@@ -36,9 +43,11 @@ export async function shownByAll(
   const asked = await Promise.all(
     servers.map(async ({ name: server, addresses }): Promise<Asked> => ({
       name: server,
-      told: await Promise.all(
-        addresses.map(async (one) => ({ server: one, told: await askFor(one, name, value, signal) })),
-      ),
+      told:
+        addresses &&
+        (await Promise.all(
+          addresses.map(async (one) => ({ server: one, told: await askFor(one, name, value, signal) })),
+        )),
     })),
   );
   return judge(asked);
@@ -49,11 +58,11 @@ async function serversOf(
   lookup: Lookup,
   signal: AbortSignal,
   port: number,
-): Promise<readonly { readonly name: string; readonly addresses: readonly Server[] }[]> {
-  if (lookup.servers !== undefined)
-    return lookup.servers.map((text) => ({ name: text, addresses: [parseServer(text)] }));
+): Promise<readonly { readonly name: string; readonly addresses: readonly Server[] | undefined }[]> {
+  const { servers } = lookup;
+  if (servers !== undefined) return servers.map((text) => ({ name: text, addresses: [parseServer(text)] }));
   const found = await nameServers(await zoneOf(name, lookup, signal), lookup, signal);
-  return found.map((one) => ({ ...one, addresses: one.addresses.map((host) => ({ host, port })) }));
+  return found.map((one) => ({ name: one.name, addresses: one.addresses?.map((host) => ({ host, port })) }));
 }
 
 async function askFor(server: Server, name: string, value: string, signal: AbortSignal): Promise<Told> {
@@ -71,32 +80,42 @@ async function askFor(server: Server, name: string, value: string, signal: Abort
 const text = (data: string | Buffer | readonly (string | Buffer)[]): string =>
   (Array.isArray(data) ? data : [data]).map(String).join("");
 
-const hasNoWay = (cause: unknown): boolean =>
+/** Whether a connection failed because this machine has no way there. */
+export const hasNoWay = (cause: unknown): boolean =>
   cause instanceof Error &&
   "code" in cause &&
   ["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(String(cause.code));
 
-function judge(asked: readonly Asked[]): Visibility {
-  const left = asked.filter(({ told }) => told.length === 0).map(({ name }) => `${name} has no address`);
+/** Adds up what was told. */
+export function judge(asked: readonly Asked[]): Visibility {
   const faults: string[] = [];
-  let shown = 0;
-  for (const { name, told } of asked.filter(({ told }) => told.length > 0)) {
-    const byIpv4 = told.some((one) => one.told === "shows" && !isIPv6(one.server.host));
-    const bad = told.filter((one) => one.told !== "shows" && !(byIpv4 && isOutOfReach(one)));
-    if (bad.length === 0) shown += 1;
-    faults.push(
-      ...bad.map((one) => `${place(name, one.server)} ${one.told === "lacks" ? "does not" : "does not answer"}`),
-    );
-    const out = told.filter((one) => byIpv4 && isOutOfReach(one));
-    left.push(...out.map(({ server }) => `${place(name, server)} cannot be reached from here`));
+  const asides: string[] = [];
+  let [shown, all] = [0, 0];
+  for (const { name, told } of asked) {
+    if (told?.length === 0) {
+      asides.push(`${name} has no address`);
+      continue;
+    }
+    all += 1;
+    const byIpv4 = told?.some((one) => one.told === "shows" && !isIPv6(one.server.host)) ?? false;
+    const passed = (one: AddressTold) => one.told !== "shows" && byIpv4 && isOutOfReach(one);
+    const bad = told?.filter((one) => one.told !== "shows" && !passed(one));
+    if (bad === undefined) faults.push(`${name} cannot be looked up`);
+    else if (bad.length === 0) shown += 1;
+    else
+      faults.push(
+        ...bad.map((one) => `${place(name, one.server)} ${one.told === "lacks" ? "does not" : "does not answer"}`),
+      );
+    for (const { server } of told?.filter(passed) ?? [])
+      asides.push(`${place(name, server)} cannot be reached from here`);
   }
-  const all = asked.filter(({ told }) => told.length > 0).length;
-  if (all === 0) return { everywhere: false, detail: "The zone has no name server with an address." };
-  const count = faults.length === 0 ? `All ${all} servers show it` : `${shown} of ${all} servers show it`;
-  return { everywhere: faults.length === 0, detail: `${[count, ...faults, ...left].join("; ")}.` };
+  if (all === 0) return { everywhere: false, detail: "There is no server with an address." };
+  const everyone = all === 1 ? "The only server shows it" : `All ${all} servers show it`;
+  const count = faults.length === 0 ? everyone : `${shown} of ${all} servers show it`;
+  return { everywhere: faults.length === 0, detail: `${[count, ...faults, ...asides].join("; ")}.` };
 }
 
-const isOutOfReach = ({ server, told }: Asked["told"][number]): boolean =>
+const isOutOfReach = ({ server, told }: AddressTold): boolean =>
   isIPv6(server.host) && (told === "unreachable" || told === "silent");
 
 const place = (name: string, server: Server): string =>
