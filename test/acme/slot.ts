@@ -13,11 +13,16 @@ export interface MemorySlot extends CertificateSlot {
   cancel(): void;
 }
 
+export interface SlotOptions {
+  readonly key?: CertificateWish["key"];
+  readonly source?: VaultCertificate | undefined;
+}
+
 /** The vault's place for one certificate. Like Key Vault, it takes no leaf for another key than the pending one. */
 export function createSlot(
   life: Life,
   names: readonly string[],
-  key: CertificateWish["key"] = { type: "EC", curve: "P-256" },
+  { key = { type: "EC", curve: "P-256" }, source }: SlotOptions = {},
 ): MemorySlot {
   let pending: { readonly csr: Uint8Array; readonly requestId: string; readonly spki: string } | undefined;
   let begun = 0;
@@ -29,6 +34,8 @@ export function createSlot(
     key,
     exportable: false,
     usages: ["1.3.6.1.5.5.7.3.1"],
+    roots: "system",
+    revocation: "ignore",
   };
   const whole = (): VaultCertificate | undefined => {
     const leaf = merged[0]?.[0];
@@ -41,13 +48,14 @@ export function createSlot(
       leaf,
       enabled: true,
       tags: {},
-      exportable: false,
     };
   };
   return {
     wanted,
+    source: async () => await life.outside("slot.source", () => source),
     merged,
     begun: () => begun,
+    chain: () => merged[0]?.slice(1) ?? [],
     cancel() {
       pending = undefined;
     },

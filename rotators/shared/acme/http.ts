@@ -58,7 +58,7 @@ export function openConnection(roots: string | undefined, signal: AbortSignal): 
         return { url, status: incoming.statusCode ?? 0, headers: incoming.headers, body: await read(incoming) };
       } catch (error) {
         signal.throwIfAborted();
-        throw unreachable(url, error);
+        throw error instanceof PinionError ? error : unreachable(url, error);
       }
     },
     close() {
@@ -73,7 +73,10 @@ async function read(incoming: IncomingMessage): Promise<string> {
   let size = 0;
   for await (const part of incoming as AsyncIterable<Buffer>) {
     size += part.length;
-    if (size > largestBody) throw new RangeError("The answer is larger than 1 MB.");
+    if (size > largestBody) {
+      incoming.destroy();
+      throw new PinionError("TARGET_REFUSED", "The CA answered with more than 1 MB: check `directory` in the target.");
+    }
     parts.push(part);
   }
   return Buffer.concat(parts).toString("utf8");
