@@ -5,6 +5,8 @@ import type { Life } from "./life.ts";
 
 /** A slot in memory, with what a test asks of it afterwards. */
 export interface MemorySlot extends CertificateSlot {
+  /** What was merged, once it was. */
+  whole(): VaultCertificate | undefined;
   /** Pending operations that were begun. */
   begun(): number;
   /** Chains (DER) that were merged, leaf first. */
@@ -54,6 +56,7 @@ export function createSlot(
     wanted,
     source: async () => await life.outside("slot.source", () => source),
     merged,
+    whole,
     begun: () => begun,
     chain: () => merged[0]?.slice(1) ?? [],
     cancel() {

@@ -86,7 +86,8 @@ async function read(incoming: IncomingMessage): Promise<string> {
 export function retryAfter({ headers }: Reply, now: number): number | undefined {
   const text = headers["retry-after"];
   if (text === undefined) return undefined;
-  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - now) / 1000);
+  const isDate = /^[A-Z]/i.test(text);
+  const seconds = isDate ? Math.ceil((Date.parse(text) - now) / 1000) : Number(/^\d+$/.exec(text)?.[0] ?? NaN);
   return Number.isFinite(seconds) ? Math.max(seconds, 0) : undefined;
 }
 

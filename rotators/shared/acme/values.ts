@@ -23,8 +23,9 @@ export function notedValues(notes: Notes): ChallengeRecord[] {
 /** Notes values that are not noted yet, after those that are. */
 export async function noteValues(notes: Notes, records: readonly ChallengeRecord[]): Promise<void> {
   const noted = notedValues(notes);
-  const fresh = records.filter((record) => !noted.some((one) => same(one, record)));
-  if (fresh.length > 0) await write(notes, [...noted, ...fresh]);
+  const all = [...noted];
+  for (const record of records) if (!all.some((one) => same(one, record))) all.push(record);
+  if (all.length > noted.length) await write(notes, all);
 }
 
 /**
