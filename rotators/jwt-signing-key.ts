@@ -15,17 +15,16 @@ export { withdrawKey } from "./shared/jwks/steps.ts";
  */
 export const jwtSigningKey = defineRotator({
   kind: "jwt-signing-key",
+  manages: "key",
   strategy: "dual",
   target: jwksTarget,
   // A set that was just written may be read from an edge that has the former one.
   settleSeconds: 30,
   roles: [],
   idle: "unobservable",
-  soleAccount: accountOf,
   accounts: (target) => [accountOf(target)],
   account: accountOf,
   observe: observeKeys,
-  manages: "key",
   create: makeKey,
   set: publishKeys,
   validate: validateKeys,

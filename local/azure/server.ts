@@ -18,6 +18,8 @@ import type { Subscription } from "./event-grid/subscription.ts";
 import { createFaults, faultsHandler } from "./faults.ts";
 import type { Faults } from "./faults.ts";
 import { listener } from "./http.ts";
+import { createKeyHolders } from "./key-holders.ts";
+import type { KeyHolders } from "./key-holders.ts";
 import { createIdentity } from "./identity.ts";
 import type { Identity } from "./identity.ts";
 import { createRights, rightsHandler } from "./rights.ts";
@@ -59,6 +61,7 @@ export interface Azure {
   readonly tokens: Tokens;
   readonly eventGrid: EventGrid;
   readonly appService: AppService;
+  readonly keyHolders: KeyHolders;
   readonly dnsZones: DnsZones;
   readonly faults: Faults;
   readonly rights: Rights;
@@ -86,8 +89,11 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
     ...(options.timeFactor === undefined ? {} : { timeFactor: options.timeFactor }),
   });
   const appService = createAppService({ ...options, tokens, ca: tls.ca });
+  const { vaults } = options;
+  const keyHolders = createKeyHolders({ stateDir, clock, tokens, ca: tls.ca, vaults, baseUrl: () => url });
   const dnsZones = createDnsZones(stateDir, options.dnsZones ?? []);
-  const routes: ArmRouter = (request) => appService.route(request) ?? dnsZones.route(request);
+  const routes: ArmRouter = (request) =>
+    appService.route(request) ?? keyHolders.route(request) ?? dnsZones.route(request);
   const arm = createArm({ tokens, rights, routes });
   const controls = [faultsHandler(faults), rightsHandler(rights), appService.controlHandler];
   const handlers = [eventGrid.handler, tokens.handler, ...controls, arm];
@@ -109,6 +115,7 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
     tokens,
     eventGrid,
     appService,
+    keyHolders,
     dnsZones,
     faults,
     rights,

@@ -20,7 +20,7 @@ export interface SlotPlace {
 /** The note that holds the request id of this rotation's operation, as `<rotation id> <request id>`. */
 export const operationNote = "operation";
 /** The note that holds the certificates beside the leaf, as `<rotation id> <base64> ...`. */
-const chainNote = "chain";
+export const chainNote = "chain";
 
 /** What the policy asks of the object's certificate; `TARGET_MISCONFIGURED` for an object that is none. */
 export function wishOf({ object }: Subject): CertificateWish {

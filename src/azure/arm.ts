@@ -36,34 +36,31 @@ export function openArm(endpoint: string, audience: string, credential: TokenCre
         "The app has no identity for Azure Resource Manager: assign it one.",
         { class: "propagation" },
       );
-    const authorization = `Bearer ${token.token}`;
-    const send = async (url: URL, init: RequestInit): Promise<Response> => {
-      try {
-        return await fetch(url, { ...init, signal });
-      } catch (cause) {
-        if (signal.aborted) throw signal.reason;
-        throw new PinionError("CONSUMER_UNREACHABLE", `${url.host} did not answer; the step is tried again.`, {
-          class: "transient",
-          cause,
-        });
-      }
-    };
     const url = new URL(path, endpoint);
     url.searchParams.set("api-version", apiVersion);
-    const reply = await send(url, {
-      method,
-      headers: { ...headers, authorization, ...(body === undefined ? {} : { "content-type": "application/json" }) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+    let reply: Response;
+    try {
+      reply = await fetch(url, {
+        method,
+        signal,
+        headers: {
+          ...headers,
+          authorization: `Bearer ${token.token}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      throw new PinionError("CONSUMER_UNREACHABLE", `${url.host} did not answer; the step is tried again.`, {
+        class: "transient",
+        cause,
+      });
+    }
     const text = await reply.text();
     if (reply.status === 404 && mayBeAbsent === true) return undefined;
     if (!reply.ok) throw refusal(reply, path);
-    const poll = async (at: URL): Promise<Response> => {
-      const answer = await send(at, { method: "GET", headers: { authorization } });
-      if (!answer.ok) throw refusal(answer, path);
-      return answer;
-    };
-    if (await awaitOperation(reply, endpoint, poll, signal)) return undefined;
+    if (await awaitOperation(reply, endpoint, token.token, signal)) return undefined;
     return text === "" ? undefined : (JSON.parse(text) as unknown);
   };
 }

@@ -317,6 +317,24 @@ describe("the published set", () => {
   });
 });
 
+test("its vault makes the key, and no longer by itself", async () => {
+  const scene = await inBlob();
+  const url = (scene.next.material as { vaultVersion: string }).vaultVersion;
+  const calls: string[] = [];
+  const keySlot = {
+    make: async () => {
+      calls.push("make");
+      return await scene.keys.port.get(url);
+    },
+    keepPolicy: async () => calls.push("keepPolicy") > 0,
+  };
+  const step = { ...scene.step(), keySlot };
+  const made = await rotator.create(step, { current: { id: "1" }, idle: { id: "1" } });
+  expect(made).toEqual({ id: url.split("/").at(-1), material: { vaultVersion: url } });
+  await rotator.set(step, made, scene.old);
+  expect(calls).toEqual(["make", "keepPolicy"]);
+});
+
 describe("refusals", () => {
   const code = (expected: string) => ({ code: expected });
 

@@ -7,7 +7,12 @@ import type { World } from "./world.ts";
 export const names = ["www.contoso.com", "contoso.com"];
 
 /** A first version that signs itself; its id. */
-export async function firstCertificate(world: World, name: string, exportable = true): Promise<string> {
+export async function firstCertificate(
+  world: World,
+  name: string,
+  exportable = true,
+  contentType = "application/x-pkcs12",
+): Promise<string> {
   const [subject = "", ...others] = names;
   const poller = await world.certificates.beginCreateCertificate(
     name,
@@ -16,6 +21,7 @@ export async function firstCertificate(world: World, name: string, exportable = 
       subject: `CN=${subject}`,
       subjectAlternativeNames: { dnsNames: [subject, ...others] },
       exportable,
+      contentType: contentType as "application/x-pkcs12",
       lifetimeActions: [{ action: "EmailContacts", lifetimePercentage: 80 }],
     },
     { intervalInMs: 10, tags: { team: "web" } },

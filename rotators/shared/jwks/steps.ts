@@ -8,7 +8,6 @@ import { demandMayWrite } from "./blob.ts";
 import { holds, parseSet, publishedKey, withKeys, withoutKey } from "./document.ts";
 import type { JwkSet } from "./document.ts";
 import { changePublication, publishedSet } from "./publication.ts";
-import { accountOf } from "./target.ts";
 import type { JwksTarget } from "./target.ts";
 import { accepts, forged, signToken } from "./token.ts";
 
@@ -44,10 +43,9 @@ export async function observeKeys(step: S, current: Credential, { negativeContro
   if (proofs.some(({ ok }) => !ok))
     throw new PinionError("CURRENT_LOGIN_FAILED", "A token that the current key signs does not fit the published set.");
   if (negativeControl && set !== undefined) proofs.push(await proveForged(step, set, key));
-  const account = accountOf(step.target);
   return {
-    current: { id: account },
-    idle: { id: account },
+    current: { id: current.id },
+    idle: { id: current.id },
     proofs: [
       { name: "the current key is published", ok: true, detail: set === undefined ? "there is no set yet" : jwk.kid },
       ...(blob === undefined ? [] : [{ name: "the app may write the set", ok: true }]),
@@ -57,7 +55,10 @@ export async function observeKeys(step: S, current: Credential, { negativeContro
   };
 }
 
-/** Publishes the new key beside the old one, which goes on signing. A key that was withdrawn is never published again. */
+/**
+ * Publishes the new key beside the old one, which goes on signing. A key that was withdrawn is never published again. The vault makes no
+ * version by itself from now on: nobody would publish it.
+ */
 export async function publishKeys(step: S, next: Credential, current: Credential): Promise<Proof[]> {
   const [fresh, old] = [await openKey(step, next), await openKey(step, current)];
   const gone = withdrawnKids(step);
@@ -79,6 +80,7 @@ export async function publishKeys(step: S, next: Credential, current: Credential
     };
   });
   await noteChange(step, published, fresh.jwk.kid, changed && added);
+  if (step.keySlot !== undefined) await within(step.signal, step.keySlot.keepPolicy());
   return [{ name: "the new key is published beside the old one", ok: true, detail: fresh.jwk.kid }];
 }
 
