@@ -170,3 +170,24 @@ test("contacts that changed are told to the CA, once", async () => {
   expect(sent("account")).toEqual([{ contact: ["mailto:pki@contoso.com"] }]);
   expect(ca.accounts.size).toBe(1);
 });
+
+test("two copies at the same time: one key pair, one certificate, no value left", async () => {
+  const { zone, bed, issued } = await createScene();
+  for (let round = 1; round <= 5; round++) {
+    const rotation = bed.rotation([`copies-${round}.contoso.com`, `*.copies-${round}.contoso.com`]);
+    const copies = await Promise.allSettled([1, 2].map(async () => await issue(rotation.step, zone)));
+    for (const copy of copies) {
+      if (copy.status === "rejected") expect(copy.reason).toMatchObject({ class: "transient" });
+    }
+    await issued(rotation);
+    expect(rotation.slot.begun()).toBe(1);
+  }
+});
+
+test("a request that was refused is no certificate: it counts against no limit", async () => {
+  const { ca, zone, bed, issued } = await createScene({ limits: { duplicates: { count: 1, hours: 168 } } });
+  ca.manners.instead.set("finalize", [{ status: 400, body: { type: "badCSR", detail: "a weak key" } }]);
+  const { step } = bed.rotation(["a.contoso.com"]);
+  expect(await faultOf(untilDone(async () => await issue(step, zone)))).toMatchObject({ code: "TARGET_REFUSED" });
+  await issued(bed.rotation(["a.contoso.com"]));
+});

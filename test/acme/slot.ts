@@ -75,8 +75,8 @@ export function createSlot(
       await life.outside("slot.merge", () => {
         const spki = new X509Certificate(chain[0]!).publicKey.export({ type: "spki", format: "der" }).toString("hex");
         if (spki !== pending?.spki) throw new Error("The leaf is for another key than the pending one.");
+        // Once it is merged, another leaf changes nothing any more.
         if (merged.length === 0) merged.push(chain);
-        else if (!Buffer.from(merged[0]![0]!).equals(chain[0]!)) merged.push(chain);
         return whole()!;
       }),
   };

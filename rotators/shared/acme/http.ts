@@ -29,15 +29,26 @@ const largestBody = 1_000_000;
 
 /**
  * Opens connections that trust `roots` (PEM; absent: what Node.js trusts). Node's `fetch` takes no trust anchors, hence `node:https`.
+ * Every URL must have the directory's own protocol: a CA on the network must not point us at this machine.
  * Every request ends with `signal` or after 15 s. What went wrong on the way is `TARGET_UNREACHABLE` (transient), or
  * `TARGET_MISCONFIGURED` where TLS cannot be trusted.
  */
-export function openConnection(roots: string | undefined, signal: AbortSignal): Connection {
+export function openConnection(
+  { directory, caRoots: roots }: { readonly directory: string; readonly caRoots?: string | undefined },
+  signal: AbortSignal,
+): Connection {
+  const { protocol } = new URL(directory);
   const secure = new Agent({ keepAlive: true, ...(roots === undefined ? {} : { ca: roots }) });
   const plain = new PlainAgent({ keepAlive: true });
   return {
     async send({ method, url, headers = {}, body }) {
       signal.throwIfAborted();
+      if (new URL(url).protocol !== protocol) {
+        throw new PinionError(
+          "TARGET_REFUSED",
+          `The CA of ${directory} gave out a URL that is not ${protocol.slice(0, -1)}.`,
+        );
+      }
       try {
         const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
         const options = {

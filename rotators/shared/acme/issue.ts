@@ -143,15 +143,16 @@ async function ensureOrder(issuance: Issuance): Promise<[Order, OrderNote]> {
 async function finalize({ step, account, slot }: Issuance, order: Order): Promise<Order> {
   const { names } = slot.wanted;
   const { csr } = await slot.pending();
-  await count(step, setOf(names), "issued", order.url);
   const reply = await account.post(order.finalize, { csr: Buffer.from(csr).toString("base64url") });
   const problem = problemOf(reply);
   if (problem) throw refusal(reply, `to sign for ${shortly(names)}`, step.ports.now());
+  await count(step, setOf(names), "issued", order.url);
   return orderOf(step, reply, order.url);
 }
 
 async function collect(issuance: Issuance, order: Order): Promise<VaultCertificate> {
   const { step, account, slot } = issuance;
+  await count(step, setOf(slot.wanted.names), "issued", order.url);
   if (order.certificate === undefined) return await orderGone(issuance);
   const chain = await download(step, account, order.certificate);
   const { csr } = await slot.pending();
