@@ -1,5 +1,6 @@
 import { PinionError } from "../src/errors.ts";
 import type { Rotator, Strategy } from "../src/rotator.ts";
+import { certificateAcme } from "./certificate-acme.ts";
 import { certificateIntegratedIssuer } from "./certificate-integrated-issuer.ts";
 import { certificateManual } from "./certificate-manual.ts";
 import { certificatePrivateCa } from "./certificate-private-ca.ts";
@@ -15,6 +16,7 @@ export const rotators = [
   postgresInPlace,
   certificateSelfSigned,
   certificateIntegratedIssuer,
+  certificateAcme,
   certificatePrivateCa,
   certificateManual,
   key,
