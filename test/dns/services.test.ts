@@ -77,6 +77,12 @@ describe("Cloudflare", () => {
       code: "TARGET_FORBIDDEN",
     });
     expect(other.faults.calls()["GET zones"]).toBe(1);
+    // A token that is no token at all is a 400.
+    const still = stepOf(at(service).config, { secrets: { [url]: "?" } });
+    expect(await failure(cloudflare.publish(still, { name, value: b }))).toMatchObject({
+      code: "TARGET_FORBIDDEN",
+      message: expect.stringContaining("code 6003") as string,
+    });
   });
 
   test("a token with a line end never reaches a header", async () => {
