@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { Needs } from "../../src/azure/permissions.ts";
-import type { Ports } from "../../src/rotator.ts";
+import type { Publisher } from "./acme/values.ts";
 import { acmeDns, acmeDnsConfig } from "./dns/acme-dns.ts";
 import { azureDns, azureDnsConfig, azureDnsNeeds } from "./dns/azure-dns.ts";
 import { cloudflare, cloudflareConfig } from "./dns/cloudflare.ts";
-import type { ChallengeRecord, Challenger, Visibility } from "./dns/provider.ts";
+import type { Challenger, ChallengeStep } from "./dns/provider.ts";
 import { rfc2136, rfc2136Config } from "./dns/rfc2136.ts";
 import { webhook, webhookConfig } from "./dns/webhook.ts";
 import { staticWebsite, staticWebsiteConfig } from "./http-01/static-website.ts";
@@ -32,17 +32,11 @@ export const challengers: Kinds = {
   "static-website": staticWebsite,
 };
 
-/** A challenger with its config, ports and signal: values only come and go. */
-export interface Publisher {
-  /** The type of challenge it answers (RFC 8555 section 8). */
-  readonly type: "dns-01" | "http-01";
-  publish(record: ChallengeRecord): Promise<void>;
-  withdraw(record: ChallengeRecord): Promise<void>;
-  visible(record: ChallengeRecord): Promise<Visibility>;
-}
-
 /** The challenger that a config asks for. */
-export function publisherOf(config: ChallengeConfig, { ports, signal }: PublisherStep): Publisher {
+export function publisherOf(
+  config: ChallengeConfig,
+  { ports, signal }: Pick<ChallengeStep<unknown>, "ports" | "signal">,
+): Publisher {
   const challenger = challengers[config.kind] as Challenger<ChallengeConfig>;
   const at = { config, ports, signal };
   return {
@@ -51,11 +45,6 @@ export function publisherOf(config: ChallengeConfig, { ports, signal }: Publishe
     withdraw: async (record) => await challenger.withdraw(at, record),
     visible: async (record) => await challenger.visible(at, record),
   };
-}
-
-interface PublisherStep {
-  readonly ports: Ports;
-  readonly signal: AbortSignal;
 }
 
 /** The Azure rights that a config needs, where Azure can be asked about them. */

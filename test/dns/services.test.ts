@@ -5,7 +5,6 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { acmeDns, acmeDnsConfig } from "../../rotators/shared/dns/acme-dns.ts";
 import { cloudflare, cloudflareConfig } from "../../rotators/shared/dns/cloudflare.ts";
-import { serviceUrl } from "../../rotators/shared/dns/http.ts";
 import { webhook, webhookConfig } from "../../rotators/shared/dns/webhook.ts";
 import { startNameServer, txt } from "./name-server.ts";
 import { startAcmeDns, startCloudflare, startWebhook } from "./services.ts";
@@ -219,7 +218,8 @@ describe("webhook", () => {
 });
 
 test("secrets go to HTTPS, or stay on this machine", () => {
-  const takes = (text: string) => serviceUrl.safeParse(text).success;
+  const takes = (endpoint: string) =>
+    cloudflareConfig.safeParse({ kind: "cloudflare", apiToken: url, endpoint }).success;
   for (const good of ["https://auth.contoso.com", "http://127.0.0.1:8080", "http://localhost", "http://[::1]:80"]) {
     expect([good, takes(good)]).toEqual([good, true]);
   }

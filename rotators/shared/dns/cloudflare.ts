@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
-import { call, refused, serviceUrl } from "./http.ts";
+import { targetUrl } from "../http.ts";
+import { call, refused } from "./http.ts";
 import { parentOf, writtenName } from "./lookup.ts";
 import { lookupFields, secretUrl } from "./provider.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger } from "./provider.ts";
@@ -18,7 +19,7 @@ export const cloudflareConfig = z.strictObject({
     .optional(),
   /** Seconds. */
   ttl: z.int().min(60).max(86_400).default(60),
-  endpoint: serviceUrl.default("https://api.cloudflare.com/client/v4"),
+  endpoint: targetUrl.default("https://api.cloudflare.com/client/v4"),
   ...lookupFields,
 });
 export type CloudflareConfig = z.output<typeof cloudflareConfig>;
@@ -70,7 +71,7 @@ interface Zone {
 
 async function withZone(at: Step, record: ChallengeRecord, work: (zone: Zone) => Promise<void>): Promise<void> {
   const name = await writtenName(record.name, at.config, at.signal);
-  await withSecret(at.ports, at.config.apiToken, async (token) => {
+  await withSecret(at, at.config.apiToken, async (token) => {
     const ask = asker(at, token);
     const zone = at.config.zoneId ?? (await zoneIdOf(ask, name));
     await work({ ask, name, path: `/zones/${zone}/dns_records` });

@@ -1,17 +1,4 @@
-import { isIPv4 } from "node:net";
-import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
-
-/** An address that secrets may be sent to: HTTPS, or this very machine. */
-export const serviceUrl = z
-  .url({ protocol: /^https?$/ })
-  .refine(
-    (text) => !URL.canParse(text) || new URL(text).protocol === "https:" || isLoopback(new URL(text).hostname),
-    "an https URL",
-  );
-
-const isLoopback = (host: string): boolean =>
-  host === "localhost" || host === "[::1]" || (isIPv4(host) && host.startsWith("127."));
 
 /** One request. `who` names the service in sentences. */
 export interface Call {

@@ -6,6 +6,7 @@ import { dnsName, lookupFields } from "../dns/provider.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger } from "../dns/provider.ts";
 import { parseServer } from "../dns/query.ts";
 import { judge } from "../dns/visible.ts";
+import { within } from "../within.ts";
 import { tellOf } from "./fetch-answer.ts";
 
 export const staticWebsiteConfig = z.strictObject({
@@ -75,7 +76,7 @@ async function blob(
   { headers = {}, body }: { readonly headers?: Readonly<Record<string, string>>; readonly body?: string } = {},
 ): Promise<Response> {
   const { token } = parts(record);
-  const bearer = await ports.token("https://storage.azure.com/.default");
+  const bearer = await within(signal, ports.token("https://storage.azure.com/.default"));
   return await call({
     who: "The storage account",
     method,
