@@ -1,10 +1,9 @@
 import { z } from "zod";
 import type { Needs } from "../../src/azure/permissions.ts";
-import type { Publisher } from "./acme/values.ts";
 import { acmeDns, acmeDnsConfig } from "./dns/acme-dns.ts";
 import { azureDns, azureDnsConfig, azureDnsNeeds } from "./dns/azure-dns.ts";
 import { cloudflare, cloudflareConfig } from "./dns/cloudflare.ts";
-import type { Challenger, ChallengeStep } from "./dns/provider.ts";
+import type { ChallengeRecord, ChallengeStep, Challenger, Visibility } from "./dns/provider.ts";
 import { rfc2136, rfc2136Config } from "./dns/rfc2136.ts";
 import { webhook, webhookConfig } from "./dns/webhook.ts";
 import { staticWebsite, staticWebsiteConfig } from "./http-01/static-website.ts";
@@ -31,6 +30,15 @@ export const challengers: Kinds = {
   webhook,
   "static-website": staticWebsite,
 };
+
+/** A challenger with its config, ports and signal: values only come and go. */
+export interface Publisher {
+  /** The type of challenge it answers (RFC 8555 section 8). */
+  readonly type: "dns-01" | "http-01";
+  publish(record: ChallengeRecord): Promise<void>;
+  withdraw(record: ChallengeRecord): Promise<void>;
+  visible(record: ChallengeRecord): Promise<Visibility>;
+}
 
 /** The challenger that a config asks for. */
 export function publisherOf(
