@@ -108,6 +108,21 @@ describe("Cloudflare", () => {
     expect(await meet({ status: 400 })).toMatchObject({ code: "TARGET_REFUSED", class: "permanent" });
   });
 
+  test("a reply that breaks off is tried again", async () => {
+    const broken = createServer((_, response) => {
+      response.writeHead(200, { "content-length": "1000" }).write('{"success":true,', () => response.destroy());
+    });
+    broken.listen(0, "127.0.0.1");
+    await once(broken, "listening");
+    open.push({ stop: () => broken.close() });
+    const endpoint = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`;
+    const service = await opened(startCloudflare("token", []));
+    expect(await failure(cloudflare.publish(at(service, { endpoint }), { name, value: a }))).toMatchObject({
+      code: "TARGET_UNREACHABLE",
+      class: "transient",
+    });
+  });
+
   test("a caller that dies after the write, and comes again", async () => {
     const service = await opened(startCloudflare("token", ["contoso.com"]));
     for (const what of ["publish", "withdraw"] as const) {
@@ -192,6 +207,19 @@ describe("webhook", () => {
     expect(await meet(429, 30)).toMatchObject({ class: "throttled", retryAfterSeconds: 30 });
     expect(await meet(429)).toMatchObject({ class: "throttled", retryAfterSeconds: undefined });
     expect(await meet(503)).toMatchObject({ code: "TARGET_UNREACHABLE", class: "transient" });
+  });
+
+  test("the status is all that is read of a reply", async () => {
+    const endless = createServer((_, response) => {
+      response.writeHead(200);
+      const timer = setInterval(() => response.write("x".repeat(1000)), 5);
+      response.on("close", () => clearInterval(timer));
+    });
+    endless.listen(0, "127.0.0.1");
+    await once(endless, "listening");
+    open.push({ stop: () => endless.close() });
+    const there = { url: `http://127.0.0.1:${(endless.address() as AddressInfo).port}` };
+    expect(await failure(webhook.publish(at(there), { name, value: a }))).toBeUndefined();
   });
 
   test("a redirect is not followed: it would carry the signature elsewhere", async () => {

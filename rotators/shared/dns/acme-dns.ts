@@ -53,9 +53,9 @@ export const acmeDns: Challenger<AcmeDnsConfig> = {
         url: `${config.endpoint.replace(/\/$/, "")}/update`,
         headers: { "content-type": "application/json", "x-api-user": account.username, "x-api-key": password },
         body: JSON.stringify({ subdomain: account.subdomain, txt: value }),
+        unread: true,
         signal,
       });
-      await reply.body?.cancel();
       if (reply.ok) return;
       const advice = `check username, the password in ${account.password}, and that allowfrom lets this address in`;
       throw refused(reply, { who, advice, now: ports.now() });

@@ -119,7 +119,7 @@ function asker({ config, ports, signal }: Step, token: string): Ask {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal,
     });
-    const parsed = envelope.safeParse(await reply.json().catch(() => undefined));
+    const parsed = envelope.safeParse(jsonOf(reply.text));
     if (reply.ok && parsed.success && parsed.data.success) return parsed.data.result;
     const codes = parsed.success ? parsed.data.errors.map(({ code }) => code) : [];
     if (codes.some((code) => harmless?.has(code))) return undefined;
@@ -128,4 +128,12 @@ function asker({ config, ports, signal }: Step, token: string): Ask {
     const status = codes.some((code) => tokenFaults.has(code)) ? 403 : reply.status;
     throw refused({ status, headers: reply.headers }, { who, advice, now: ports.now(), ...why });
   };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

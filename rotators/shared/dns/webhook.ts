@@ -49,9 +49,9 @@ async function post(
       url: config.url,
       headers: { "content-type": "application/json", ...signature(key, timestamp, body) },
       body,
+      unread: true,
       signal,
     });
-    await reply.body?.cancel();
     if (reply.ok || reply.status === 409) return;
     throw refused(reply, { who, advice: `it must verify with the key in ${config.secret}`, now: ports.now() });
   });
