@@ -2,6 +2,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Arm } from "../../src/azure/arm.ts";
 import { app, bind, cases, type Holders, openHolders, settle } from "./key-holders.ts";
 
+/** Seconds that an operation takes where a test is about its time. */
+const slow = 0.02;
+
 let world: Holders;
 beforeAll(async () => void (world = await openHolders()));
 afterAll(() => world.close());
@@ -25,6 +28,7 @@ describe.each(cases)("$kind $id", (one) => {
   beforeEach(() => deploy());
 
   test("read, moved, proven, turned back; nothing else of it changes", async () => {
+    world.timing.operationSeconds = slow;
     const { consumer, step } = bind(world, one);
     const before = await rest();
     const found = await consumer.read(step);
@@ -57,7 +61,9 @@ describe.each(cases)("$kind $id", (one) => {
 
   test("killed after each of its calls, the next try makes it whole, and nothing is written twice", async () => {
     for (let last = 1, died = true; died; last += 1) {
+      world.timing.operationSeconds = 0;
       await deploy();
+      world.timing.operationSeconds = slow;
       const [before, written] = [await rest(), world.writes()];
       let calls = 0;
       const mortal: Arm = async (request) => {

@@ -21,7 +21,7 @@ export async function openHolders() {
   let vaultUrl = "";
   const azure = await cloud.start({ vaults: () => ({ "kv-one": vaultUrl }) });
   const { timing } = azure.keyHolders;
-  const quick = { operationSeconds: 0.02, rewrapSeconds: 0.02, autoRotateSeconds: 3600, retryAfterSeconds: 0 };
+  const quick = { operationSeconds: 0, rewrapSeconds: 0.02, autoRotateSeconds: 3600, retryAfterSeconds: 0 };
   Object.assign(timing, quick);
   const vaults = await startVaults({
     clock: cloud.clock,

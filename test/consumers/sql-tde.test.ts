@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Arm } from "../../src/azure/arm.ts";
 import { bind, deployServer, type Holders, instanceId, openHolders, serverId, settle } from "./key-holders.ts";
 
 let world: Holders;
 beforeAll(async () => void (world = await openHolders()));
 afterAll(() => world.close());
+afterEach(() => void Object.assign(world.timing, world.quick));
 
 const kind = "sql-tde";
 const day = 86_400_000;
@@ -74,7 +75,9 @@ describe.each([servers, instances])("$name", (site) => {
 
   test("killed after each call, it ends with both moved, each written once", async () => {
     for (let last = 1, died = true; died; last += 1) {
+      world.timing.operationSeconds = 0;
       await deploy();
+      world.timing.operationSeconds = 0.02;
       const written = world.writes();
       let calls = 0;
       const mortal: Arm = async (request) => {
