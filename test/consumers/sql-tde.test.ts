@@ -152,6 +152,15 @@ test("Azure's refusal of a key that a geo-secondary does not know is told by its
   ).rejects.toMatchObject({ code: "CONSUMER_MISCONFIGURED", message: /SameKeyMaterialNotFoundOnRemoteServer/ });
 });
 
+test("secondaries without a failover group are those that the policy names", async () => {
+  world.azure.keyHolders.clear();
+  for (const id of [servers.primary, servers.secondary]) await deployServer(world, id, "cmk", world.versions[0]);
+  const { consumer, step } = bind(world, { kind, id: servers.primary }, { secondaries: [servers.secondary] });
+  await settle(() => consumer.move(step, `${world.baseUrl}/${world.versions[1]}`));
+  const { properties } = await world.get(`${servers.secondary}/encryptionProtector/current`);
+  expect(properties["uri"]).toBe(`${world.baseUrl}/${world.versions[1]}`);
+});
+
 test("a key that the service manages is none of ours", async () => {
   world.azure.keyHolders.clear();
   const id = serverId("plain");
