@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
+import { constants, createPublicKey, type KeyObject, verify } from "node:crypto";
 import type { AlgorithmIdentifier } from "@peculiar/asn1-x509";
 import { fromBER } from "asn1js";
 import type { PublicKeyFacts } from "./read.ts";
@@ -63,6 +63,26 @@ const childrenOf = (block: unknown): readonly unknown[] => {
 };
 const tagOf = (block: unknown): number | undefined =>
   (block as { idBlock?: { tagNumber?: number } } | undefined)?.idBlock?.tagNumber;
+
+/** Whether a key made a signature over data; a weak algorithm proves nothing. */
+export function signatureHolds(
+  facts: SignatureFacts,
+  key: KeyObject,
+  data: ArrayBuffer,
+  signature: ArrayBuffer,
+): boolean {
+  const fits =
+    facts.type === (key.asymmetricKeyType === "ec" ? "EC" : key.asymmetricKeyType === "rsa" ? "RSA" : "none");
+  if (!fits || weakSignature(facts) !== undefined) return false;
+  const padding = facts.pss
+    ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO }
+    : {};
+  try {
+    return verify(facts.hash.replace("-", ""), new Uint8Array(data), { key, ...padding }, new Uint8Array(signature));
+  } catch {
+    return false;
+  }
+}
 
 /** The hash that an OID names (RFC 4055, 2.1); undefined for others. */
 export const hashOf = (oid: string): Hash | undefined => hashes[oid];

@@ -187,3 +187,10 @@ function keyFacts(key: KeyObject): PublicKeyFacts {
 const oneLine = (name: string | undefined): string => (name ?? "").replaceAll("\n", ", ").slice(0, 300);
 
 const hex = (bytes: ArrayBuffer | undefined): string | undefined => bytes && Buffer.from(bytes).toString("hex");
+
+/** In PEM (RFC 7468), also what already is. */
+export function pemOf(source: Uint8Array | string): string {
+  if (typeof source === "string") return source;
+  const lines = Buffer.from(source).toString("base64").replace(/.{64}/g, "$&\n").trimEnd();
+  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+}

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkCertificate } from "../../src/certificates/check.ts";
 import {
@@ -186,6 +186,6 @@ describe.skipIf(noOpenssl)(`the verdict on a chain is openssl's${opensslReason}`
       { numRuns: 400, seed: 20261126 },
     );
     // Neither side may be a rare one, or the agreement says little.
-    expect(Math.min(seen.good, seen.bad), JSON.stringify(seen)).toBeGreaterThan(60);
+    expect(Math.min(seen.good, seen.bad)).toBeGreaterThan(60);
   }, 180_000);
 });

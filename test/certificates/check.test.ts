@@ -105,7 +105,7 @@ test.each<readonly [string, Partial<Spec>, Partial<CertificateCheck>, RegExp]>([
   ],
   ["a self-signed one", { by: undefined as never }, {}, /signs itself, and the policy does not allow that/],
 ])("%s is found", async (_name, spec, more, expected) => {
-  const { by = undefined, ...rest } = { ...leafSpec, ...spec };
+  const { by, ...rest } = { ...leafSpec, ...spec };
   const found = await failed(make(by === undefined ? rest : { ...rest, by }), more);
   expect(found.join("\n")).toMatch(new RegExp(expected.source, "m"));
 });

@@ -47,8 +47,19 @@ export async function opensslVerify(options: {
   const untrusted = chain === "" ? [] : ["-untrusted", file("chain.pem", chain)];
   return await openssl([
     "verify",
-    ...["-no-CApath", "-no-CAstore", "-auth_level", "2", "-purpose", "sslserver", "-verify_hostname", name],
-    ...["-attime", String(Math.floor(now / 1000)), "-CAfile", file("roots.pem", roots), ...untrusted],
+    "-no-CApath",
+    "-no-CAstore",
+    "-auth_level",
+    "2",
+    "-purpose",
+    "sslserver",
+    "-verify_hostname",
+    name,
+    "-attime",
+    String(Math.floor(now / 1000)),
+    "-CAfile",
+    file("roots.pem", roots),
+    ...untrusted,
     file("leaf.pem", leaf),
   ]);
 }
