@@ -68,8 +68,8 @@ const tagOf = (block: unknown): number | undefined =>
 export function signatureHolds(
   facts: SignatureFacts,
   key: KeyObject,
-  data: ArrayBuffer,
-  signature: ArrayBuffer,
+  data: Uint8Array,
+  signature: Uint8Array,
 ): boolean {
   const fits =
     facts.type === (key.asymmetricKeyType === "ec" ? "EC" : key.asymmetricKeyType === "rsa" ? "RSA" : "none");
@@ -78,7 +78,7 @@ export function signatureHolds(
     ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO }
     : {};
   try {
-    return verify(facts.hash.replace("-", ""), new Uint8Array(data), { key, ...padding }, new Uint8Array(signature));
+    return verify(facts.hash.replace("-", ""), data, { key, ...padding }, signature);
   } catch {
     return false;
   }

@@ -1,18 +1,23 @@
 import { AsnConvert } from "@peculiar/asn1-schema";
 import {
-  CertificateList,
+  AlgorithmIdentifier,
   CRLReason,
+  Extensions,
   id_ce_cRLReasons,
   id_ce_deltaCRLIndicator,
   id_ce_issuingDistributionPoint,
   IssuingDistributionPoint,
+  RevokedCertificate,
+  Time,
 } from "@peculiar/asn1-x509";
 import { signatureFacts, signatureHolds } from "./algorithms.ts";
+import { type DerValue, derValues } from "./der.ts";
 import { fetchLimited, unknown } from "./fetch-limited.ts";
 import type { LimitedRequest } from "./fetch-limited.ts";
 import { iso, reasonText } from "./ocsp.ts";
 import type { Question, Standing } from "./ocsp.ts";
 import { leeway } from "./path.ts";
+import type { ReadCertificate } from "./read.ts";
 
 const mostBytes = 10 * 1024 * 1024;
 
@@ -30,22 +35,21 @@ export async function askCrl(
 }
 
 /** What a list in DER says, for people from `host`. */
-export function readCrl(der: Uint8Array, { leaf, issuer, now }: Question, host: string): Standing {
-  const list = parse(der, host);
-  const { tbsCertList: tbs, tbsCertListRaw: data, signatureAlgorithm, signature } = list;
+export function readCrl(der: Buffer, { leaf, issuer, now }: Question, host: string): Standing {
+  const list = parsed(der, host);
   const maySign = issuer.keyUsage === undefined || issuer.keyUsage.includes("crlSign");
-  const sameName = hex(AsnConvert.serialize(tbs.issuer)) === hex(AsnConvert.serialize(issuer.subjectName));
+  const sameName = list.issuer.equals(Buffer.from(AsnConvert.serialize(issuer.subjectName)));
   if (!maySign || !sameName) throw unknown(host, "gave a list of another authority");
-  if (data === undefined || !signatureHolds(signatureFacts(signatureAlgorithm), issuer.publicKey, data, signature))
-    throw unknown(host, "gave a list that its authority has not signed");
-  const [from, until] = [tbs.thisUpdate.getTime(), tbs.nextUpdate?.getTime()];
-  if (from.getTime() > now + leeway) throw unknown(host, "gave a list from the future");
+  if (!list.isSignedBy(issuer)) throw unknown(host, "gave a list that its authority has not signed");
+  const { thisUpdate, nextUpdate } = list;
+  if (thisUpdate.getTime() > now + leeway) throw unknown(host, "gave a list from the future");
   // RFC 5280, 5.1.2.5: a list must say when the next one comes.
-  if (until === undefined || until.getTime() < now - leeway) throw unknown(host, "gave a list that is too old");
-  refuseOtherKinds(tbs.crlExtensions ?? [], leaf.crls, host);
+  if (nextUpdate === undefined || nextUpdate.getTime() < now - leeway)
+    throw unknown(host, "gave a list that is too old");
+  refuseOtherKinds(list.extensions, leaf.crls, host);
 
-  const entry = tbs.revokedCertificates?.find(({ userCertificate }) => hex(userCertificate) === leaf.serial);
-  if (entry === undefined) return { revoked: false, detail: `not on the list of ${host}, as of ${iso(from)}` };
+  const entry = list.find(leaf.serialDer);
+  if (entry === undefined) return { revoked: false, detail: `not on the list of ${host}, as of ${iso(thisUpdate)}` };
   const reason = entry.crlEntryExtensions?.find(({ extnID }) => extnID === id_ce_cRLReasons);
   const code = reason && AsnConvert.parse(reason.extnValue.buffer, CRLReason).reason;
   return {
@@ -54,15 +58,70 @@ export function readCrl(der: Uint8Array, { leaf, issuer, now }: Question, host: 
   };
 }
 
-function parse(der: Uint8Array, host: string): CertificateList {
+interface List {
+  /** The name in DER. */
+  readonly issuer: Buffer;
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date | undefined;
+  readonly extensions: Extensions;
+  isSignedBy(issuer: ReadCertificate): boolean;
+  find(serial: Buffer): RevokedCertificate | undefined;
+}
+
+function parsed(der: Buffer, host: string): List {
   try {
-    return AsnConvert.parse(der, CertificateList);
+    return parse(der);
   } catch (cause) {
     throw unknown(host, "gave no list", cause);
   }
 }
 
-type Extensions = NonNullable<CertificateList["tbsCertList"]["crlExtensions"]>;
+const sequence = 0x30;
+const times: readonly number[] = [0x17, 0x18];
+const bitString = 0x03;
+
+/** `CertificateList` of RFC 5280, 5.1. Its entries, which may be a million, are looked through and not kept. */
+function parse(der: Buffer): List {
+  const [outer, ...trailing] = derValues(der);
+  const [tbs, algorithm, signature, ...more] = derValues(is(outer, sequence).content);
+  if (trailing.length > 0 || more.length > 0) throw new RangeError("more than a list");
+  const fields = [...derValues(is(tbs, sequence).content)];
+  const take = (...tags: readonly number[]): DerValue | undefined =>
+    fields[0] !== undefined && tags.includes(fields[0].tag) ? fields.shift() : undefined;
+
+  take(0x02);
+  is(take(sequence), sequence);
+  const issuer = is(take(sequence), sequence).whole;
+  const thisUpdate = timeOf(is(take(...times), ...times));
+  const next = take(...times);
+  const entries = take(sequence)?.content ?? Buffer.alloc(0);
+  const tagged = take(0xa0);
+  if (fields.length > 0) throw new RangeError("more than the fields of a list");
+  const facts = signatureFacts(AsnConvert.parse(is(algorithm, sequence).whole, AlgorithmIdentifier));
+  // The first byte of a bit string counts the bits that are not used.
+  const bits = is(signature, bitString).content.subarray(1);
+  return {
+    issuer,
+    thisUpdate,
+    nextUpdate: next && timeOf(next),
+    extensions: tagged === undefined ? new Extensions() : AsnConvert.parse(tagged.content, Extensions),
+    isSignedBy: ({ publicKey }) => signatureHolds(facts, publicKey, is(tbs, sequence).whole, bits),
+    find(serial) {
+      for (const entry of derValues(entries)) {
+        const [number] = derValues(is(entry, sequence).content);
+        if (is(number, 0x02).content.equals(serial)) return AsnConvert.parse(entry.whole, RevokedCertificate);
+      }
+      return undefined;
+    },
+  };
+}
+
+function is(value: DerValue | undefined, ...tags: readonly number[]): DerValue {
+  if (value === undefined || !tags.includes(value.tag)) throw new RangeError("not the expected value");
+  return value;
+}
+
+const timeOf = ({ whole }: DerValue): Date => AsnConvert.parse(whole, Time).getTime();
 
 /** Lists of changes, of some reasons, of other certificates or by somebody else do not say that a certificate is good. */
 function refuseOtherKinds(extensions: Extensions, points: readonly string[], host: string): void {
@@ -82,5 +141,3 @@ function refuseOtherKinds(extensions: Extensions, points: readonly string[], hos
     }
   }
 }
-
-const hex = (bytes: ArrayBuffer): string => Buffer.from(bytes).toString("hex");

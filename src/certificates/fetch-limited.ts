@@ -75,7 +75,7 @@ export async function fetchLimited(request: LimitedRequest): Promise<Buffer> {
       throw cause instanceof PinionError ? cause : unknown(target.host, what, cause);
     });
     if (reply.body !== undefined) return reply.body;
-    url = new URL(reply.location, target).href;
+    url = URL.canParse(reply.location, target.href) ? new URL(reply.location, target).href : "";
   }
   throw unknown(targetOf(url, request.reach ?? "public").host, "redirects without end");
 }
@@ -105,33 +105,32 @@ const publicLookup: LookupFunction = (host, options, done) => {
 
 type Reply = { readonly body: Buffer } | { readonly body?: never; readonly location: string };
 
-function send(url: URL, request: LimitedRequest, signal: AbortSignal): Promise<Reply> {
-  const { body, contentType = "application/octet-stream", mostBytes, reach } = request;
-  return new Promise((done, reject) => {
-    const sent = (url.protocol === "https:" ? requestHttps : requestHttp)(
-      url,
-      {
-        method: body === undefined ? "GET" : "POST",
-        agent: false,
-        signal,
-        ...(reach === "any" ? {} : { lookup: publicLookup }),
-        ...(body === undefined ? {} : { headers: { "content-type": contentType, "content-length": body.length } }),
-      },
-      (reply) => {
-        const { statusCode = 0, headers } = reply;
-        if ([301, 302, 307, 308].includes(statusCode) && headers.location !== undefined) {
-          reply.destroy();
-          done({ location: headers.location });
-        } else if (statusCode === 200) {
-          read(reply, mostBytes, url.hostname).then((whole) => done({ body: whole }), reject);
-        } else {
-          reply.destroy();
-          reject(unknown(url.hostname, `answered ${statusCode}`));
-        }
-      },
-    );
-    sent.on("error", reject);
-    sent.end(body);
+async function send(url: URL, request: LimitedRequest, signal: AbortSignal): Promise<Reply> {
+  const reply = await headersOf(url, request, signal);
+  try {
+    const { statusCode = 0, headers } = reply;
+    if ([301, 302, 307, 308].includes(statusCode) && headers.location !== undefined)
+      return { location: headers.location };
+    if (statusCode !== 200) throw unknown(url.hostname, `answered ${statusCode}`);
+    return { body: await read(reply, request.mostBytes, url.hostname) };
+  } finally {
+    reply.destroy();
+  }
+}
+
+function headersOf(url: URL, request: LimitedRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  const { body, contentType = "application/octet-stream", reach } = request;
+  return new Promise((resolve, reject) => {
+    (url.protocol === "https:" ? requestHttps : requestHttp)(url, {
+      method: body === undefined ? "GET" : "POST",
+      agent: false,
+      signal,
+      ...(reach === "any" ? {} : { lookup: publicLookup }),
+      ...(body === undefined ? {} : { headers: { "content-type": contentType, "content-length": body.length } }),
+    })
+      .on("response", resolve)
+      .on("error", reject)
+      .end(body);
   });
 }
 

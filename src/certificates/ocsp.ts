@@ -20,7 +20,7 @@ import { couldHaveIssued, leeway, verifies } from "./path.ts";
 import { readCertificate } from "./read.ts";
 import type { ReadCertificate } from "./read.ts";
 
-/** What an authority says of a certificate. `until`: when there will be newer word, in milliseconds since 1970. */
+/** What an authority says of a certificate. */
 export interface Standing {
   readonly revoked: boolean;
   readonly detail: string;
@@ -63,7 +63,7 @@ export function ocspRequest({ leaf, issuer }: Question): Buffer {
     hashAlgorithm: new AlgorithmIdentifier({ algorithm: sha1, parameters: null }),
     issuerNameHash: new OctetString(nameHash(issuer, "SHA-1")),
     issuerKeyHash: new OctetString(keyHash(issuer, "SHA-1")),
-    serialNumber: new Uint8Array(Buffer.from(leaf.serial, "hex")).buffer,
+    serialNumber: new Uint8Array(leaf.serialDer).buffer,
   });
   const tbsRequest = new TBSRequest({ requestList: [new Request({ reqCert })] });
   return Buffer.from(AsnConvert.serialize(new OCSPRequest({ tbsRequest })));
@@ -127,14 +127,16 @@ function isSigned(basic: BasicOCSPResponse, { issuer, now }: Question): boolean 
         verifies(one, issuer),
     ),
   ];
-  return signers.some(({ publicKey }) => signatureHolds(facts, publicKey, data, signature));
+  return signers.some(({ publicKey }) =>
+    signatureHolds(facts, publicKey, new Uint8Array(data), new Uint8Array(signature)),
+  );
 }
 
 function isOf({ certID }: SingleResponse, { leaf, issuer }: Question): boolean {
   const hash = hashOf(certID.hashAlgorithm.algorithm);
   return (
     hash !== undefined &&
-    Buffer.from(certID.serialNumber).toString("hex") === leaf.serial &&
+    Buffer.from(certID.serialNumber).equals(leaf.serialDer) &&
     Buffer.from(certID.issuerNameHash.buffer).equals(nameHash(issuer, hash)) &&
     Buffer.from(certID.issuerKeyHash.buffer).equals(keyHash(issuer, hash))
   );

@@ -41,8 +41,10 @@ export interface ReadCertificate {
   /** For people: `C=US, O=Contoso, CN=www.contoso.com`; empty where there is none. */
   readonly subject: string;
   readonly issuer: string;
-  /** Lower-case hex. */
+  /** Lower-case hex, without the zero byte that keeps a number in DER positive. */
   readonly serial: string;
+  /** The number's bytes in DER. */
+  readonly serialDer: Buffer;
   /** DNS names of the subject alternative name, lower case, each once. */
   readonly names: readonly string[];
   /** All of its alternative names. */
@@ -135,7 +137,8 @@ function read(source: Uint8Array | string): ReadCertificate {
     publicKey: x509.publicKey,
     subject: oneLine(x509.subject),
     issuer: oneLine(x509.issuer),
-    serial: Buffer.from(tbs.serialNumber).toString("hex"),
+    serial: x509.serialNumber.toLowerCase(),
+    serialDer: Buffer.from(tbs.serialNumber),
     names: [...new Set(alternatives.flatMap(({ dNSName }) => (dNSName === undefined ? [] : [dNSName.toLowerCase()])))],
     alternatives,
     subjectName: tbs.subject,

@@ -3,7 +3,7 @@ import type { Proof } from "../rotator.ts";
 import { askCrl } from "./crl.ts";
 import { askOcsp } from "./ocsp.ts";
 import type { Question, Standing } from "./ocsp.ts";
-import { findPath } from "./path.ts";
+import { findPath, signsItself } from "./path.ts";
 import type { Roots } from "./path.ts";
 import { readCertificate } from "./read.ts";
 
@@ -41,7 +41,7 @@ export async function checkRevocation(check: RevocationCheck): Promise<readonly 
       .slice(0, mostAddresses)
       .map((url) => ({ ask: askCrl, url })),
   ];
-  if (ways.length === 0) return [];
+  if (ways.length === 0 || signsItself(leaf)) return [];
   const issuer = certificates[1];
   if (issuer === undefined)
     throw cannotTell("its issuer is not in the chain: give the intermediate certificates with it");
