@@ -39,8 +39,23 @@ const appService = z.strictObject({
   ...common,
 });
 
+const secretUrl = "the URL of a secret, https://<vault host>/secrets/<name>, without a version";
+
+/** Somebody's own machine, with a receiver of Pinion's calls on it: docs/consumers/webhook.md. */
+const webhook = z.strictObject({
+  kind: z.literal("webhook"),
+  url: z
+    .string({ error: "an https URL" })
+    .refine(isSafeUrl, { error: "an https URL without user name (http only to this machine)" })
+    .meta({ description: "Where its receiver listens.", format: "uri" }),
+  key: text(secretUrl, /^https:\/\/[^/?#@\\\s]+\/secrets\/[A-Za-z0-9-]{1,127}$/).describe(
+    "The secret with the key that signs Pinion's calls: at least 32 characters.",
+  ),
+  ...common,
+});
+
 /** A consumer as the file has it; `kind` says which fields it has. */
-export const consumerSchema = z.discriminatedUnion("kind", [appService]);
+export const consumerSchema = z.discriminatedUnion("kind", [appService, webhook]);
 
 /** Something that reads a managed object. `lag` and `health.timeout` are milliseconds. */
 export type PolicyConsumer = z.output<typeof consumerSchema>;
@@ -63,6 +78,8 @@ const claims: { readonly [K in ConsumerKind]: (consumer: ConsumerOf<K>) => Consu
     what: `the setting ${setting} of that site`,
     key: ["setting", resourceId, slot, setting],
   }),
+  // One receiver may serve many objects: each call names its own.
+  webhook: ({ url }) => ({ field: "url", what: "that receiver, for that object", key: ["webhook", url] }),
 };
 
 export function claimOf<K extends ConsumerKind>(kind: K, consumer: ConsumerOf<K>): ConsumerClaim {
