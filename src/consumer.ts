@@ -5,7 +5,7 @@ import type { AzureRole, Ports, Proof } from "./rotator.ts";
 
 /** What a consumer needs to know of the managed object: its address without a version. */
 export interface ObjectAddress {
-  /** `https://<vault>/secrets/<name>` */
+  /** `https://<vault>/secrets/<name>`, or `/keys/<name>`, `/certificates/<name>` */
   readonly baseUrl: string;
 }
 
@@ -31,6 +31,14 @@ export interface Reference {
   readonly active?: string;
 }
 
+/** For how long a version that a consumer left may still be needed, to restore a backup say. */
+export interface Retention {
+  /** From the move on; the longest of all that was found. */
+  readonly days: number;
+  /** What needs it that long, for people. */
+  readonly why: string;
+}
+
 /**
  * One kind of reader of managed objects (design 3, cutover and verify). Without a kind: whichever the policy names, as `findConsumer`
  * gives it for a consumer's own kind.
@@ -53,4 +61,9 @@ export interface Consumer<K extends ConsumerKind = ConsumerKind> {
   move(step: ConsumerStep<K>, text: string): Promise<void>;
   /** Whether the consumer serves with `version` now; `false` means not yet. Never throws for an unhealthy consumer. */
   prove(step: ConsumerStep<K>, version: string): Promise<readonly Proof[]>;
+  /**
+   * Read through ARM; `now` is milliseconds since 1970 by the cloud's clock. Undefined, or no such call, when nothing tells how long:
+   * then no version may be disabled for its sake.
+   */
+  retention?(step: ConsumerStep<K>, now: number): Promise<Retention | undefined>;
 }

@@ -1,7 +1,7 @@
 import { formatDuration, type Milliseconds } from "./duration.ts";
 import { declaresUser } from "./format.ts";
 import type { ManagedObject, PolicyVault, Window } from "./policy.ts";
-import { claimOf } from "./policy-consumers.ts";
+import { claimOf, readable } from "./policy-consumers.ts";
 import type { Path } from "./policy-faults.ts";
 import type { WindowFault } from "./window.ts";
 
@@ -143,6 +143,14 @@ export function objectRules(
     const fault = check(fields.window, fields.rotateBefore);
     if (fault !== undefined) broken.push({ ...fault, path: ["window", fault.field] });
   }
+  for (const [at, { kind }] of (fields.consumers ?? []).entries()) {
+    if (fields.kind === undefined || readable[kind].includes(fields.kind)) continue;
+    broken.push({
+      path: ["consumers", at, "kind"],
+      message: `is ${JSON.stringify(kind)}, which cannot read a ${fields.kind}`,
+      expected: `a kind of consumer that reads a ${fields.kind}`,
+    });
+  }
   const ids = fields.consumers?.map((consumer) => consumer.id) ?? [];
   for (const [at, id] of ids.entries()) {
     if (ids.indexOf(id) === at) continue;
@@ -175,8 +183,8 @@ function claimsOf(sketch: Sketch): (Claim & { readonly key: string })[] {
   if (vault !== undefined && kind !== undefined && name !== undefined)
     add(["name"], `the ${kind} ${name} in the vault ${vault}`, "name", vault, kind, name);
   for (const [at, consumer] of (consumers ?? []).entries()) {
-    const { field, what, key } = claimOf(consumer.kind, consumer);
-    add(["consumers", at, field], what, ...key);
+    const claim = claimOf(consumer.kind, consumer);
+    if (claim !== undefined) add(["consumers", at, claim.field], claim.what, ...claim.key);
   }
   return claims;
 }

@@ -142,7 +142,7 @@ const fieldFaults: readonly Case[] = [
     /as that of an earlier consumer/,
     "an id of its own",
   ],
-  [one({ kind: "aks" }), "consumers[0].kind", `is "aks"`, `"app-service"`],
+  [one({ kind: "aks" }), "consumers[0].kind", `is "aks"`, /^one of "app-service", "storage-account", /],
   [
     one({ resourceId: "/subscriptions/x" }),
     "consumers[0].resourceId",

@@ -1,7 +1,11 @@
 import type { TokenCredential } from "@azure/core-auth";
 import { PinionError } from "../errors.ts";
+import { awaitOperation } from "./operation.ts";
 
-/** Azure Resource Manager: one authorised JSON request at a time; the caller pins the api-version. */
+/**
+ * Azure Resource Manager: one authorised JSON request at a time; the caller pins the api-version. Where Azure answers with a long-running
+ * operation, its end is waited for, and undefined is returned: read the resource back.
+ */
 export type Arm = (request: ArmRequest) => Promise<unknown>;
 
 export interface ArmRequest {
@@ -27,28 +31,33 @@ export function openArm(endpoint: string, audience: string, credential: TokenCre
         "The app has no identity for Azure Resource Manager: assign it one.",
         { class: "propagation" },
       );
+    const authorization = `Bearer ${token.token}`;
+    const send = async (url: URL, init: RequestInit): Promise<Response> => {
+      try {
+        return await fetch(url, { ...init, signal });
+      } catch (cause) {
+        if (signal.aborted) throw signal.reason;
+        throw new PinionError("CONSUMER_UNREACHABLE", `${url.host} did not answer; the step is tried again.`, {
+          class: "transient",
+          cause,
+        });
+      }
+    };
     const url = new URL(path, endpoint);
     url.searchParams.set("api-version", apiVersion);
-    let reply: Response;
-    try {
-      reply = await fetch(url, {
-        method,
-        signal,
-        headers: {
-          authorization: `Bearer ${token.token}`,
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-    } catch (cause) {
-      if (signal.aborted) throw signal.reason;
-      throw new PinionError("CONSUMER_UNREACHABLE", `${url.host} did not answer; the step is tried again.`, {
-        class: "transient",
-        cause,
-      });
-    }
+    const reply = await send(url, {
+      method,
+      headers: { authorization, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
     const text = await reply.text();
     if (!reply.ok) throw refusal(reply, path);
+    const poll = async (at: URL): Promise<Response> => {
+      const answer = await send(at, { method: "GET", headers: { authorization } });
+      if (!answer.ok) throw refusal(answer, path);
+      return answer;
+    };
+    if (await awaitOperation(reply, endpoint, poll, signal)) return undefined;
     return text === "" ? undefined : (JSON.parse(text) as unknown);
   };
 }

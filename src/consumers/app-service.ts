@@ -5,7 +5,6 @@ import type { Proof } from "../rotator.ts";
 import { probeHealth } from "./health.ts";
 
 type Site = ConsumerOf<"app-service">;
-// oxlint-disable-next-line typescript/no-unnecessary-type-arguments -- the default is every kind, which is one today
 type Step = ConsumerStep<"app-service">;
 
 const apiVersion = "2025-03-01";
@@ -28,7 +27,6 @@ interface ConfigReference {
  * An App Service or Functions setting that is a Key Vault reference. A changed reference restarts the site; a plain restart does not
  * fetch again, so *latest* is refreshed by its own call (facts: rotation-protocols section 4).
  */
-// oxlint-disable-next-line typescript/no-unnecessary-type-arguments -- the default is every kind, which is one today
 export const appService: Consumer<"app-service"> = {
   kind: "app-service",
   roles: [
@@ -152,7 +150,7 @@ async function getReference(step: Step): Promise<ConfigReference> {
   return (await step.arm({ method: "GET", path, apiVersion, signal: step.signal })) as ConfigReference;
 }
 
-function misconfigured({ consumer }: ConsumerStep, what: string): PinionError {
+function misconfigured({ consumer }: Step, what: string): PinionError {
   return new PinionError(
     "CONSUMER_MISCONFIGURED",
     `The setting ${consumer.setting} of ${consumer.id} ${what}: correct the site or the policy.`,

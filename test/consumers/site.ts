@@ -8,6 +8,8 @@ import type { ConsumerStep } from "../../src/consumer.ts";
 import type { ConsumerOf } from "../../src/policy-consumers.ts";
 import { app, credentialOf, openCloud } from "../azure/cloud.ts";
 
+const noSecret = () => Promise.reject(new Error("a site has no secret of its own"));
+
 type Site = ConsumerOf<"app-service">;
 
 const declared = {
@@ -72,7 +74,6 @@ export async function openSite() {
       const path = `${siteId}${slot === undefined ? "" : `/slots/${slot}`}/config/appsettings`;
       await arm({ method: "PUT", path, apiVersion: "2025-03-01", body: { properties: settings }, signal });
     },
-    // oxlint-disable-next-line typescript/no-unnecessary-type-arguments -- the default is every kind, which is one today
     step(consumer: Partial<Site> = {}, through: Arm = arm): ConsumerStep<"app-service"> {
       const whole = {
         kind: "app-service",
@@ -83,7 +84,14 @@ export async function openSite() {
         lag: 0,
         owner: "pinion",
       };
-      return { consumer: { ...whole, ...consumer } as Site, object: { baseUrl }, arm: through, signal };
+      return {
+        consumer: { ...whole, ...consumer } as Site,
+        object: { baseUrl },
+        arm: through,
+        secret: noSecret,
+        now: Date.now,
+        signal,
+      };
     },
     async close() {
       await vaults.close();

@@ -1,0 +1,119 @@
+import { isInstance, openSqlServer, type Partner, type SqlServer } from "../azure/sql-server.ts";
+import type { ConsumerStep, Retention } from "../consumer.ts";
+import { holdsKey, isOurs, misconfigured, versionIn, type HeldKey } from "./customer-key.ts";
+
+type Step = ConsumerStep<"sql-tde">;
+
+/** A server whose databases are protected by the key, or that must know it since it holds replicas. */
+interface Linked {
+  readonly server: SqlServer;
+  /** The version of our key that protects it; undefined for one that has a key of its own. */
+  readonly version: string | undefined;
+  readonly followsNewest: boolean;
+}
+
+interface Held extends HeldKey {
+  /** In the order in which they move. */
+  readonly servers: readonly Linked[];
+}
+
+/**
+ * The TDE protector of a logical server or a managed instance, and of its partners in failover groups. Every server that is linked by
+ * geo-replication must know a key before the primary's protector may become it (`SameKeyMaterialNotFoundOnRemoteServer`): so the key is
+ * added everywhere, then the secondaries move, the primary last. Keys are only ever added: old backups need the old ones.
+ */
+export const sqlTde = holdsKey<"sql-tde", Held>({
+  kind: "sql-tde",
+  scope: "Microsoft.Sql/servers",
+  actions: (resourceId) => {
+    const type = isInstance(resourceId) ? "managedInstances" : "servers";
+    const actions = ["keys/read", "keys/write", "encryptionProtector/read", "encryptionProtector/write"];
+    return actions.map((action) => `Microsoft.Sql/${type}/${action}`);
+  },
+
+  async look(step) {
+    const { own, partners } = await linked(step);
+    if (own.version === undefined) throw misconfigured(step, `is not protected by ${step.object.baseUrl}`);
+    const ours = [...partners.map(({ link }) => link), own].filter(({ version }) => version !== undefined);
+    if (ours.some(({ followsNewest }) => followsNewest !== own.followsNewest))
+      throw misconfigured(step, "and its failover partners must all follow the newest version by themselves, or none");
+    const behind = ours.filter(({ version }) => version !== own.version).map(({ server }) => server.name);
+    const chosen = (primary: boolean) => partners.filter((one) => one.primary === primary).map(({ link }) => link);
+    return {
+      servers: [...chosen(false), own, ...chosen(true)],
+      pinned: own.followsNewest ? undefined : own.version,
+      active: own.version,
+      pending: undefined,
+      apart: behind.length === 0 ? undefined : `${behind.join(", ")} on another version`,
+    };
+  },
+
+  async write({ object }, version, { servers }) {
+    const url = `${object.baseUrl}/${version}`;
+    const name = serverKeyName(url);
+    for (const { server } of servers) {
+      const known = await server.keyNames();
+      if (!known.some((one) => one.toLowerCase() === name.toLowerCase())) await server.addKey(name, url);
+    }
+    for (const { server, version: now } of servers)
+      if (now !== undefined && now !== version) await server.protect(name, false);
+  },
+
+  async retention(step, now) {
+    const { own, partners } = await linked(step);
+    const servers = [own, ...partners.map(({ link }) => link)].map(({ server }) => server);
+    const found = (await Promise.all(servers.map((server) => retentionsOf(server, now)))).flat();
+    return found.reduce((longest, one) => (one.days > longest.days ? one : longest));
+  },
+});
+
+async function linked(step: Step) {
+  const { arm, consumer, signal } = step;
+  const look = async (id: string): Promise<Linked> => {
+    const server = await openSqlServer(arm, id, signal);
+    const { url, followsNewest } = await server.protector();
+    return { server, followsNewest, version: isOurs(step, url) ? versionIn(step, url) : undefined };
+  };
+  const own = await look(consumer.resourceId);
+  const known = new Map<string, Partner>();
+  for (const partner of await own.server.partners()) known.set(partner.id.toLowerCase(), partner);
+  const partners = await Promise.all(
+    [...known.values()].map(async ({ id, primary }) => ({ link: await look(id), primary })),
+  );
+  return { own, partners };
+}
+
+/** `<vault>_<key>_<version>`, the only name that a server takes (Azure resource name rules, servers / keys). */
+function serverKeyName(url: string): string {
+  const { hostname, pathname } = new URL(url);
+  const [, , key = "", version = ""] = pathname.split("/");
+  return `${hostname.split(".")[0] ?? ""}_${key}_${version}`;
+}
+
+const day = 86_400_000;
+/** The most that point-in-time restore can be set to; the policy of a dropped database is not told any more. */
+const longestPointInTime = 35;
+
+async function retentionsOf(server: SqlServer, now: number): Promise<readonly Retention[]> {
+  const [databases, dropped, end] = await Promise.all([server.retentions(), server.dropped(), server.backupsEnd()]);
+  const at = `of ${server.name}`;
+  return [
+    { days: 0, why: `no backup ${at} needs a former version` },
+    ...databases.map(({ name, days }) => ({ days, why: `point-in-time restore of ${name} ${at}` })),
+    ...databases.flatMap(({ name, longTerm }) =>
+      longTerm.map((text) => ({ days: daysOf(text), why: `long-term retention (${text}) of ${name} ${at}` })),
+    ),
+    ...(dropped === 0 ? [] : [{ days: longestPointInTime, why: `restore of a dropped database ${at}` }]),
+    ...(end === undefined
+      ? []
+      : [{ days: Math.max(0, Math.ceil((end.getTime() - now) / day)), why: `a kept long-term backup ${at}` }]),
+  ];
+}
+
+/** An ISO 8601 duration of years, months, weeks and days, in days, rounded up. One that cannot be read counts as the longest, ten years. */
+function daysOf(text: string): number {
+  const match = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T.*)?$/.exec(text);
+  if (match === null) return 3660;
+  const [years = 0, months = 0, weeks = 0, days = 0] = match.slice(1).map((part) => Number(part ?? 0));
+  return years * 366 + months * 31 + weeks * 7 + days;
+}
