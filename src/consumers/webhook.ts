@@ -145,13 +145,13 @@ async function send(step: Step, action: string, version: string | undefined, key
 export const signatureOf = (key: string, timestamp: string, body: string): string =>
   `sha256=${createHmac("sha256", key).update(`${timestamp}.${body}`).digest("hex")}`;
 
-/** The reply's text, as far as a right one could be long. */
+/** The reply's text; none of it where it is longer than a right one could be. */
 async function start(reply: Response): Promise<string> {
   let text = "";
   const decoder = new TextDecoder();
   for await (const part of reply.body ?? []) {
     text += decoder.decode(part as Uint8Array, { stream: true });
-    if (text.length > longestReply) break;
+    if (text.length > longestReply) return "";
   }
   return text;
 }
