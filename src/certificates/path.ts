@@ -90,8 +90,6 @@ export function couldHaveIssued(issuer: ReadCertificate, certificate: ReadCertif
 
 /** Whether the issuer's key made the certificate's signature. */
 export function verifies(certificate: ReadCertificate, issuer: ReadCertificate): boolean {
-  // A key of another type would leave an error in OpenSSL's queue for the next TLS connection to find.
-  if (issuer.key.type !== certificate.signature.type) return false;
   try {
     return certificate.x509.verify(issuer.publicKey);
   } catch {
