@@ -29,6 +29,8 @@ export interface AzuriteOptions {
   readonly blobPort?: number;
   readonly queuePort?: number;
   readonly tablePort?: number;
+  /** PEM files, for HTTPS: then it takes Entra tokens as well (issuer, audience and time are checked, signature and rights are not). */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
 
 const account = "devstoreaccount1";
@@ -43,11 +45,12 @@ const startTimeout = 30_000;
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
   const child = launch(options);
   const [blob, queue, table] = await ports(child);
-  const url = (port: number) => `http://127.0.0.1:${port}/${account}`;
+  const protocol = options.tls === undefined ? "http" : "https";
+  const url = (port: number) => `${protocol}://127.0.0.1:${port}/${account}`;
   const [blobUrl, queueUrl, tableUrl] = [url(blob), url(queue), url(table)];
   return {
     connectionString: [
-      "DefaultEndpointsProtocol=http",
+      `DefaultEndpointsProtocol=${protocol}`,
       `AccountName=${account}`,
       `AccountKey=${accountKey}`,
       `BlobEndpoint=${blobUrl}`,
@@ -78,6 +81,8 @@ function launch(options: AzuriteOptions): ChildProcess {
     ["table", options.tablePort],
   ] as const;
   const listen = services.flatMap(([name, port]) => [`--${name}Host`, "127.0.0.1", `--${name}Port`, String(port ?? 0)]);
+  const { tls } = options;
+  const secure = tls === undefined ? [] : ["--cert", tls.certFile, "--key", tls.keyFile, "--oauth", "basic"];
   return spawn(
     process.execPath,
     [
@@ -86,6 +91,7 @@ function launch(options: AzuriteOptions): ChildProcess {
       entry,
       ...where,
       ...listen,
+      ...secure,
       "--skipApiVersionCheck",
       "--disableTelemetry",
       "--silent",
@@ -116,9 +122,8 @@ async function ports(child: ChildProcess): Promise<[blob: number, queue: number,
   const listening = (async () => {
     for await (const line of createInterface({ input: stdout })) {
       said.push(`${line}\n`);
-      const match = /Azurite (Blob|Queue|Table) service is successfully listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(
-        line,
-      );
+      const match =
+        /Azurite (Blob|Queue|Table) service is successfully listening at https?:\/\/127\.0\.0\.1:(\d+)/.exec(line);
       if (match) found[match[1]!] = Number(match[2]);
       if (found["Table"] !== undefined) break;
     }

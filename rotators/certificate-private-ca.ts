@@ -1,4 +1,5 @@
-import type { Proof, Step, VaultCertificate } from "../src/rotator.ts";
+import { defineRotator, type Proof, type Step, type VaultCertificate } from "../src/rotator.ts";
+import { certificateParts } from "./shared/certificates/rotator.ts";
 import { privateCaTarget } from "./shared/private-ca/target.ts";
 import type { PrivateCaTarget } from "./shared/private-ca/target.ts";
 
@@ -20,3 +21,12 @@ export async function issueCertificate(step: Step<PrivateCaTarget>): Promise<Vau
   const pieces = await import("./shared/private-ca/issue.ts");
   return await pieces.issueCertificate(step);
 }
+
+/** Certificates signed by an authority of one's own: the vault makes the key pair, the authority's key signs in its vault. */
+export const certificatePrivateCa = defineRotator({
+  kind: "certificate-private-ca",
+  target: privateCaTarget,
+  ...certificateParts<PrivateCaTarget>({ observe: observeAuthority, issue: issueCertificate }),
+  accounts: () => [],
+  account: () => "",
+});

@@ -1,9 +1,22 @@
 import { PinionError } from "../src/errors.ts";
 import type { Rotator, Strategy } from "../src/rotator.ts";
+import { certificateIntegratedIssuer } from "./certificate-integrated-issuer.ts";
+import { certificateManual } from "./certificate-manual.ts";
+import { certificatePrivateCa } from "./certificate-private-ca.ts";
+import { certificateSelfSigned } from "./certificate-self-signed.ts";
+import { key } from "./key.ts";
 import { postgresAlternating, postgresInPlace } from "./postgres.ts";
 
 /** Every rotator, in the order the documentation shows them. A new kind of target is one more line here. */
-export const rotators = [postgresAlternating, postgresInPlace] as const;
+export const rotators = [
+  postgresAlternating,
+  postgresInPlace,
+  certificateSelfSigned,
+  certificateIntegratedIssuer,
+  certificatePrivateCa,
+  certificateManual,
+  key,
+] as const;
 
 export type Kind = (typeof rotators)[number]["kind"];
 

@@ -1,24 +1,25 @@
+import type { TokenCredential } from "@azure/core-auth";
 import { findConsumer } from "./consumers/index.ts";
 import type { Deps } from "./activities/deps.ts";
-import { openArm } from "./azure/arm.ts";
+import { type Arm, openArm } from "./azure/arm.ts";
 import { appIdentity } from "./azure/identity.ts";
 import type { Config } from "./config.ts";
 import { PinionError } from "./errors.ts";
 import { openPublisher } from "./events.ts";
 import { openPolicy } from "./policy-source.ts";
 import type { RotatorFacts } from "./policy-file.ts";
-import type { Rotator } from "./rotator.ts";
+import type { KeyPort, Ports, Rotator } from "./rotator.ts";
 import { openFleet } from "./store/fleet.ts";
 import { openLeases } from "./store/leases.ts";
 import { openRecords } from "./store/records.ts";
 import { openStorage } from "./store/storage.ts";
-import { openSecretPort } from "./vault/secret-port.ts";
+import { openSecretPort, openTargetSecrets } from "./vault/secret-port.ts";
 import { openCertificateOperations } from "./vault/certificate-operations.ts";
 import { openCertificates } from "./vault/certificates.ts";
 import { openKeyPort, partsOf } from "./vault/key-port.ts";
 import { openKeys } from "./vault/keys.ts";
 import { openSecrets } from "./vault/secrets.ts";
-import type { Vault } from "./vault/vault.ts";
+import type { ObjectKind, Vault } from "./vault/vault.ts";
 
 export interface Registry {
   readonly rotators: readonly { readonly kind: string; readonly strategy: string }[];
@@ -30,11 +31,7 @@ export function compose(config: Config, registry: Registry, folder: string, log:
   const credential = appIdentity(config.clientId);
   const storage = openStorage(config.storage, credential);
   const records = openRecords(storage.records);
-  const secrets = oneForEach((uri) => openSecrets(uri, credential));
-  const certificateVaults = oneForEach((uri) => openCertificates(uri, credential));
-  const certificates = oneForEach((uri) => openCertificateOperations(uri, credential));
-  const keys = oneForEach((uri) => openKeys(uri, credential));
-  const vaults = { secret: secrets, certificate: certificateVaults, key: keys } as const;
+  const vaults = openVaults(credential);
   const arm = openArm(config.resourceManagerUrl, config.resourceManagerAudience, credential);
   const policy = openPolicy(config.policy, folder, storage.blobService, credential, rotatorFacts(registry));
   return {
@@ -42,9 +39,9 @@ export function compose(config: Config, registry: Registry, folder: string, log:
       await storage.ready();
       return await policy();
     },
-    vault: (uri, kind): Vault => vaults[kind](uri),
-    keys,
-    certificates,
+    vault: vaults.vault,
+    keys: vaults.keys,
+    certificates: vaults.certificates,
     records,
     fleet: openFleet(storage.records),
     withLease: openLeases(storage.leases),
@@ -52,30 +49,61 @@ export function compose(config: Config, registry: Registry, folder: string, log:
     rotator: registry.find,
     consumer: findConsumer,
     arm,
-    ports: {
-      secret: openSecretPort(secrets),
-      keys: openKeyPort(credential),
-      arm,
-      now: () => Date.now(),
-      async certificate(url) {
-        const { origin, name, version } = partsOf(url);
-        const found = await certificates(origin).read(name, version, AbortSignal.timeout(20_000));
-        if (found !== undefined) return found;
-        throw new PinionError("SECRET_NOT_FOUND", `There is no certificate ${name} in ${new URL(url).host}.`);
-      },
-      async keyed(url) {
-        const { origin, name, version = "" } = partsOf(url);
-        return await certificates(origin).keyed(name, version, AbortSignal.timeout(20_000));
-      },
-      async token(scope) {
-        const token = await credential.getToken(scope);
-        return token?.token ?? "";
-      },
-    },
+    ports: openPorts(vaults, credential, arm),
     publish: openPublisher(config.topicEndpoint, "/pinion", credential),
     stop: config.stop,
     now: () => Date.now(),
     log,
+  };
+}
+
+/** Clients of vaults, by their address. */
+export interface Vaults extends Pick<Deps, "vault" | "keys" | "certificates"> {
+  readonly keyPort: KeyPort;
+}
+
+/** Opens every kind of client of a vault, each when it is asked for first. */
+export function openVaults(credential: TokenCredential): Vaults {
+  const keys = oneForEach((uri) => openKeys(uri, credential));
+  const byKind: Readonly<Record<ObjectKind, (uri: string) => Vault>> = {
+    secret: oneForEach((uri) => openSecrets(uri, credential)),
+    certificate: oneForEach((uri) => openCertificates(uri, credential)),
+    key: keys,
+  };
+  return {
+    vault: (uri, kind) => byKind[kind](uri),
+    keys,
+    certificates: oneForEach((uri) => openCertificateOperations(uri, credential)),
+    keyPort: openKeyPort(credential),
+  };
+}
+
+/** Milliseconds for one call of a port. */
+const patience = 20_000;
+
+/** What rotators reach the outside through. */
+export function openPorts(vaults: Vaults, credential: TokenCredential, arm: Arm): Ports {
+  const secrets = (uri: string) => vaults.vault(uri, "secret");
+  return {
+    secret: openSecretPort(secrets),
+    ...openTargetSecrets(secrets),
+    keys: vaults.keyPort,
+    arm,
+    now: () => Date.now(),
+    async certificate(url) {
+      const { origin, name, version } = partsOf(url);
+      const found = await vaults.certificates(origin).read(name, version, AbortSignal.timeout(patience));
+      if (found !== undefined) return found;
+      throw new PinionError("SECRET_NOT_FOUND", `There is no certificate ${name} in ${new URL(url).host}.`);
+    },
+    async keyed(url) {
+      const { origin, name, version = "" } = partsOf(url);
+      return await vaults.certificates(origin).keyed(name, version, AbortSignal.timeout(patience));
+    },
+    async token(scope) {
+      const token = await credential.getToken(scope);
+      return token?.token ?? "";
+    },
   };
 }
 
@@ -89,7 +117,7 @@ function oneForEach<T>(open: (uri: string) => T): (uri: string) => T {
   };
 }
 
-function rotatorFacts({ rotators, find }: Registry): RotatorFacts {
+export function rotatorFacts({ rotators, find }: Registry): RotatorFacts {
   const has = (kind: string, strategy: string) =>
     rotators.some((rotator) => rotator.kind === kind && rotator.strategy === strategy);
   return {

@@ -34,6 +34,7 @@ export type ErrorCode =
   | "SLOT_UNCLEAR"
   | "OLD_STILL_WORKS"
   | "OLD_IN_USE"
+  | "NOT_SETTLED"
   // certificates
   | "CERTIFICATE_MALFORMED"
   | "REVOCATION_UNKNOWN"
@@ -42,6 +43,9 @@ export type ErrorCode =
   | "HANDSHAKE_FAILED"
   | "CSR_INVALID"
   | "NAME_NOT_PERMITTED"
+  | "ISSUANCE_PENDING"
+  | "ISSUANCE_LIMITED"
+  | "CHALLENGE_FAILED"
   // consumers
   | "CONSUMER_UNREACHABLE"
   | "CONSUMER_FORBIDDEN"

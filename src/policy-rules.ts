@@ -50,7 +50,15 @@ function rotatorRules({ rotator, format, acceptGap }: Partial<ManagedObject>): B
 }
 
 /** What a kind of object needs, and what only another kind has. */
-function kindRules({ kind, certificate, consumers, rollback, disableOld, format }: Partial<ManagedObject>): Broken[] {
+function kindRules({
+  kind,
+  certificate,
+  consumers,
+  rollback,
+  disableOld,
+  format,
+  endpoints,
+}: Partial<ManagedObject>): Broken[] {
   const broken: Broken[] = [];
   const add = (path: Path, message: string, expected: string): void => void broken.push({ path, message, expected });
   if (kind === "certificate" && certificate === undefined)
@@ -61,6 +69,8 @@ function kindRules({ kind, certificate, consumers, rollback, disableOld, format 
     add(["format"], `is ${format.type}, but nothing is written into a ${kind}`, "no format");
   if (kind !== undefined && kind !== "key" && disableOld === true)
     add(["disableOld"], `is true, but the object is a ${kind}`, "false, or a key");
+  if (kind !== undefined && kind !== "certificate" && endpoints !== undefined && endpoints.length > 0)
+    add(["endpoints"], `are there, but the object is a ${kind}`, "none, or a certificate");
   const follower = consumers?.findIndex(({ reads }) => reads === "latest") ?? -1;
   const inVault = kind === "key" || (kind === "certificate" && certificate?.exportable === false);
   if (inVault && follower >= 0 && rollback === "pin") {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { endpointSchema } from "./certificates/endpoint.ts";
 import { durationSchema, positiveDurationSchema } from "./duration.ts";
 import { certificateSchema } from "./policy-certificate.ts";
 import { consumerSchema } from "./policy-consumers.ts";
@@ -122,6 +123,11 @@ export const objectShape = {
   window: windowSchema.exactOptional().describe("When changes may be made. It never lets an expiry pass."),
   format: formatSchema.prefault({ type: "plain" }),
   certificate: certificateSchema.exactOptional().describe("What a certificate must be; of kind certificate only."),
+  endpoints: z
+    .array(endpointSchema)
+    .max(50, { error: "at most 50 endpoints" })
+    .default([])
+    .describe("Where a certificate is served: each must serve the new one, or, turned back, the former one again."),
   rollback: z
     .enum(["pin", "reissue"])
     .default("pin")

@@ -15,6 +15,8 @@ export interface CredentialRef {
 /** A credential with its material. Lives in memory inside one activity only. */
 export interface Credential extends CredentialRef {
   readonly material: Material;
+  /** `https://<vault>/secrets/<name>/<version>`: where the material is read, for targets that are told references only. */
+  readonly reference?: string;
 }
 
 /** A checked statement with its outcome. `detail` is for people and holds no secret. */
@@ -44,6 +46,8 @@ export interface VaultKey {
   readonly version: string;
   /** Public part only (RFC 7517): kty and n, e, or crv, x, y. */
   readonly jwk: Readonly<Record<string, string>>;
+  /** What it may be used for: `sign`, `verify`, `wrapKey`, ... */
+  readonly operations: readonly string[];
   readonly enabled: boolean;
   readonly tags: Readonly<Record<string, string>>;
   /** ISO 8601. */
@@ -95,6 +99,8 @@ export interface PendingCertificate {
 export interface CertificateSlot {
   /** What the policy asks of the certificate. */
   readonly wanted: CertificateWish;
+  /** The version that is to be replaced. */
+  source(): Promise<VaultCertificate | undefined>;
   /** The version of this rotation, once the vault has it whole. */
   made(): Promise<VaultCertificate | undefined>;
   /**
@@ -139,6 +145,13 @@ export interface CertificateWish {
   readonly revocation: "check" | "ignore";
 }
 
+/** The newest version of a secret, whatever it is for. */
+export interface NewestSecret {
+  readonly version: string;
+  readonly value: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 /** What a rotator may reach besides its target. */
 export interface Ports {
   /** A certificate's version by its URL. */
@@ -155,6 +168,18 @@ export interface Ports {
    * login that was refused, ask again with `fresh`.
    */
   secret(url: string, options?: { readonly fresh?: boolean }): Promise<string>;
+  /** The newest version of a secret that is itself a target (a verifier's list, say), never out of a memory. */
+  newestSecret(url: string): Promise<NewestSecret>;
+  /**
+   * Writes the next version of such a secret and returns its id: content type and tags stay, `tags` are added. Only where the newest version is
+   * still `expectedVersion`, else `OUT_OF_BAND_CHANGE`; a vault knows no conditional write, so the lease on the account guards what is between.
+   */
+  writeSecret(
+    url: string,
+    expectedVersion: string,
+    value: string,
+    tags?: Readonly<Record<string, string>>,
+  ): Promise<string>;
   /** An Entra access token for a scope, by the app's managed identity. */
   token(scope: string): Promise<string>;
 }
@@ -222,7 +247,7 @@ interface Common<T> {
   soleAccount?(target: T): string;
   /** Every account that a rotation may change. Two objects that share one must be declared a pair. */
   accounts(target: T): readonly string[];
-  /** The lease key: equal for everything that one change touches (both roles of a pair). */
+  /** The lease key: equal for everything that one change touches (both roles of a pair). "" where nothing beyond the object itself is. */
   account(target: T): string;
   /**
    * Read only. Logs in as `current`, shows that a wrong password is refused (`negativeControl`: once per account and rotation),

@@ -45,6 +45,26 @@ describe("objects that contradict one another: neither runs, the rest does", () 
     );
   });
 
+  test("one key of one resource; the keys of a namespace are several", () => {
+    const at = (type: string) =>
+      `/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/${type}`;
+    const holder = (id: string, kind: string, type: string) => ({
+      consumers: [{ kind, id, resourceId: at(type), reads: "pinned", lag: "PT0S" }],
+    });
+    const both = (kind: string, type: string) =>
+      faultsOf(
+        object("a", holder("c", kind, type)),
+        object("b", holder("d", kind, type.replace("crosoft.S", "crosoft.s"))),
+      )
+        .filter(({ message }) => message.startsWith("claims"))
+        .map(({ path, message }) => `${path} ${message}`);
+    expect(both("storage-account", "Microsoft.Storage/storageAccounts/orders")).toEqual([
+      "objects[0].consumers[0].resourceId claims the key of that storage account, which is claimed also by objects[1]",
+      "objects[1].consumers[0].resourceId claims the key of that storage account, which is claimed also by objects[0]",
+    ]);
+    expect(both("service-bus", "Microsoft.ServiceBus/namespaces/orders")).toEqual([]);
+  });
+
   test("one account, even in part, and even when one of the two is broken elsewhere", () => {
     const other = object("b", { rotator: { ...inPlace("a_b") }, acceptGap: true });
     expect(conflict(object("a"), other)).toEqual([

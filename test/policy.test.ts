@@ -8,6 +8,14 @@ const window = { cron: "0 2 * * 2-4", duration: "PT3H", timeZone: "Europe/Berlin
 const long = "x".repeat(81);
 
 type Case = readonly [Record<string, unknown>, string, string | RegExp, string | RegExp];
+const keyHolder = (kind: string, type: string, changes: object = {}) => ({
+  kind,
+  id: "holder",
+  resourceId: `/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/${type}`,
+  reads: "pinned",
+  lag: "PT0S",
+  ...changes,
+});
 const one = (changes: Record<string, unknown>) => ({ consumers: [consumer("api", changes)] });
 
 const fieldFaults: readonly Case[] = [
@@ -159,6 +167,30 @@ const fieldFaults: readonly Case[] = [
   [one({ setting: "A B" }), "consumers[0].setting", `is "A B"`, "the name of an app setting"],
   [one({ reads: "newest" }), "consumers[0].reads", `is "newest"`, `one of "pinned", "latest"`],
   [one({ lag: undefined }), "consumers[0].lag", "is missing", /ISO 8601 duration/],
+  [
+    { consumers: [keyHolder("storage-account", "Microsoft.Storage/storageAccounts/orders")] },
+    "consumers[0].kind",
+    `is "storage-account", which cannot read a secret`,
+    "a kind of consumer that reads a secret",
+  ],
+  [
+    { consumers: [keyHolder("sql-tde", "Microsoft.Sql/servers/orders/databases/x")] },
+    "consumers[0].resourceId",
+    /^is a text of/,
+    /Microsoft.Sql\/servers\/<name>, or .*managedInstances/,
+  ],
+  [
+    { consumers: [keyHolder("event-hubs", "Microsoft.EventHub/namespaces/orders", { reads: "latest" })] },
+    "consumers[0].reads",
+    `is "latest"`,
+    `"pinned"`,
+  ],
+  [
+    { consumers: [keyHolder("cosmos-db", "Microsoft.DocumentDB/databaseAccounts/orders", { setting: "DB" })] },
+    "consumers[0].setting",
+    "is not known here",
+    "one of kind, resourceId, id, reads, lag, health, owner",
+  ],
   [one({ owner: "nobody" }), "consumers[0].owner", `is "nobody"`, `"pinion"`],
   [
     one({ health: { url: "http://api.example/health" } }),

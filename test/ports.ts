@@ -8,6 +8,8 @@ const refused = async (): Promise<never> => {
 
 export const noPorts: Ports = {
   secret: refused,
+  newestSecret: refused,
+  writeSecret: refused,
   token: refused,
   certificate: refused,
   keyed: refused,

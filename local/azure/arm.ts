@@ -10,6 +10,7 @@ export interface ArmRequest {
   readonly path: string;
   /** The body as JSON; undefined when it is not. */
   readonly json: unknown;
+  readonly headers: Request["headers"];
 }
 
 /** What a resource provider does with a request: the action that the caller needs a right for, and the work. */
@@ -34,7 +35,12 @@ export function createArm(options: ArmOptions): Handler {
   return (request) => {
     if (!request.url.pathname.toLowerCase().startsWith("/subscriptions/")) return undefined;
     const path = request.url.pathname.replace(/\/+$/, "");
-    const route = options.routes({ method: request.method, path, json: parseJson(request.body) });
+    const route = options.routes({
+      method: request.method,
+      path,
+      json: parseJson(request.body),
+      headers: request.headers,
+    });
     const other = ownPermissions.test(path) ? "permissions.list" : "arm.unknown";
     return { operation: route?.operation ?? other, run: () => answer(options, request, path, route) };
   };

@@ -9,12 +9,17 @@ import type { Clock } from "../clock.ts";
 import { createAppService } from "./app-service.ts";
 import type { AppService, AppServiceOptions } from "./app-service.ts";
 import { createArm } from "./arm.ts";
+import type { ArmRouter } from "./arm.ts";
+import { createDnsZones } from "./dns-zones.ts";
+import type { DnsZoneDeclaration, DnsZones } from "./dns-zones.ts";
 import { createEventGrid } from "./event-grid.ts";
 import type { EventGrid, Topic } from "./event-grid.ts";
 import type { Subscription } from "./event-grid/subscription.ts";
 import { createFaults, faultsHandler } from "./faults.ts";
 import type { Faults } from "./faults.ts";
 import { listener } from "./http.ts";
+import { createKeyHolders } from "./key-holders.ts";
+import type { KeyHolders } from "./key-holders.ts";
 import { createIdentity } from "./identity.ts";
 import type { Identity } from "./identity.ts";
 import { createRights, rightsHandler } from "./rights.ts";
@@ -37,6 +42,7 @@ export interface AzureOptions extends Pick<
   readonly identities: readonly Identity[];
   readonly topics?: readonly Topic[];
   readonly subscriptions?: readonly Subscription[];
+  readonly dnsZones?: readonly DnsZoneDeclaration[];
   /** Factor on the waits between deliveries of events, default 1. */
   readonly timeFactor?: number;
   /** Ports on 127.0.0.1; absent: those of the last run, else free ones. */
@@ -55,6 +61,8 @@ export interface Azure {
   readonly tokens: Tokens;
   readonly eventGrid: EventGrid;
   readonly appService: AppService;
+  readonly keyHolders: KeyHolders;
+  readonly dnsZones: DnsZones;
   readonly faults: Faults;
   readonly rights: Rights;
   /** Where the custom topic's publisher sends. */
@@ -81,7 +89,12 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
     ...(options.timeFactor === undefined ? {} : { timeFactor: options.timeFactor }),
   });
   const appService = createAppService({ ...options, tokens, ca: tls.ca });
-  const arm = createArm({ tokens, rights, routes: appService.route });
+  const { vaults } = options;
+  const keyHolders = createKeyHolders({ stateDir, clock, tokens, ca: tls.ca, vaults, baseUrl: () => url });
+  const dnsZones = createDnsZones(stateDir, options.dnsZones ?? []);
+  const routes: ArmRouter = (request) =>
+    appService.route(request) ?? keyHolders.route(request) ?? dnsZones.route(request);
+  const arm = createArm({ tokens, rights, routes });
   const controls = [faultsHandler(faults), rightsHandler(rights), appService.controlHandler];
   const handlers = [eventGrid.handler, tokens.handler, ...controls, arm];
   const identity = createIdentity({ tokens, header: identityHeader, identities });
@@ -102,6 +115,8 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
     tokens,
     eventGrid,
     appService,
+    keyHolders,
+    dnsZones,
     faults,
     rights,
     topicEndpoint: (name) => `${url}/topics/${name}/api/events`,

@@ -1,16 +1,18 @@
+import { X509Certificate } from "node:crypto";
 import { PinionError } from "../errors.ts";
-import type { Proof } from "../rotator.ts";
+import type { Notes, Proof } from "../rotator.ts";
 import { withdraw } from "../vault/adopting.ts";
 import { tags } from "../vault/tags.ts";
 import {
   certificateOf,
   isAdoptable,
   newerThan,
+  chainNote,
   operationNote,
   requireCertificate,
   wishOf,
 } from "./certificate-slot.ts";
-import type { Deps } from "./deps.ts";
+import type { Deps, Subject } from "./deps.ts";
 import { createStep, type Scene } from "./step.ts";
 
 /**
@@ -57,17 +59,14 @@ async function takeBackMade({ subject, step, signal }: Scene, sourceVersion: str
 /**
  * After an operation was taken away its placeholder is the newest version, disabled and empty, for those who read the certificate itself
  * (readers of its secret never see it). A request with the former key, merged with the former certificate, puts a whole version on top.
- * The chain of a former PFX is not known here; then the placeholder stays, and that is said.
+ * Where the former chain is not known the placeholder stays, and that is said.
  */
 async function coverPlaceholder({ subject, step, signal }: Scene, sourceVersion: string): Promise<Proof> {
-  const { object, certificates, vault } = subject;
+  const { object, certificates } = subject;
   const operations = certificates.object;
   const name = "the newest version of the certificate is whole";
   if ((await operations.read(object.name, undefined, signal)) !== undefined) return { name, ok: true };
-  const text = await vault.value(object.name, sourceVersion, signal);
-  const chain = [...text.matchAll(/-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g)].map(
-    ([, base64 = ""]) => Buffer.from(base64, "base64"),
-  );
+  const chain = await formerChain(subject, step.notes, sourceVersion, signal);
   const stays = {
     name,
     ok: false,
@@ -90,4 +89,23 @@ async function coverPlaceholder({ subject, step, signal }: Scene, sourceVersion:
     await operations.remove(object.name, signal);
     return stays;
   }
+}
+
+/** The former certificate with its issuers (DER), from a PEM, from what was noted when it was merged, or alone where it signs itself. */
+async function formerChain(
+  { object, certificates, vault }: Subject,
+  notes: Notes,
+  sourceVersion: string,
+  signal: AbortSignal,
+): Promise<readonly Uint8Array[]> {
+  const text = await vault.value(object.name, sourceVersion, signal);
+  const blocks = [...text.matchAll(/-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g)];
+  if (blocks.length > 0) return blocks.map(([, base64 = ""]) => Buffer.from(base64, "base64"));
+  const found = await certificates.object.read(object.name, sourceVersion, signal);
+  if (found === undefined) return [];
+  const [by, ...others] = notes.read(chainNote)?.split(" ") ?? [];
+  if (by !== undefined && by === found.tags[tags.rotation])
+    return [found.leaf, ...others.map((one) => Buffer.from(one, "base64"))];
+  const { subject, issuer } = new X509Certificate(found.leaf);
+  return subject === issuer ? [found.leaf] : [];
 }

@@ -20,7 +20,7 @@ export interface SlotPlace {
 /** The note that holds the request id of this rotation's operation, as `<rotation id> <request id>`. */
 export const operationNote = "operation";
 /** The note that holds the certificates beside the leaf, as `<rotation id> <base64> ...`. */
-const chainNote = "chain";
+export const chainNote = "chain";
 
 /** What the policy asks of the object's certificate; `TARGET_MISCONFIGURED` for an object that is none. */
 export function wishOf({ object }: Subject): CertificateWish {
@@ -44,7 +44,7 @@ export function certificateOf(subject: Subject): { readonly operations: Certific
 
 /** Opens the slot of a rotation (see {@link CertificateSlot}). `issuer` is who the vault asks: `Self`, `Unknown` (a merge follows), or a registered one. */
 export function openSlot(place: SlotPlace): CertificateSlot {
-  const { subject, rotationId, notes, signal } = place;
+  const { subject, rotationId, notes, sourceVersion, signal } = place;
   const wanted = wishOf(subject);
   const { operations, name } = certificateOf(subject);
   const made = () => madeVersion(place);
@@ -61,6 +61,7 @@ export function openSlot(place: SlotPlace): CertificateSlot {
 
   return {
     wanted,
+    source: () => subject.certificates.object.read(subject.object.name, sourceVersion, signal),
     made,
     async pending(issuer = "Unknown") {
       let operation = await running();

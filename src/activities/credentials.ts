@@ -9,7 +9,8 @@ export async function credentialIn(scene: Scene, version: string, ref?: Credenti
   const { subject, signal } = scene;
   const { vault, object } = subject;
   if (object.kind !== "secret") return inVault(vault.url(object.name, version), version, ref);
-  return toCredential(scene, await vault.value(object.name, version, signal), ref);
+  const credential = toCredential(scene, await vault.value(object.name, version, signal), ref);
+  return { ...credential, reference: vault.url(object.name, version) };
 }
 
 /** A credential that stays in the vault: its material is the version's URL, and its id, where nobody gave another, the version. */
@@ -26,7 +27,9 @@ export async function stagedCredential(scene: Scene, version: string, ref: Crede
     return inVault(url, version, ref);
   }
   try {
-    return toCredential(scene, await subject.staging.value(stagingName(subject.key), version, signal), ref);
+    const { staging, key } = subject;
+    const credential = toCredential(scene, await staging.value(stagingName(key), version, signal), ref);
+    return { ...credential, reference: staging.url(stagingName(key), version) };
   } catch (error) {
     if (error instanceof PinionError && (error.code === "SECRET_NOT_FOUND" || error.code === "SECRET_DISABLED")) {
       throw new PinionError(

@@ -93,7 +93,13 @@ export async function findSubject(deps: Deps, objectId: string): Promise<Subject
   };
 }
 
+/** The key of the lease that a step of this object holds: what its rotator changes, or, where that is nothing beyond it, the object. */
+export function accountOf({ rotator, object, key }: Subject): string {
+  const account = rotator.account(object.rotator.target);
+  return account === "" ? key : account;
+}
+
 /** The breakers that a failure of this object counts against. */
 export function breakersOf(subject: Subject): readonly string[] {
-  return [`vault:${subject.vaultName}`, `target:${subject.rotator.account(subject.object.rotator.target)}`];
+  return [`vault:${subject.vaultName}`, `target:${accountOf(subject)}`];
 }

@@ -5,6 +5,7 @@ import { carriedBy } from "../vault/tags.ts";
 import type { Retirement } from "../workflow/steps.ts";
 import { boundConsumers, proveConsumers } from "./consumers.ts";
 import { demand } from "./credentials.ts";
+import { proveEndpoints } from "./endpoints.ts";
 import type { Scene } from "./step.ts";
 import { requireOpenWindow } from "./window.ts";
 
@@ -45,7 +46,7 @@ export async function lookAtGates(scene: Scene, { keptVersion, oldVersion }: Ret
     held.set(at.consumer.id, pinned ?? keptVersion);
   }
   const proofs = await proveConsumers(scene, ({ id }) => held.get(id) ?? keptVersion);
-  return { proofs, newest };
+  return { proofs: [...proofs, ...(await proveEndpoints(scene, keptVersion))], newest };
 }
 
 /** Who still uses the credential; nobody may. Where the target does not tell, the evidence says so. */

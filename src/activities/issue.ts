@@ -4,6 +4,7 @@ import { mark } from "../vault/adopting.ts";
 import { partsOf } from "../vault/key-port.ts";
 import type { Steps } from "../workflow/steps.ts";
 import { claimAgain } from "./place.ts";
+import { requireOpenWindow } from "./window.ts";
 import { announce, type Done, type Scene } from "./step.ts";
 
 interface Sources {
@@ -22,6 +23,8 @@ const slow = 300_000;
 export async function issue(scene: Scene, { sourceVersion, current, idle }: Sources): Promise<Done<"stage">> {
   const { subject, step, signal } = scene;
   const { rotator, object, vault, madeIn } = subject;
+  // For readers of the newest this is the cutover.
+  if (madeIn === "object" && object.consumers.some(({ reads }) => reads === "latest")) requireOpenWindow(scene);
   const { material, expiresAt } = await rotator.create(step, { current, idle }).catch(async (error: unknown) => {
     if (error instanceof PinionError && error.code === "ISSUANCE_PENDING") await wait(scene, error);
     throw error;

@@ -13,19 +13,15 @@ export const createPublish = (deps: Deps) =>
     name: "publish",
     leased: true,
     phases: ["running"],
-    async run(scene, { stagedVersion, candidate, sourceVersion, rotationId }) {
-      const { subject, signal, state } = scene;
-      const { object, vault } = subject;
+    async run(scene, { stagedVersion, candidate, sourceVersion }) {
+      const { subject, state } = scene;
+      const { object } = subject;
       // For readers of *latest* this is the cutover. In place the gap is open by now, and nothing may lengthen it.
       const moves = object.consumers.some(({ reads }) => reads === "latest");
       if (moves && subject.rotator.strategy !== "in-place") requireOpenWindow(scene);
       const published =
         subject.madeIn === "object"
-          ? await adopt(
-              vault,
-              { name: object.name, rotationId, sourceVersion, version: stagedVersion, tags: object.tags },
-              signal,
-            )
+          ? await adoptMade(scene, stagedVersion, sourceVersion)
           : await publishStaged(scene, { stagedVersion, candidate, sourceVersion });
       return {
         result: { publishedVersion: published.version, expiresAt: published.expiresAt },
@@ -46,6 +42,18 @@ export const createPublish = (deps: Deps) =>
       };
     },
   });
+
+/** What the vault made in the object is the publication. A key is told when it ends: only the next one is by its rotation policy. */
+async function adoptMade(scene: Scene, version: string, sourceVersion: string): Promise<Publication> {
+  const { deps, subject, signal, step } = scene;
+  const { object, vault, keys } = subject;
+  const { name, tags, validity } = object;
+  const published = await adopt(vault, { name, rotationId: step.rotationId, sourceVersion, version, tags }, signal);
+  if (object.kind !== "key" || published.expiresAt !== "") return published;
+  const expiresOn = new Date(deps.now() + validity);
+  await keys.expire(name, version, expiresOn, signal);
+  return { ...published, expiresAt: expiresOn.toISOString() };
+}
 
 /** Writes what was staged as a new version of the object; then the staged copy is disabled. */
 async function publishStaged(

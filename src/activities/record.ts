@@ -2,6 +2,7 @@ import { writeEvidence } from "../evidence/record.ts";
 import type { ObjectState, Outcome } from "../store/types.ts";
 import type { Ending } from "../workflow/steps.ts";
 import { breakersOf, type Deps } from "./deps.ts";
+import { disposable } from "./tidy.ts";
 import { passPointOfNoReturn } from "./point-of-no-return.ts";
 import { createStep, type Scene, type StatePatch } from "./step.ts";
 
@@ -38,7 +39,7 @@ export const createRecord = (deps: Deps) =>
       if (outcome === "kept" && state.phase !== "rolling-back") await passPointOfNoReturn(scene);
       const evidence =
         outcome === "stale" ? undefined : await writeEvidence(deps.evidence, describe(scene, ending), scene.signal);
-      for (const version of ending.retired ?? [])
+      for (const version of await disposable(scene, ending))
         await subject.vault.disable(subject.object.name, version, scene.signal);
       await deps.fleet.release(subject.key, ending.rotationId);
       if (outcome === "failed" || outcome === "refused" || (outcome === "rolled-back" && fault !== undefined)) {

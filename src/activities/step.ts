@@ -4,7 +4,7 @@ import { deadlineSeconds } from "../store/leases.ts";
 import type { Stored } from "../store/records.ts";
 import type { Command, ObjectState, Phase } from "../store/types.ts";
 import type { Reply, StepInput, StepName, Steps } from "../workflow/steps.ts";
-import { type Deps, findSubject, type Subject } from "./deps.ts";
+import { accountOf, type Deps, findSubject, type Subject } from "./deps.ts";
 import { openSlots } from "./slots.ts";
 
 /** What a step works with: the object, its state and commands as read under the lease, and a signal that ends in time. */
@@ -114,8 +114,7 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
     const subject = await findSubject(deps, input.objectId);
     if (subject === undefined) throw first && !(await isKnown(deps, input.objectId)) ? forged() : gone(input.objectId);
     if (!leased) return await work(subject, input, deadline);
-    const account = subject.rotator.account(subject.object.rotator.target);
-    return await deps.withLease(account, () => work(subject, input, deadline));
+    return await deps.withLease(accountOf(subject), () => work(subject, input, deadline));
   };
 
   return async (input) => {

@@ -1,6 +1,7 @@
 import type { Before } from "../workflow/steps.ts";
 import { boundConsumers, pinNow, proveConsumers } from "./consumers.ts";
 import type { Deps } from "./deps.ts";
+import { proveEndpoints } from "./endpoints.ts";
 import { createStep, type Scene } from "./step.ts";
 
 /** Proves every consumer on a version: by its platform, and by its own health. After this the grace begins and others may start. */
@@ -11,7 +12,10 @@ export const createVerify = (deps: Deps) =>
     async run(scene, { version, back, rotationId, turningBack }) {
       const { key } = scene.subject;
       const expected = back === undefined ? () => version : await expectedBack(scene, back, version);
-      const proofs = await proveConsumers(scene, ({ id }) => expected(id));
+      const proofs = [
+        ...(await proveConsumers(scene, ({ id }) => expected(id))),
+        ...(await proveEndpoints(scene, version)),
+      ];
       await deps.fleet.release(key, rotationId);
       if (turningBack) return { result: {}, proofs };
       return {

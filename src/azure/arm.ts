@@ -9,21 +9,26 @@ import { awaitOperation } from "./operation.ts";
 export type Arm = (request: ArmRequest) => Promise<unknown>;
 
 export interface ArmRequest {
-  readonly method: "GET" | "POST" | "PUT" | "PATCH";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** From `/subscriptions/...`. */
   readonly path: string;
   readonly apiVersion: string;
   readonly body?: unknown;
+  /** More headers, in lower case: `if-match` and `if-none-match`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A resource that is not there (404) is an answer, `undefined`, and no fault. */
+  readonly mayBeAbsent?: boolean;
   readonly signal: AbortSignal;
 }
 
 /**
  * Opens ARM at its public or sovereign address. Errors: 403 is `CONSUMER_FORBIDDEN` (propagation: a role assignment may still be
- * spreading), 404 `CONSUMER_MISCONFIGURED`, 429 throttled with its Retry-After, others transient. Bodies are never quoted: a list
+ * spreading), 404 `CONSUMER_MISCONFIGURED`, 412 `CONFLICT` (transient: somebody else wrote in between), 429 throttled with its
+ * Retry-After, others transient. Bodies are never quoted: a list
  * of settings is full of secrets.
  */
 export function openArm(endpoint: string, audience: string, credential: TokenCredential): Arm {
-  return async ({ method, path, apiVersion, body, signal }) => {
+  return async ({ method, path, apiVersion, body, headers, mayBeAbsent, signal }) => {
     const token = await credential.getToken(`${audience}/.default`, { abortSignal: signal });
     if (token === null)
       throw new PinionError(
@@ -31,33 +36,31 @@ export function openArm(endpoint: string, audience: string, credential: TokenCre
         "The app has no identity for Azure Resource Manager: assign it one.",
         { class: "propagation" },
       );
-    const authorization = `Bearer ${token.token}`;
-    const send = async (url: URL, init: RequestInit): Promise<Response> => {
-      try {
-        return await fetch(url, { ...init, signal });
-      } catch (cause) {
-        if (signal.aborted) throw signal.reason;
-        throw new PinionError("CONSUMER_UNREACHABLE", `${url.host} did not answer; the step is tried again.`, {
-          class: "transient",
-          cause,
-        });
-      }
-    };
     const url = new URL(path, endpoint);
     url.searchParams.set("api-version", apiVersion);
-    const reply = await send(url, {
-      method,
-      headers: { authorization, ...(body === undefined ? {} : { "content-type": "application/json" }) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+    let reply: Response;
+    try {
+      reply = await fetch(url, {
+        method,
+        signal,
+        headers: {
+          ...headers,
+          authorization: `Bearer ${token.token}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      throw new PinionError("CONSUMER_UNREACHABLE", `${url.host} did not answer; the step is tried again.`, {
+        class: "transient",
+        cause,
+      });
+    }
     const text = await reply.text();
+    if (reply.status === 404 && mayBeAbsent === true) return undefined;
     if (!reply.ok) throw refusal(reply, path);
-    const poll = async (at: URL): Promise<Response> => {
-      const answer = await send(at, { method: "GET", headers: { authorization } });
-      if (!answer.ok) throw refusal(answer, path);
-      return answer;
-    };
-    if (await awaitOperation(reply, endpoint, poll, signal)) return undefined;
+    if (await awaitOperation(reply, endpoint, token.token, signal)) return undefined;
     return text === "" ? undefined : (JSON.parse(text) as unknown);
   };
 }
@@ -78,6 +81,12 @@ function refusal(reply: Response, path: string): PinionError {
       return new PinionError(
         "CONSUMER_MISCONFIGURED",
         `Azure Resource Manager does not know ${what}: check the resource id in the policy.`,
+      );
+    case 412:
+      return new PinionError(
+        "CONFLICT",
+        `Somebody else changed ${what} at the same moment (412); the step is tried again.`,
+        { class: "transient" },
       );
     case 429: {
       const seconds = Number(reply.headers.get("retry-after") ?? "");

@@ -1,8 +1,5 @@
 import { PinionError } from "../errors.ts";
 
-/** Sends a GET with the app's token to an absolute URL. */
-export type Poll = (url: URL) => Promise<Response>;
-
 /** How one step waits for an operation of Azure; milliseconds. The step itself is stopped after 40 seconds. */
 const patience = 20_000;
 const shortest = 50;
@@ -11,13 +8,13 @@ const usual = 5_000;
 /**
  * Waits for the long-running operation that a 201 or 202 began (Azure REST guidelines: `Azure-AsyncOperation` shows a status, `Location`
  * answers 202 until it is over), asking as often as Retry-After says; false when it began none. The outcome is not returned: read the
- * resource back. Throws `CONSUMER_NOT_MOVED` (transient) while it goes on: the next try of the step finds by reading
- * back that it happened; `CONSUMER_UNREACHABLE` or `CONSUMER_MISCONFIGURED` when it failed, with Azure's own code, never its text.
+ * resource back. Throws `CONSUMER_NOT_MOVED` (transient) while it goes on, or cannot be asked for: the next try of the step finds by
+ * reading back that it happened; `CONSUMER_UNREACHABLE` or `CONSUMER_MISCONFIGURED` when it failed, with Azure's own code, never its text.
  */
 export async function awaitOperation(
   reply: Response,
   endpoint: string,
-  poll: Poll,
+  token: string,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (reply.status !== 201 && reply.status !== 202) return false;
@@ -29,19 +26,20 @@ export async function awaitOperation(
   // The token goes to Azure Resource Manager only, whatever a reply says.
   if (url.origin !== new URL(endpoint).origin) throw unfinished();
   const until = performance.now() + patience;
-  for (let last = reply; ;) {
-    const wait = retryAfter(last);
-    if (performance.now() + wait > until) throw unfinished();
+  for (let wait = retryAfter(reply); performance.now() + wait <= until;) {
     await pause(wait, signal);
-    last = await poll(url);
-    if (status === null) {
-      if (last.status !== 202) return true;
-      continue;
-    }
+    const last = await fetch(url, { signal, headers: { authorization: `Bearer ${token}` } }).catch(() => undefined);
+    signal.throwIfAborted();
+    // What cannot be asked for, or only later (429), says nothing of the change.
+    if (last === undefined || !last.ok) throw unfinished();
+    wait = retryAfter(last);
+    if (status === null && last.status !== 202) return true;
+    if (status === null) continue;
     const { status: state, error } = (await last.json()) as { status?: string; error?: { code?: string } };
     if (state === "Succeeded") return true;
     if (state === "Failed" || state === "Canceled") throw failed(state, error?.code);
   }
+  throw unfinished();
 }
 
 function retryAfter({ headers }: Response): number {

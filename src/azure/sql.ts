@@ -13,7 +13,8 @@ const isMethod = (method: string): method is ArmRequest["method"] => methods.has
  * waiting are the same for every service. A `begin...AndWait` ends when the operation has ended; read the resource back.
  */
 export async function openSql(arm: Arm, subscriptionId: string, signal: AbortSignal): Promise<SqlManagementClient> {
-  const { SqlManagementClient: Client } = await import("@azure/arm-sql");
+  // As CommonJS: a bundle gives its exports by `default` alone.
+  const { default: sql } = await import("@azure/arm-sql");
   const httpClient: HttpClient = {
     async sendRequest(request) {
       const url = new URL(request.url);
@@ -30,5 +31,9 @@ export async function openSql(arm: Arm, subscriptionId: string, signal: AbortSig
   };
   // The token is Arm's business; the client only must not go without one.
   const credential = { getToken: async () => ({ token: "-", expiresOnTimestamp: Number.MAX_SAFE_INTEGER }) };
-  return new Client(credential, subscriptionId, { endpoint, httpClient, retryOptions: { maxRetries: 0 } });
+  return new sql.SqlManagementClient(credential, subscriptionId, {
+    endpoint,
+    httpClient,
+    retryOptions: { maxRetries: 0 },
+  });
 }

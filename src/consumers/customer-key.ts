@@ -101,7 +101,7 @@ export function versionIn(step: About, url: string): string | undefined {
 /** Whether a URL, with or without a version, is that of the object's key. */
 export const isOurs = (step: About, url: string): boolean => partIn(step, url) !== undefined;
 
-/** Key Vault compares host and name without case; versions are hex digits. */
+/** Key Vault compares host and name without case; versions are 32 hex digits. */
 function partIn({ object }: About, url: string): string | undefined {
   if (!URL.canParse(url)) return undefined;
   const given = new URL(url);
@@ -110,7 +110,8 @@ function partIn({ object }: About, url: string): string | undefined {
   const base = ours.pathname.toLowerCase();
   if (given.host !== ours.host) return undefined;
   if (path === base) return "";
-  return path.startsWith(`${base}/`) ? path.slice(base.length + 1) : undefined;
+  const version = path.startsWith(`${base}/`) ? path.slice(base.length + 1) : "";
+  return /^[0-9a-f]{32}$/.test(version) ? version : undefined;
 }
 
 /** A key as services write it that keep vault, name and version apart. */

@@ -46,7 +46,7 @@ function namespace<K extends "service-bus" | "event-hubs">(kind: K, provider: st
       return {
         encryption,
         ours,
-        pinned: keyVersion === "" ? undefined : keyVersion,
+        pinned: keyVersion === "" ? undefined : keyVersion.toLowerCase(),
         active: undefined,
         pending: unsettled(provisioningState),
       };

@@ -26,9 +26,13 @@ export const sqlTde = holdsKey<"sql-tde", Held>({
   kind: "sql-tde",
   scope: "Microsoft.Sql/servers",
   actions: (resourceId) => {
-    const type = isInstance(resourceId) ? "managedInstances" : "servers";
-    const actions = ["keys/read", "keys/write", "encryptionProtector/read", "encryptionProtector/write"];
-    return actions.map((action) => `Microsoft.Sql/${type}/${action}`);
+    const instance = isInstance(resourceId);
+    const protection = ["keys/read", "keys/write", "encryptionProtector/read", "encryptionProtector/write"];
+    const own = protection.map((action) => `${instance ? "managedInstances" : "servers"}/${action}`);
+    const partners = instance
+      ? ["managedInstances/read", "locations/instanceFailoverGroups/read"]
+      : ["servers/failoverGroups/read"];
+    return [...own, ...partners].map((action) => `Microsoft.Sql/${action}`);
   },
 
   async look(step) {

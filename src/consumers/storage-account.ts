@@ -38,7 +38,7 @@ export const storageAccount = holdsKey<"storage-account", Held>({
       throw misconfigured(step, `is not encrypted with ${step.object.baseUrl}`);
     return {
       encryption,
-      pinned: keyversion === "" ? undefined : keyversion,
+      pinned: keyversion === "" ? undefined : keyversion.toLowerCase(),
       active: versionIn(step, told.currentVersionedKeyIdentifier ?? ""),
       pending: unsettled(provisioningState),
     };

@@ -73,7 +73,7 @@ export function openCertificateOperations(uri: string, credential: TokenCredenti
   return {
     async read(name, version, signal) {
       const found = await unlessMissing(get(name, version, signal));
-      return found && isWhole(found) ? describeCertificate(found) : undefined;
+      return found && isWhole(found) ? describeCertificate(uri, name, found) : undefined;
     },
     async newestTags(name, signal) {
       return (await unlessMissing(get(name, undefined, signal)))?.properties.tags;
@@ -143,11 +143,13 @@ const day = 86_400_000;
 /** Whole months, as the vault counts: never longer than what was asked for, but for the shortest. */
 export const monthsOf = (validity: number): number => Math.max(1, Math.floor(validity / (30 * day)));
 
-export function describeCertificate({ id = "", keyId = "", cer, properties }: KeyVaultCertificate): VaultCertificate {
+function describeCertificate(uri: string, name: string, { cer, properties }: KeyVaultCertificate): VaultCertificate {
+  // Certificate, key and secret of a version share its id.
+  const version = properties.version ?? "";
   return {
-    url: id,
-    version: properties.version ?? "",
-    keyUrl: keyId,
+    url: `${uri}/certificates/${name}/${version}`,
+    version,
+    keyUrl: `${uri}/keys/${name}/${version}`,
     leaf: cer ?? new Uint8Array(),
     enabled: properties.enabled ?? true,
     tags: properties.tags ?? {},

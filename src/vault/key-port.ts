@@ -15,8 +15,11 @@ export function openKeyPort(credential: TokenCredential): KeyPort {
   ): Promise<T> => {
     const { origin, name } = partsOf(url);
     const signal = AbortSignal.timeout(patience);
+    // Without its public part and its times the client asks the vault at once: by itself it would refuse an old key by this machine's
+    // clock, where the vault still unwraps and verifies with it.
+    const key: KeyVaultKey = { id: url, name, properties: { vaultUrl: origin, name } };
     return toVaultError(origin, name, () =>
-      work(new CryptographyClient(url, credential, clientOptions(origin)), signal),
+      work(new CryptographyClient(key, credential, clientOptions(origin)), signal),
     );
   };
   return {
@@ -44,11 +47,12 @@ export function openKeyPort(credential: TokenCredential): KeyPort {
   };
 }
 
-export function describeKey({ id = "", key, properties }: KeyVaultKey): VaultKey {
+export function describeKey({ id = "", key, keyOperations = [], properties }: KeyVaultKey): VaultKey {
   return {
     url: id,
     version: properties.version ?? "",
     jwk: publicJwk(key ?? {}),
+    operations: keyOperations,
     enabled: properties.enabled ?? true,
     tags: properties.tags ?? {},
     createdAt: (properties.createdOn ?? new Date(0)).toISOString(),

@@ -35,7 +35,7 @@ export function openSecrets(uri: string, credential: TokenCredential): Vault {
       const secret = await toVaultError(uri, name, () =>
         client.setSecret(name, next.value, {
           enabled: true,
-          expiresOn: next.expiresOn,
+          ...(next.expiresOn === undefined ? {} : { expiresOn: next.expiresOn }),
           tags: { ...next.tags },
           ...(next.contentType === undefined ? {} : { contentType: next.contentType }),
           abortSignal: signal,

@@ -25,7 +25,7 @@ export interface NewVersion {
   readonly value: string;
   readonly contentType?: string;
   /** Only a secret is told when it ends; a certificate knows. */
-  readonly expiresOn: Date;
+  readonly expiresOn?: Date;
   readonly tags: Readonly<Record<string, string>>;
 }
 

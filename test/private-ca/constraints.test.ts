@@ -133,13 +133,12 @@ describe.skipIf(skipped)(`what a private authority may sign${skipped ? " (skippe
     }
   });
 
-  test("a disabled key signs nothing", async () => {
+  test("a key that is disabled, or may not sign, signs nothing", async () => {
     const scene = makeScene();
-    const port = {
-      ...scene.keys.port,
-      get: async (url: string) => ({ ...(await scene.keys.port.get(url)), enabled: false }),
-    };
-    await expect(openAuthority(scene.target, port, now)).rejects.toMatchObject(misconfigured);
+    for (const more of [{ enabled: false }, { operations: ["verify"] }]) {
+      const get = async (url: string) => ({ ...(await scene.keys.port.get(url)), ...more });
+      await expect(openAuthority(scene.target, { ...scene.keys.port, get }, now)).rejects.toMatchObject(misconfigured);
+    }
   });
 
   test(

@@ -18,6 +18,8 @@ function slotOver(wanted: CertificateWish) {
   };
   const slot: CertificateSlot = {
     wanted,
+    chain: () => store.chain?.slice(1) ?? [],
+    source: () => Promise.resolve(undefined),
     made: () => Promise.resolve(store.versions[0]),
     pending: () => {
       if (store.csr === undefined) {
@@ -77,7 +79,7 @@ function bench({ wanted = wish(), scene = makeScene() }: Bench = {}) {
           return Promise.resolve();
         }),
       },
-      slot: { wanted, made: alive(slot.made), pending: alive(slot.pending), merge: alive(slot.merge) },
+      slot: { ...slot, made: alive(slot.made), pending: alive(slot.pending), merge: alive(slot.merge) },
       signal: new AbortController().signal,
     };
     return { step, calls: () => calls };

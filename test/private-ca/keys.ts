@@ -57,7 +57,10 @@ export function memoryKeys(now: () => number = () => 0) {
       const url = `https://kv.example/keys/${name}/${version}`;
       const jwk = createPublicKey(privateKey).export({ format: "jwk" }) as Record<string, string>;
       const createdAt = new Date(now()).toISOString();
-      keys.set(url, { key: { url, version, jwk, enabled: true, tags: {}, createdAt, ...more }, privateKey });
+      keys.set(url, {
+        key: { url, version, jwk, enabled: true, operations: ["sign", "verify"], tags: {}, createdAt, ...more },
+        privateKey,
+      });
       return url;
     },
   };
@@ -77,6 +80,7 @@ export function clientKeys(client: KeyClient, ca: string): KeyPort {
         version: found.properties.version!,
         jwk: Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => !!entry[1])),
         enabled: found.properties.enabled ?? true,
+        operations: found.keyOperations ?? [],
         tags: found.properties.tags ?? {},
         createdAt: found.properties.createdOn!.toISOString(),
       };

@@ -29,6 +29,8 @@ export const wish = (more: Partial<CertificateWish> = {}): CertificateWish => ({
   key: p256,
   exportable: false,
   usages: [serverAuth],
+  roots: "system",
+  revocation: "ignore",
   ...more,
 });
 

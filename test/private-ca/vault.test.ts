@@ -50,6 +50,8 @@ describe.skipIf(skipped)(`a private authority in a vault${skipped ? " (skipped: 
       let merged: Uint8Array | undefined;
       const slot: CertificateSlot = {
         wanted,
+        source: async () => undefined,
+        chain: () => [],
         made: async () => undefined,
         pending: async () => {
           await vault.certificates.beginCreateCertificate("www", {

@@ -1,5 +1,5 @@
-import { request } from "node:https";
 import { isRecord, parseJson } from "../http.ts";
+import { vaultGet } from "../vault-get.ts";
 import { parseReference } from "./reference.ts";
 
 /** App Service's words for how a reference stands (ResolveStatus in azure-rest-api-specs, web/ApiKVReference). */
@@ -46,7 +46,6 @@ export interface Resolver {
 }
 
 const apiVersion = "7.4";
-const patience = 10_000;
 
 /** Asks the vault for what a reference names. The value is only there when the status is Resolved. */
 export async function resolveReference(
@@ -71,7 +70,7 @@ export async function resolveReference(
 
   const version = resolver.version ?? secretVersion;
   const url = `${found.url}/secrets/${secretName}${version ? `/${version}` : ""}?api-version=${apiVersion}`;
-  const reply = await get(url, token, resolver.ca);
+  const reply = await vaultGet(url, token, resolver.ca);
   if (reply === "timeout") return [{ ...state, status: "FetchTimedOut", details: "The vault did not answer in time." }];
   if (reply === "unreachable")
     return [{ ...state, status: "VaultNotFound", details: "The vault could not be reached." }];
@@ -89,28 +88,4 @@ function statusOf(status: number, pinned: boolean): ResolveStatus {
   if (status === 401 || status === 403) return "AccessToKeyVaultDenied";
   if (status === 404) return pinned ? "SecretVersionNotFound" : "SecretNotFound";
   return "OtherReasons";
-}
-
-type Answer = { status: number; body: Buffer } | "timeout" | "unreachable";
-
-function get(url: string, token: string, ca: string): Promise<Answer> {
-  return new Promise((resolve) => {
-    const call = request(url, {
-      ca,
-      headers: { authorization: `Bearer ${token}`, accept: "application/json" },
-      signal: AbortSignal.timeout(patience),
-      // Every vault is on this machine, and not every system resolves `<vault>.localhost`.
-      lookup: (_host, { all }, done) =>
-        all ? done(null, [{ address: "127.0.0.1", family: 4 }]) : done(null, "127.0.0.1", 4),
-      agent: false,
-    });
-    call.on("error", (error) => resolve(error.name === "AbortError" ? "timeout" : "unreachable"));
-    call.on("response", (reply) => {
-      const chunks: Buffer[] = [];
-      reply.on("data", (chunk: Buffer) => chunks.push(chunk));
-      reply.on("error", () => resolve("unreachable"));
-      reply.on("end", () => resolve({ status: reply.statusCode ?? 0, body: Buffer.concat(chunks) }));
-    });
-    call.end();
-  });
 }

@@ -55,6 +55,7 @@ export async function openAuthority(target: PrivateCaTarget, keys: KeyPort, now:
   const ca = links[0]!;
   const found = await keys.get(target.ca.key);
   if (!found.enabled) throw broken(`the key ${target.ca.key} is disabled`);
+  if (!found.operations.includes("sign")) throw broken(`the key ${target.ca.key} may not sign`);
   if (thumbprint(found.jwk) !== thumbprintOf(ca.x509.publicKey)) {
     throw broken(`the key ${target.ca.key} is not that of the certificate ${ca.name}; name its version`);
   }

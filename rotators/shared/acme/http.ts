@@ -1,0 +1,116 @@
+import { Agent as PlainAgent, request as plainRequest } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { Agent, request } from "node:https";
+import { PinionError } from "../../../src/errors.ts";
+
+/** What a server answered. Redirects are answers like any other: ACME has none. */
+export interface Reply {
+  readonly url: string;
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export interface Ask {
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** Kept-alive connections to one certificate authority. */
+export interface Connection {
+  send(ask: Ask): Promise<Reply>;
+  close(): void;
+}
+
+const patience = 15_000;
+const largestBody = 1_000_000;
+
+/**
+ * Opens connections that trust `roots` (PEM; absent: what Node.js trusts). Node's `fetch` takes no trust anchors, hence `node:https`.
+ * Every request ends with `signal` or after 15 s. What went wrong on the way is `TARGET_UNREACHABLE` (transient), or
+ * `TARGET_MISCONFIGURED` where TLS cannot be trusted.
+ */
+export function openConnection(roots: string | undefined, signal: AbortSignal): Connection {
+  const secure = new Agent({ keepAlive: true, ...(roots === undefined ? {} : { ca: roots }) });
+  const plain = new PlainAgent({ keepAlive: true });
+  return {
+    async send({ method, url, headers = {}, body }) {
+      signal.throwIfAborted();
+      try {
+        const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+        const options = {
+          method,
+          headers: {
+            "user-agent": "pinion",
+            "accept-language": "en",
+            ...headers,
+            ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }),
+          },
+          signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
+        };
+        const outgoing = url.startsWith("https:")
+          ? request(url, { ...options, agent: secure }, resolve)
+          : plainRequest(url, { ...options, agent: plain }, resolve);
+        outgoing.on("error", reject).end(body);
+        const incoming = await promise;
+        return { url, status: incoming.statusCode ?? 0, headers: incoming.headers, body: await read(incoming) };
+      } catch (error) {
+        signal.throwIfAborted();
+        throw unreachable(url, error);
+      }
+    },
+    close() {
+      secure.destroy();
+      plain.destroy();
+    },
+  };
+}
+
+async function read(incoming: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of incoming as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > largestBody) throw new RangeError("The answer is larger than 1 MB.");
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+/** Seconds of a Retry-After header, which holds seconds or a date (RFC 9110 section 10.2.3). */
+export function retryAfter({ headers }: Reply, now: number): number | undefined {
+  const text = headers["retry-after"];
+  if (text === undefined) return undefined;
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - now) / 1000);
+  return Number.isFinite(seconds) ? Math.max(seconds, 0) : undefined;
+}
+
+/** The targets of Link headers with this relation (RFC 8288), absolute. */
+export function links({ url, headers }: Reply, relation: string): string[] {
+  const text = headers.link;
+  const all = Array.isArray(text) ? text.join(", ") : (text ?? "");
+  return [...all.matchAll(/<([^>]*)>((?:\s*;\s*[^;,="]+(?:="[^"]*"|=[^;,"]*)?)*)/g)]
+    .filter(([, , parameters = ""]) => new RegExp(`;\\s*rel="?[^";]*\\b${relation}\\b`, "i").test(parameters))
+    .map(([, target = ""]) => new URL(target, url).href);
+}
+
+/** The fault for a request that got no answer. */
+function unreachable(url: string, error: unknown): PinionError {
+  const { host } = new URL(url);
+  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+  if (code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|EPROTO/.test(code)) {
+    return new PinionError(
+      "TARGET_MISCONFIGURED",
+      `The TLS certificate of ${host} cannot be trusted (${code}): check \`directory\` and \`caRoots\` in the target.`,
+    );
+  }
+  return new PinionError(
+    "TARGET_UNREACHABLE",
+    `${host} did not answer (${code ?? "connection ended"}); it is asked again.`,
+    {
+      class: "transient",
+    },
+  );
+}

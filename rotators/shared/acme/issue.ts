@@ -1,0 +1,182 @@
+import { PinionError } from "../../../src/errors.ts";
+import type { CertificateSlot, VaultCertificate } from "../../../src/rotator.ts";
+import { ensureAccount } from "./account.ts";
+import type { Account } from "./account.ts";
+import { replaceable } from "./ari.ts";
+import { failureIn, readAuthorizations } from "./authorization.ts";
+import { withClient } from "./client.ts";
+import type { Client } from "./client.ts";
+import { download, isCertified } from "./download.ts";
+import { notYet, problemOf, readProblem, refusal, wordsOf } from "./errors.ts";
+import { assertWithinLimits, count } from "./limits.ts";
+import { forgetOrder, readOrderNote, setOf, writeOrderNote } from "./notes.ts";
+import type { OrderNote } from "./notes.ts";
+import { findOrder, orderOf, placeOrder, readOrder, shortly } from "./order.ts";
+import type { Order } from "./order.ts";
+import { startPace } from "./pace.ts";
+import type { Pace } from "./pace.ts";
+import { proveNames } from "./prove.ts";
+import type { AcmeStep } from "./target.ts";
+import { withdrawValues } from "./values.ts";
+import type { Publisher } from "./values.ts";
+
+/** One call's work on one order. */
+export interface Issuance {
+  readonly step: AcmeStep;
+  readonly slot: CertificateSlot;
+  readonly client: Client;
+  readonly account: Account;
+  readonly publisher: Publisher;
+  readonly pace: Pace;
+}
+
+/**
+ * Brings the certificate of this rotation as far as one call can, and returns it once it is merged and every challenge value is
+ * withdrawn. Until then it throws `ISSUANCE_PENDING` (transient; with the CA's Retry-After where there was one) and is to be called
+ * again, by whatever process: what happened so far stands in the notes, at the CA and in the vault, so that a crash at any point makes
+ * neither a second order nor a second key pair.
+ *
+ * `current` is the certificate to be replaced, for ARI. The pending version in the vault is begun only when the CA is ready to sign.
+ *
+ * Other errors: `CHALLENGE_FAILED` (a name could not be proven), `ISSUANCE_LIMITED` (a rate limit, the CA's or ours),
+ * `TARGET_REFUSED`, `TARGET_FORBIDDEN`, `TARGET_MISCONFIGURED`, `TARGET_UNREACHABLE`, and those of slot, keys and challenger. After
+ * a permanent one everything is withdrawn and forgotten, as by {@link abandon}.
+ */
+export async function issue(
+  step: AcmeStep,
+  publisher: Publisher,
+  current?: Pick<VaultCertificate, "leaf">,
+): Promise<VaultCertificate> {
+  const { slot } = step;
+  if (!slot) throw new PinionError("INTERNAL", "A certificate needs an object of kind certificate in the policy.");
+  const pace = startPace(step);
+  try {
+    const made = await slot.made();
+    const certificate = made ?? (await withClient(step, async (client) => await obtain(client, current)));
+    await tidy(step, publisher, pace);
+    return certificate;
+  } catch (error) {
+    if (isForGood(error)) await abandon(step, publisher).catch(() => undefined);
+    throw error;
+  }
+
+  async function obtain(client: Client, current: Pick<VaultCertificate, "leaf"> | undefined) {
+    const account = await ensureAccount(step, client);
+    return await advance({ step, slot: slot!, client, account, publisher, pace }, current);
+  }
+}
+
+/**
+ * Ends an issuance that nobody wants any more: withdraws every noted value and forgets the order. Harmless when there is nothing, and
+ * after success. `ISSUANCE_PENDING` when it must be called again. The CA lets the order expire: its authorizations may serve other
+ * orders of the account, so they are not deactivated.
+ */
+export async function abandon(step: AcmeStep, publisher: Publisher): Promise<void> {
+  await withdrawValues(step.notes, publisher, startPace(step));
+  await forgetOrder(step.notes);
+}
+
+/** What cannot be withdrawn for good does not spoil a certificate that is made: it stays noted for the next call or rotation. */
+async function tidy(step: AcmeStep, publisher: Publisher, pace: Pace): Promise<void> {
+  try {
+    await withdrawValues(step.notes, publisher, pace);
+  } catch (error) {
+    if (!isForGood(error)) throw error;
+  }
+  await forgetOrder(step.notes);
+}
+
+function isForGood(error: unknown): boolean {
+  return error instanceof PinionError && error.class === "permanent";
+}
+
+async function advance(issuance: Issuance, current?: Pick<VaultCertificate, "leaf">): Promise<VaultCertificate> {
+  const { step, account, slot, pace } = issuance;
+  const { names } = slot.wanted;
+  let [order, note] = await ensureOrder(issuance, current);
+  for (;;) {
+    switch (order.status) {
+      case "pending":
+        note = await proveNames(issuance, order, note);
+        break;
+      case "ready":
+        order = await finalize(issuance, order);
+        if (order.status !== "processing") continue;
+        break;
+      case "processing":
+        break;
+      case "valid":
+        return await collect(issuance, order);
+      case "invalid":
+        throw await endOf(issuance, order);
+    }
+    if (!(await pace.wait(order.retryAfterSeconds))) {
+      const still = order.status === "processing" ? "signs" : "looks at";
+      throw notYet(`The CA still ${still} the order for ${shortly(names)}.`, order.retryAfterSeconds);
+    }
+    order = (await readOrder(step, account, order.url)) ?? (await orderGone(issuance));
+  }
+}
+
+/** The order of this rotation: noted, found at the CA, or made; noted before and after. */
+async function ensureOrder(issuance: Issuance, current?: Pick<VaultCertificate, "leaf">): Promise<[Order, OrderNote]> {
+  const { step, slot, client, account, publisher, pace } = issuance;
+  const { names } = slot.wanted;
+  const set = setOf(names);
+  const noted = readOrderNote(step.notes);
+  const ours = noted?.rotationId === step.rotationId && noted.kid === account.kid && noted.set === set;
+  if (ours && noted.url !== undefined) {
+    const order = (await readOrder(step, account, noted.url)) ?? (await orderGone(issuance));
+    return [order, noted];
+  }
+  if (!ours) await withdrawValues(step.notes, publisher, pace);
+
+  const replaces = current && (await replaceable(client, current.leaf, names));
+  const replacing = replaces !== undefined;
+  if (!ours) assertWithinLimits(step, set, { replacing });
+  const intent = { rotationId: step.rotationId, kid: account.kid, set, since: step.ports.now(), replacing };
+  if (!ours) await writeOrderNote(step.notes, intent);
+  const found = ours ? await findOrder(step, account, names) : undefined;
+  const order = found ?? (await placeOrder(step, client, account, { names, replaces }));
+  return [order, await writeOrderNote(step.notes, { ...intent, url: order.url })];
+}
+
+/** Now, and only now, the vault makes the key pair: its placeholder version is the newest for seconds only. */
+async function finalize({ step, account, slot }: Issuance, order: Order): Promise<Order> {
+  const { names } = slot.wanted;
+  const { csr } = await slot.pending();
+  await count(step, setOf(names), "issued", order.url);
+  const reply = await account.post(order.finalize, { csr: Buffer.from(csr).toString("base64url") });
+  const problem = problemOf(reply);
+  if (problem) throw refusal(reply, `to sign for ${shortly(names)}`, step.ports.now());
+  return orderOf(step, reply, order.url);
+}
+
+async function collect(issuance: Issuance, order: Order): Promise<VaultCertificate> {
+  const { step, account, slot } = issuance;
+  if (order.certificate === undefined) return await orderGone(issuance);
+  const chain = await download(step, account, order.certificate);
+  const { csr } = await slot.pending();
+  // Somebody ended the pending operation that this certificate was made for, and the key with it.
+  if (!(await isCertified(chain[0]!, csr))) return await orderGone(issuance);
+  return await slot.merge(chain);
+}
+
+/** The order leads nowhere any more: forgotten, so that the next call makes another, within the limits. */
+async function orderGone({ step, publisher, pace }: Issuance): Promise<never> {
+  await withdrawValues(step.notes, publisher, pace);
+  await forgetOrder(step.notes);
+  throw notYet("The CA's order leads to no certificate any more; another is made.");
+}
+
+/** Why an order failed. It is forgotten before that is thrown, so that a failure which passes leads to a new one. */
+async function endOf({ step, account, slot, publisher, pace }: Issuance, order: Order): Promise<PinionError> {
+  const { names } = slot.wanted;
+  const failure = failureIn(await readAuthorizations(step, account, order));
+  if (failure) await count(step, setOf(names), "failed", order.url);
+  await withdrawValues(step.notes, publisher, pace);
+  await forgetOrder(step.notes);
+  if (failure) return failure;
+  const problem = wordsOf(readProblem(order.error)) || "it gave no reason";
+  return new PinionError("TARGET_REFUSED", `The CA ended the order for ${shortly(names)} (${problem}).`);
+}

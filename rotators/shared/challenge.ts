@@ -1,0 +1,64 @@
+import { z } from "zod";
+import type { Needs } from "../../src/azure/permissions.ts";
+import type { Ports } from "../../src/rotator.ts";
+import { acmeDns, acmeDnsConfig } from "./dns/acme-dns.ts";
+import { azureDns, azureDnsConfig, azureDnsNeeds } from "./dns/azure-dns.ts";
+import { cloudflare, cloudflareConfig } from "./dns/cloudflare.ts";
+import type { ChallengeRecord, Challenger, Visibility } from "./dns/provider.ts";
+import { rfc2136, rfc2136Config } from "./dns/rfc2136.ts";
+import { webhook, webhookConfig } from "./dns/webhook.ts";
+import { staticWebsite, staticWebsiteConfig } from "./http-01/static-website.ts";
+
+/** Where the answers to a CA's challenges are published; `kind` says by what. */
+export const challengeConfig = z.discriminatedUnion("kind", [
+  azureDnsConfig,
+  cloudflareConfig,
+  rfc2136Config,
+  acmeDnsConfig,
+  webhookConfig,
+  staticWebsiteConfig,
+]);
+export type ChallengeConfig = z.output<typeof challengeConfig>;
+
+type Kinds = { readonly [K in ChallengeConfig["kind"]]: Challenger<Extract<ChallengeConfig, { readonly kind: K }>> };
+
+/** Every challenger by its kind. A new one is a file, a line in each of the two lists, and a part of docs/rotators/dns.md. */
+export const challengers: Kinds = {
+  "azure-dns": azureDns,
+  cloudflare,
+  rfc2136,
+  "acme-dns": acmeDns,
+  webhook,
+  "static-website": staticWebsite,
+};
+
+/** A challenger with its config, ports and signal: values only come and go. */
+export interface Publisher {
+  /** The type of challenge it answers (RFC 8555 section 8). */
+  readonly type: "dns-01" | "http-01";
+  publish(record: ChallengeRecord): Promise<void>;
+  withdraw(record: ChallengeRecord): Promise<void>;
+  visible(record: ChallengeRecord): Promise<Visibility>;
+}
+
+/** The challenger that a config asks for. */
+export function publisherOf(config: ChallengeConfig, { ports, signal }: PublisherStep): Publisher {
+  const challenger = challengers[config.kind] as Challenger<ChallengeConfig>;
+  const at = { config, ports, signal };
+  return {
+    type: config.kind === "static-website" ? "http-01" : "dns-01",
+    publish: async (record) => await challenger.publish(at, record),
+    withdraw: async (record) => await challenger.withdraw(at, record),
+    visible: async (record) => await challenger.visible(at, record),
+  };
+}
+
+interface PublisherStep {
+  readonly ports: Ports;
+  readonly signal: AbortSignal;
+}
+
+/** The Azure rights that a config needs, where Azure can be asked about them. */
+export function challengeNeeds(config: ChallengeConfig): readonly Needs[] {
+  return config.kind === "azure-dns" ? azureDnsNeeds(config) : [];
+}

@@ -1,0 +1,65 @@
+import { z } from "zod";
+import { PinionError } from "../../../src/errors.ts";
+import { call, refused, serviceUrl } from "./http.ts";
+import { writtenName } from "./lookup.ts";
+import { dnsName, lookupFields, secretUrl } from "./provider.ts";
+import type { Challenger } from "./provider.ts";
+import { withSecret } from "./secret.ts";
+import { shownByAll, visible } from "./visible.ts";
+
+/** What `POST /register` of acme-dns gave, with the password in the vault. */
+const account = z.strictObject({
+  username: z.uuid(),
+  password: secretUrl,
+  subdomain: z.string().regex(/^[a-z0-9-]{1,63}$/i),
+  /** What the challenge's CNAME points at. */
+  fulldomain: dnsName,
+});
+
+export const acmeDnsConfig = z.strictObject({
+  kind: z.literal("acme-dns"),
+  /** Base URL of its HTTP API. */
+  endpoint: serviceUrl,
+  /** One for each name: an account keeps two values only, those of `x` and `*.x`. */
+  accounts: z.array(account).min(1),
+  ...lookupFields,
+});
+export type AcmeDnsConfig = z.output<typeof acmeDnsConfig>;
+
+/**
+ * acme-dns (github.com/joohoi/acme-dns). An account keeps the last two values that it was given and can delete none: `withdraw` changes
+ * nothing, and a value goes when two others have come. As the same value twice would drive out the other, `publish` first asks the server
+ * itself whether the value is there.
+ */
+export const acmeDns: Challenger<AcmeDnsConfig> = {
+  kind: "acme-dns",
+  config: acmeDnsConfig,
+  async publish({ config, ports, signal }, { name, value }) {
+    const target = await writtenName(name, config, signal);
+    const account = config.accounts.find(({ fulldomain }) => fulldomain === target);
+    if (account === undefined) {
+      throw new PinionError(
+        "TARGET_MISCONFIGURED",
+        `${name} leads to ${target}, which is no account's fulldomain: make it a CNAME to the account's.`,
+      );
+    }
+    if ((await shownByAll(target, value, config, signal)).everywhere) return;
+    await withSecret(ports, account.password, async (password) => {
+      const who = "acme-dns";
+      const reply = await call({
+        who,
+        method: "POST",
+        url: `${config.endpoint.replace(/\/$/, "")}/update`,
+        headers: { "content-type": "application/json", "x-api-user": account.username, "x-api-key": password },
+        body: JSON.stringify({ subdomain: account.subdomain, txt: value }),
+        signal,
+      });
+      await reply.body?.cancel();
+      if (reply.ok) return;
+      const advice = `check username, the password in ${account.password}, and that allowfrom lets this address in`;
+      throw refused(reply, { who, advice, now: ports.now() });
+    });
+  },
+  async withdraw() {},
+  visible,
+};

@@ -1,0 +1,49 @@
+import type { Consumer, Retention } from "../consumer.ts";
+import type { ObjectVersion } from "../vault/vault.ts";
+import type { Ending } from "../workflow/steps.ts";
+import { boundConsumers, pinNow } from "./consumers.ts";
+import type { Scene } from "./step.ts";
+
+const day = 86_400_000;
+
+/**
+ * The versions that are disabled at the end of a rotation. Of a secret or certificate: those that are retired, but never the newest, which
+ * readers may follow. Of a key: none, unless the policy allows it; then those that no consumer holds and no backup can need.
+ */
+export async function disposable(scene: Scene, { retired = [] }: Ending): Promise<readonly string[]> {
+  const { subject, signal } = scene;
+  const { object, vault, rotator, madeIn } = subject;
+  if (rotator.former === "serves") return object.disableOld ? await outlived(scene) : [];
+  if (madeIn === "staging" || retired.length === 0) return retired;
+  const [newest] = await vault.versions(object.name, signal);
+  return retired.filter((version) => version !== newest?.version);
+}
+
+/**
+ * Old versions of a key that nothing can need any more: replaced longer ago than the longest time for which any consumer keeps backups or
+ * logs that its services cannot read without them. A consumer that does not tell keeps all of them.
+ */
+async function outlived(scene: Scene): Promise<readonly string[]> {
+  const { deps, subject, signal } = scene;
+  const { object, vault } = subject;
+  const bound = boundConsumers(scene);
+  const now = deps.now();
+  const told = await Promise.all(bound.map(async ({ kind, at }) => await retentionOf(kind, at, now)));
+  if (told.some((retention) => retention === undefined)) return [];
+  const longest = Math.max(0, ...told.map((retention) => retention?.days ?? 0)) * day;
+  const held = new Set(await Promise.all(bound.map(pinNow)));
+  const versions = await vault.versions(object.name, signal);
+  return versions
+    .filter(({ version, enabled }, at) => {
+      const next: ObjectVersion | undefined = versions[at - 1];
+      const replaced = next?.createdOn.getTime();
+      return enabled && !held.has(version) && replaced !== undefined && replaced + longest + object.grace < now;
+    })
+    .map(({ version }) => version);
+}
+
+const retentionOf = async (
+  kind: Consumer,
+  at: Parameters<Consumer["read"]>[0],
+  now: number,
+): Promise<Retention | undefined> => await kind.retention?.(at, now);

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { callsOf, describeVerdict, dieEverywhere, nameOf, type Dying } from "./crash.ts";
+import { firstCertificate, firstKey, names } from "./first.ts";
+import { certificateRotated, keyRotated } from "./promises.ts";
+import { watchNetwork } from "./process.ts";
+import { openWorld, type World } from "./world.ts";
+
+// Promise 2 for what the vault makes itself: the process dies before, in and after every outside call of a rotation.
+
+let world: World;
+let unwatch: () => void;
+beforeAll(async () => {
+  world = await openWorld();
+  unwatch = watchNetwork(nameOf);
+});
+afterAll(async () => {
+  unwatch();
+  await world.close();
+});
+
+const selfSigned = { kind: "certificate-self-signed", strategy: "dual", target: {} };
+
+const dying: Readonly<Record<string, Dying>> = {
+  "a certificate that is staged": {
+    object: { kind: "certificate", certificate: { names }, rotator: selfSigned },
+    first: firstCertificate,
+    faults: certificateRotated,
+  },
+  "a certificate that the vault makes in the object": {
+    object: { kind: "certificate", certificate: { names, exportable: false }, rotator: selfSigned },
+    first: async (at, name) => await firstCertificate(at, name, false),
+    faults: certificateRotated,
+  },
+  "a key": {
+    object: { kind: "key", rotator: { kind: "key", strategy: "dual", target: {} } },
+    first: firstKey,
+    faults: keyRotated,
+  },
+};
+
+describe.each(Object.entries(dying))("%s", (_name, one) => {
+  test("one version and no leftovers, wherever the process dies", { timeout: 600_000 }, async () => {
+    const calls = await callsOf(world, one);
+    expect(calls.length).toBeGreaterThan(20);
+    const verdicts = await dieEverywhere(world, one, calls);
+    expect(verdicts.filter(({ faults }) => faults.length > 0).map(describeVerdict)).toEqual([]);
+    expect(verdicts.filter(({ reached }) => !reached).map(describeVerdict)).toEqual([]);
+  });
+});

@@ -1,0 +1,64 @@
+import { live, type LifeOptions, type Lived } from "./live.ts";
+import { newFate, phases, type Call, type Point } from "./process.ts";
+import { openObject, type LifeObject, type ObjectOptions, type World } from "./world.ts";
+
+/** What dies: one object with its first version, and what must hold at the end. */
+export interface Dying {
+  readonly object: ObjectOptions["object"];
+  /** Makes the first version, and whatever else is outside; its id. */
+  first(world: World, name: string): Promise<string>;
+  /** Everything that does not hold, in words. */
+  faults(world: World, object: LifeObject, lived: Lived, source: string): Promise<readonly string[]>;
+  readonly options?: (world: World, object: LifeObject, source: string) => LifeOptions;
+}
+
+export interface Verdict {
+  readonly point: Point;
+  readonly reached: boolean;
+  readonly faults: readonly string[];
+}
+
+let made = 0;
+const newName = (): string => `dying-${(made += 1)}`;
+
+/** The calls of a rotation that nothing disturbs; throws where even that does not hold. */
+export async function callsOf(world: World, dying: Dying): Promise<readonly Call[]> {
+  const fate = newFate();
+  const faults = await once(world, dying, fate);
+  if (faults.length > 0) throw new Error(`An undisturbed rotation did not hold: ${faults.join("; ")}`);
+  return fate.calls;
+}
+
+/** A process dies on each side of every outside call, one rotation each. `calls` from {@link callsOf}. */
+export async function dieEverywhere(world: World, dying: Dying, calls: readonly Call[]): Promise<readonly Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const { name, nth } of calls) {
+    for (const phase of phases) {
+      const fate = newFate({ name, nth, phase });
+      const faults = await once(world, dying, fate).catch((error: unknown) => [String(error)]);
+      verdicts.push({ point: { name, nth, phase }, reached: fate.struck(), faults });
+    }
+  }
+  return verdicts;
+}
+
+async function once(world: World, dying: Dying, fate: ReturnType<typeof newFate>): Promise<readonly string[]> {
+  const name = newName();
+  const source = await dying.first(world, name);
+  const object = openObject(world, { name, object: dying.object });
+  const lived = await live(world, object, source, { ...dying.options?.(world, object, source), fate });
+  return await dying.faults(world, object, lived, source);
+}
+
+export const describeVerdict = ({ point, faults }: Verdict): string =>
+  `${point.phase} ${point.name} #${point.nth}: ${faults.join("; ")}`;
+
+/** `GET certificates/{object}/pending`: without hosts, versions and names, so that two rotations are counted alike. */
+export function nameOf(method: string, { pathname }: URL): string {
+  const path = pathname
+    .replace(/\/+$/, "")
+    .replaceAll(/\/dying-\d+/g, "/{object}")
+    .replaceAll(/\/pinion-stage-[0-9a-f]+/g, "/{staging}")
+    .replaceAll(/\/[0-9a-f]{32}/g, "/{version}");
+  return `${method} ${path}`;
+}

@@ -1,0 +1,172 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { CertificateClient } from "@azure/keyvault-certificates";
+import { KeyClient } from "@azure/keyvault-keys";
+import { SecretClient } from "@azure/keyvault-secrets";
+import { ensureTls } from "../../local/tls.ts";
+import { startVaults } from "../../local/vault/vaults.ts";
+import { findRotator, rotators } from "../../rotators/index.ts";
+import { createActivities } from "../../src/activities/index.ts";
+import type { Deps } from "../../src/activities/deps.ts";
+import { openPorts, openVaults, rotatorFacts } from "../../src/compose.ts";
+import { findConsumer } from "../../src/consumers/index.ts";
+import { PinionError } from "../../src/errors.ts";
+import { parsePolicy } from "../../src/policy-file.ts";
+import type { Arm } from "../../src/azure/arm.ts";
+import type { Command, ObjectState } from "../../src/store/types.ts";
+import { memoryRecords } from "../review/fakes.ts";
+import { outside } from "./process.ts";
+
+// The app's own steps on a real vault, with records, leases and evidence in memory: the life of one object, moved by hand.
+
+/** OpenSSL makes certificates from now on, so these tests live in the present. */
+export const start = Math.floor(Date.now() / 1000) * 1000;
+export const day = 86_400_000;
+export const vaultName = "kv-life";
+const resourceId = `/subscriptions/00000000-0000-4000-8000-000000000000/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/${vaultName}`;
+
+/** What a test knows of the outside. */
+export interface World {
+  readonly uri: string;
+  readonly clock: { now(): number; advance(milliseconds: number): void };
+  readonly certificates: CertificateClient;
+  readonly keys: KeyClient;
+  readonly secrets: SecretClient;
+  close(): Promise<void>;
+}
+
+/** A vault that is seen by its clock only. */
+export async function openWorld(): Promise<World> {
+  const dir = mkdtempSync(join(tmpdir(), "pinion-life-"));
+  const tls = await ensureTls(join(dir, "tls"), { now: () => Date.now() });
+  setDefaultCACertificates([...getCACertificates("default"), tls.ca]);
+  let at = start;
+  const clock = { now: () => at, advance: (milliseconds: number) => void (at += milliseconds) };
+  const vaults = await startVaults({
+    clock,
+    tls,
+    stateDir: join(dir, "vaults"),
+    vaults: [{ name: vaultName, resourceId }],
+  });
+  const uri = vaults.vaults[0]?.url ?? "";
+  const options = { disableChallengeResourceVerification: true };
+  return {
+    uri,
+    clock,
+    certificates: new CertificateClient(uri, credential, options),
+    keys: new KeyClient(uri, credential, options),
+    secrets: new SecretClient(uri, credential, options),
+    async close() {
+      await vaults.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+const credential = { getToken: async () => ({ token: "anybody", expiresOnTimestamp: Date.now() + day }) };
+
+export interface ObjectOptions {
+  /** The object as the policy has it, but for id, vault and name. */
+  readonly object: Readonly<Record<string, unknown>> & { readonly kind: "certificate" | "key" | "secret" };
+  readonly name: string;
+  readonly arm?: Arm;
+  readonly files?: Readonly<Record<string, unknown>>;
+}
+
+export interface Told {
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** One object with its records; `app()` is what a process that starts anew makes of it. */
+export function openObject(world: World, { object, name, arm }: ObjectOptions) {
+  const { kind } = object;
+  const file = {
+    version: 1,
+    mode: "rotate",
+    vaults: { main: { uri: world.uri, resourceId } },
+    objects: [{ id: name, vault: "main", name, validity: "P90D", grace: "PT1H", consumers: [], ...object }],
+  };
+  const registry = { rotators, find: findRotator };
+  const parsed = parsePolicy(file, rotatorFacts(registry));
+  if (parsed.faults.length > 0) throw new Error(JSON.stringify(parsed.faults));
+  const key = `${vaultName}--${kind}--${name}`;
+  const { records, commands, now } = memoryRecords();
+  const told: Told[] = [];
+  const evidence = new Map<string, string>();
+  const leases = new Map<string, number>();
+  const noArm: Arm = async () => undefined;
+
+  const app = () => {
+    const vaults = openVaults(credential);
+    const deps: Deps = {
+      policy: async () => parsed,
+      ...vaults,
+      records: {
+        ...records,
+        read: (...args) => outside("table read", () => records.read(...args)),
+        write: (...args) => outside("table write", () => records.write(...args)),
+      },
+      fleet: {
+        claim: async () => undefined,
+        release: () => outside("fleet release", async () => undefined),
+        tell: () => outside("fleet tell", async () => undefined),
+        open: async () => ({ active: {}, day: "", started: 0, failures: {} }),
+      },
+      async withLease(account, work) {
+        await outside(`lease ${account === key ? "object" : account}`, async () => {
+          if ((leases.get(account) ?? 0) > world.clock.now())
+            throw new PinionError("LEASE_HELD", "Another step holds it.", { class: "transient" });
+          leases.set(account, world.clock.now() + 60_000);
+        });
+        try {
+          return await work();
+        } finally {
+          leases.delete(account);
+        }
+      },
+      evidence: {
+        getBlockBlobClient: (blob: string) => ({
+          upload: (text: string) =>
+            outside("evidence", async () => {
+              if (evidence.has(blob)) throw Object.assign(new Error("exists"), { statusCode: 409 });
+              evidence.set(blob, text);
+            }),
+        }),
+      } as unknown as Deps["evidence"],
+      rotator: findRotator,
+      consumer: findConsumer,
+      arm: arm ?? noArm,
+      ports: { ...openPorts(vaults, credential, arm ?? noArm), now: world.clock.now },
+      publish: ({ type, data }) => outside("topic", async () => void told.push({ type, data })),
+      stop: false,
+      now: world.clock.now,
+      log: () => undefined,
+    };
+    return { deps, activities: createActivities(deps) };
+  };
+
+  return {
+    id: name,
+    key,
+    told,
+    evidence,
+    app,
+    state: (): ObjectState => now(),
+    parsed,
+    /** Records a command, as a trigger does. */
+    command: (command: Pick<Command, "verb" | "rotationId" | "version">) => {
+      const { verb } = command;
+      commands.push({
+        ...command,
+        id: `${verb}-${commands.length}`,
+        actor: { kind: "person", id: "operator", roles: [] },
+        at: new Date(world.clock.now()).toISOString(),
+      });
+    },
+  };
+}
+
+export type LifeObject = ReturnType<typeof openObject>;
