@@ -232,6 +232,8 @@ export const cases: readonly Case[] = [
 ];
 
 /** A step of this kind, and the kind's consumer. */
+const noSecret = () => Promise.reject(new Error("a resource has no secret of its own"));
+
 export function bind(
   world: Holders,
   { kind, id }: Pick<Case, "kind" | "id">,
@@ -241,7 +243,7 @@ export function bind(
   const consumer = { kind, id: "orders", resourceId: id, reads, lag: 0, owner: "pinion" } as ConsumerOf<KeyHolderKind>;
   return {
     consumer: findConsumer(kind),
-    step: { consumer, object: { baseUrl: world.baseUrl }, arm, signal },
+    step: { consumer, object: { baseUrl: world.baseUrl }, arm, secret: noSecret, now: world.cloud.clock.now, signal },
   };
 }
 
