@@ -231,9 +231,9 @@ export const cases: readonly Case[] = [
   sqlCase(instanceId("orders-mi")),
 ];
 
-/** A step of this kind, and the kind's consumer. */
 const noSecret = () => Promise.reject(new Error("a resource has no secret of its own"));
 
+/** A step of this kind, and the kind's consumer. */
 export function bind(
   world: Holders,
   { kind, id }: Pick<Case, "kind" | "id">,
