@@ -185,6 +185,12 @@ test("the chain's order, doubles and strangers in it do not matter; one bad way 
   expect(await failed(make(leafSpec), { chain: [make(leafSpec).der, ...chain.reverse()] })).toEqual([]);
 });
 
+test("roots and chain may be several in one PEM text, with words between them", async () => {
+  const bundle = `# Roots\n${elsewhere.pem}\n# Contoso\n${root.pem}`;
+  expect(await failed(make(leafSpec), { roots: [bundle], chain: [other.pem + middle.pem] })).toEqual([]);
+  await expect(failed(make(leafSpec), { roots: ["# none"] })).rejects.toMatchObject({ code: "CERTIFICATE_MALFORMED" });
+});
+
 test("the vault's key with leading zeros is the same key; one of another type is not", async () => {
   const jwk = jwkOf(make(leafSpec));
   const padded = Buffer.concat([Buffer.from([0]), Buffer.from(jwk["n"]!, "base64url")]).toString("base64url");
