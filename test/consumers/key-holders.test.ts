@@ -187,7 +187,7 @@ describe.each(cases)("$kind $id", (one) => {
 
   test("what it says that it needs is enough", async () => {
     const { consumer, step } = bind(world, one);
-    const { scope, actions = [] } = consumer.needs(step.consumer);
+    const { scope, actions = [] } = consumer.needs(step.consumer) ?? {};
     expect(scope).toBe(one.id);
     const allow = (given: readonly string[] | undefined) =>
       world.azure.rights.limit(

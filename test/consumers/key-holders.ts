@@ -231,6 +231,8 @@ export const cases: readonly Case[] = [
   sqlCase(instanceId("orders-mi")),
 ];
 
+const noSecret = () => Promise.reject(new Error("a resource has no secret of its own"));
+
 /** A step of this kind, and the kind's consumer. */
 export function bind(
   world: Holders,
@@ -254,7 +256,7 @@ export function bind(
   } as ConsumerOf<KeyHolderKind>;
   return {
     consumer: findConsumer(kind),
-    step: { consumer, object: { baseUrl: world.baseUrl }, arm, signal },
+    step: { consumer, object: { baseUrl: world.baseUrl }, arm, secret: noSecret, now: world.cloud.clock.now, signal },
   };
 }
 
