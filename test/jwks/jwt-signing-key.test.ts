@@ -6,7 +6,9 @@ import { SignJWT, calculateJwkThumbprint, createLocalJWKSet, exportJWK, importJW
 import type { ContainerClient } from "@azure/storage-blob";
 import { startAzurite } from "../../local/azurite.ts";
 import type { Azurite } from "../../local/azurite.ts";
-import { graceSeconds, jwtSigningKey, publishedSet, withdrawKey } from "../../rotators/jwt-signing-key.ts";
+import { graceSeconds, jwtSigningKey } from "../../rotators/jwt-signing-key.ts";
+import { publishedSet } from "../../rotators/shared/jwks/publication.ts";
+import { withdrawKey } from "../../rotators/shared/jwks/steps.ts";
 import type { Proof } from "../../src/rotator.ts";
 import { thumbprint } from "../../rotators/shared/jwk.ts";
 import { jwksDocument, jwksHeaders } from "../../rotators/shared/jwks/document.ts";
