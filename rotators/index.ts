@@ -1,9 +1,12 @@
 import { PinionError } from "../src/errors.ts";
 import type { Rotator, Strategy } from "../src/rotator.ts";
+import { certificateAcme } from "./certificate-acme.ts";
 import { certificateIntegratedIssuer } from "./certificate-integrated-issuer.ts";
 import { certificateManual } from "./certificate-manual.ts";
 import { certificatePrivateCa } from "./certificate-private-ca.ts";
 import { certificateSelfSigned } from "./certificate-self-signed.ts";
+import { hmacSecret } from "./hmac-secret.ts";
+import { jwtSigningKey } from "./jwt-signing-key.ts";
 import { key } from "./key.ts";
 import { postgresAlternating, postgresInPlace } from "./postgres.ts";
 
@@ -13,9 +16,12 @@ export const rotators = [
   postgresInPlace,
   certificateSelfSigned,
   certificateIntegratedIssuer,
+  certificateAcme,
   certificatePrivateCa,
   certificateManual,
   key,
+  jwtSigningKey,
+  hmacSecret,
 ] as const;
 
 export type Kind = (typeof rotators)[number]["kind"];

@@ -43,7 +43,6 @@ export type ErrorCode =
   | "HANDSHAKE_FAILED"
   | "CSR_INVALID"
   | "NAME_NOT_PERMITTED"
-  | "ISSUANCE_PENDING"
   | "ISSUANCE_LIMITED"
   | "CHALLENGE_FAILED"
   // consumers

@@ -61,12 +61,17 @@ const cosmosDb = keyHolder(
   "databaseAccounts/[a-z0-9][a-z0-9-]{2,49}",
   "Microsoft.DocumentDB/databaseAccounts/<name>",
 );
-const sqlTde = keyHolder(
-  "sql-tde",
+const sqlServer = [
   "[mM]icrosoft\\.[sS]ql",
   "(servers|managedInstances)/[a-z0-9][a-z0-9-]{0,62}",
   "Microsoft.Sql/servers/<name>, or .../managedInstances/<name>",
-);
+] as const;
+const sqlTde = keyHolder("sql-tde", ...sqlServer).extend({
+  secondaries: z
+    .array(arm(...sqlServer))
+    .exactOptional()
+    .describe("Servers with geo-replicas of its databases, where no failover group tells them; they move first."),
+});
 
 // These two never tell which version they use, so one that follows the newest could not be proven.
 const pinnedOnly = {

@@ -8,7 +8,7 @@ import { createKeys } from "./keys.ts";
 import { createLife } from "./life.ts";
 import type { Life } from "./life.ts";
 import { createSlot } from "./slot.ts";
-import type { MemorySlot } from "./slot.ts";
+import type { MemorySlot, SlotOptions } from "./slot.ts";
 
 /** All that one managed object's certificates are made with; it outlives processes and rotations. */
 export interface Bed {
@@ -19,7 +19,7 @@ export interface Bed {
   /** Milliseconds that the cloud's clock is ahead of the machine's. */
   readonly clock: { ahead: number };
   /** Another rotation of the same object: an empty slot, the same notes. */
-  rotation(names: readonly string[], key?: MemorySlot["wanted"]["key"]): Rotation;
+  rotation(names: readonly string[], options?: SlotOptions): Rotation;
 }
 
 export interface Rotation {
@@ -42,8 +42,10 @@ export function createBed(
       await life.outside("notes.write", () => {
         if (text === undefined) notes.delete(name);
         else {
-          expect(Buffer.byteLength(text), `the note ${name}`).toBeLessThanOrEqual(2048);
           notes.set(name, text);
+          const size = [...notes].reduce((sum, [name, text]) => sum + name.length + text.length, 0);
+          // All notes of an object together may have 16,000 characters; others want some too.
+          expect(size, "characters of notes").toBeLessThanOrEqual(12_000);
         }
       }),
   };
@@ -63,8 +65,8 @@ export function createBed(
     target: parsed,
     ports,
     clock,
-    rotation(names, key) {
-      const slot = createSlot(life, names, key);
+    rotation(names, options) {
+      const slot = createSlot(life, names, options);
       const rotationId = `r${++rotations}`;
       const signal = new AbortController().signal;
       return { slot, step: { target: parsed, rotationId, round: 1, ports, notes: port, slot, signal } };

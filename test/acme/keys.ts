@@ -1,7 +1,6 @@
-import { constants, createPublicKey, generateKeyPairSync, privateEncrypt } from "node:crypto";
+import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { curveOf } from "../../local/vault/keys/curves.ts";
-import { ecdsaSign } from "../../local/vault/keys/ecdsa.ts";
+import { signatureAlgorithms } from "../../local/vault/keys/algorithms.ts";
 import type { KeyPort } from "../../src/rotator.ts";
 import type { Life } from "./life.ts";
 
@@ -24,11 +23,15 @@ export function createKeys(life: Life): KeyPort {
         version,
         jwk: createPublicKey(keyOf(url)).export({ format: "jwk" }) as Record<string, string>,
         enabled: true,
+        operations: ["sign", "verify"],
         tags: {},
         createdAt: "2026-01-01T00:00:00Z",
       })),
     sign: async (url, algorithm, digest) =>
-      await life.outside("keys.sign", () => (algorithm === "RS256" ? signRsa : signEc)(keyOf(url), digest)),
+      await life.outside("keys.sign", () => {
+        const jwk = keyOf(url).export({ format: "jwk" });
+        return new Uint8Array(signatureAlgorithms.get(algorithm)!.sign(jwk, Buffer.from(digest)));
+      }),
     verify: refuse,
     wrap: refuse,
     unwrap: refuse,
@@ -38,16 +41,4 @@ export function createKeys(life: Life): KeyPort {
 function makeKey(name: string): KeyObject {
   if (name.endsWith("rsa")) return generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
   return generateKeyPairSync("ec", { namedCurve: name.endsWith("p384") ? "P-384" : "P-256" }).privateKey;
-}
-
-/** PKCS #1 v1.5 of a SHA-256 digest: its DigestInfo (RFC 8017 section 9.2), padded and raised to the private exponent. */
-function signRsa(key: KeyObject, digest: Uint8Array): Uint8Array {
-  const info = Buffer.concat([Buffer.from("3031300d060960864801650304020105000420", "hex"), digest]);
-  return privateEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, info);
-}
-
-function signEc(key: KeyObject, digest: Uint8Array): Uint8Array {
-  const jwk = key.export({ format: "jwk" });
-  const secret = BigInt(`0x${Buffer.from(jwk.d!, "base64url").toString("hex")}`);
-  return ecdsaSign(curveOf({ crv: jwk.crv! }), secret, Buffer.from(digest));
 }

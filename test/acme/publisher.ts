@@ -1,7 +1,7 @@
 import { Resolver } from "node:dns/promises";
 import type { PebbleDns } from "../../local/targets/pebble.ts";
 import type { ChallengeRecord } from "../../rotators/shared/dns/provider.ts";
-import type { Publisher } from "../../rotators/shared/acme/values.ts";
+import type { Publisher } from "../../rotators/shared/challenge.ts";
 import type { Life } from "./life.ts";
 
 /** What a test asks of a publisher afterwards. */

@@ -5,6 +5,8 @@ import type { Life } from "./life.ts";
 
 /** A slot in memory, with what a test asks of it afterwards. */
 export interface MemorySlot extends CertificateSlot {
+  /** What was merged, once it was. */
+  whole(): VaultCertificate | undefined;
   /** Pending operations that were begun. */
   begun(): number;
   /** Chains (DER) that were merged, leaf first. */
@@ -13,11 +15,16 @@ export interface MemorySlot extends CertificateSlot {
   cancel(): void;
 }
 
+export interface SlotOptions {
+  readonly key?: CertificateWish["key"];
+  readonly source?: VaultCertificate | undefined;
+}
+
 /** The vault's place for one certificate. Like Key Vault, it takes no leaf for another key than the pending one. */
 export function createSlot(
   life: Life,
   names: readonly string[],
-  key: CertificateWish["key"] = { type: "EC", curve: "P-256" },
+  { key = { type: "EC", curve: "P-256" }, source }: SlotOptions = {},
 ): MemorySlot {
   let pending: { readonly csr: Uint8Array; readonly requestId: string; readonly spki: string } | undefined;
   let begun = 0;
@@ -29,6 +36,8 @@ export function createSlot(
     key,
     exportable: false,
     usages: ["1.3.6.1.5.5.7.3.1"],
+    roots: "system",
+    revocation: "ignore",
   };
   const whole = (): VaultCertificate | undefined => {
     const leaf = merged[0]?.[0];
@@ -41,13 +50,15 @@ export function createSlot(
       leaf,
       enabled: true,
       tags: {},
-      exportable: false,
     };
   };
   return {
     wanted,
+    source: async () => await life.outside("slot.source", () => source),
     merged,
+    whole,
     begun: () => begun,
+    chain: () => merged[0]?.slice(1) ?? [],
     cancel() {
       pending = undefined;
     },
@@ -64,8 +75,8 @@ export function createSlot(
       await life.outside("slot.merge", () => {
         const spki = new X509Certificate(chain[0]!).publicKey.export({ type: "spki", format: "der" }).toString("hex");
         if (spki !== pending?.spki) throw new Error("The leaf is for another key than the pending one.");
+        // Once it is merged, another leaf changes nothing any more.
         if (merged.length === 0) merged.push(chain);
-        else if (!Buffer.from(merged[0]![0]!).equals(chain[0]!)) merged.push(chain);
         return whole()!;
       }),
   };

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { notYet, nonsense, problemOf, refusal } from "./errors.ts";
+import { notYet } from "../certificates/rotator.ts";
+import { nonsense, problemOf, refusal } from "./errors.ts";
 import type { Client } from "./client.ts";
 import type { Reply } from "./http.ts";
 import { externalBinding } from "./key.ts";

@@ -1,6 +1,9 @@
 import { X509Certificate, createHash } from "node:crypto";
+import { AsnConvert } from "@peculiar/asn1-schema";
+import { AuthorityKeyIdentifier, Certificate, id_ce_authorityKeyIdentifier } from "@peculiar/asn1-x509";
 import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
+import type { CertificateSlot } from "../../../src/rotator.ts";
 import { parse, withReader } from "./client.ts";
 import type { Reader } from "./client.ts";
 import { retryAfter } from "./http.ts";
@@ -17,8 +20,6 @@ export interface Renewal {
   readonly explanation?: string;
 }
 
-const authorityKeyIdentifier = "2.5.29.35";
-
 const renewalInfo = z.looseObject({
   suggestedWindow: z.looseObject({ start: z.iso.datetime({ offset: true }), end: z.iso.datetime({ offset: true }) }),
   explanationURL: z
@@ -28,11 +29,9 @@ const renewalInfo = z.looseObject({
 });
 
 /** The certificate's id of RFC 9773 section 4.1: key identifier of its authority, and its serial number, in base64url. */
-export async function certificateId(leaf: Uint8Array): Promise<string | undefined> {
-  const { AsnConvert } = await import("@peculiar/asn1-schema");
-  const { AuthorityKeyIdentifier, Certificate } = await import("@peculiar/asn1-x509");
+export function certificateId(leaf: Uint8Array): string | undefined {
   const { tbsCertificate } = AsnConvert.parse(leaf, Certificate);
-  const extension = tbsCertificate.extensions?.find(({ extnID }) => extnID === authorityKeyIdentifier);
+  const extension = tbsCertificate.extensions?.find(({ extnID }) => extnID === id_ce_authorityKeyIdentifier);
   const authority = extension && AsnConvert.parse(extension.extnValue.buffer, AuthorityKeyIdentifier).keyIdentifier;
   if (!authority) return undefined;
   return [authority.buffer, tbsCertificate.serialNumber]
@@ -41,17 +40,16 @@ export async function certificateId(leaf: Uint8Array): Promise<string | undefine
 }
 
 /**
- * What a new order may say it `replaces`: the id of `leaf`, where the CA offers renewal information, knows this certificate, and one of
- * its names is ordered again (RFC 9773 section 5). Trouble in asking is no trouble for the order.
+ * What a new order may say it `replaces`: the id of the slot's source, where the CA offers renewal information, knows this certificate,
+ * and one of its names is ordered again (RFC 9773 section 5). Trouble in asking is no trouble for the order.
  */
-export async function replaceable(
-  reader: Reader,
-  leaf: Uint8Array,
-  names: readonly string[],
-): Promise<string | undefined> {
+export async function replaceable(reader: Reader, { source, wanted }: CertificateSlot): Promise<string | undefined> {
+  if (reader.directory.renewalInfo === undefined) return undefined;
+  const leaf = (await source())?.leaf;
+  if (!leaf) return undefined;
   const had = new X509Certificate(leaf).subjectAltName?.toLowerCase().split(/,\s*/) ?? [];
-  if (!names.some((name) => had.includes(`dns:${name.toLowerCase()}`))) return undefined;
-  const id = await certificateId(leaf);
+  if (!wanted.names.some((name) => had.includes(`dns:${name.toLowerCase()}`))) return undefined;
+  const id = certificateId(leaf);
   return id !== undefined && (await askWindow(reader, id)) ? id : undefined;
 }
 
@@ -60,7 +58,7 @@ export async function replaceable(
  * the same for one; without such a window, two thirds of the certificate's life.
  */
 export async function renewAt(step: AcmeStep, { leaf }: { readonly leaf: Uint8Array }): Promise<Renewal> {
-  const id = await certificateId(leaf);
+  const id = certificateId(leaf);
   const told = id === undefined ? undefined : await windowFor(step, id);
   if (!told) {
     const { validFromDate, validToDate } = new X509Certificate(leaf);

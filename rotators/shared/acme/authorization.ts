@@ -10,7 +10,7 @@ import { fewAtOnce } from "./few-at-once.ts";
 import type { Order } from "./order.ts";
 import { isSafeUrl } from "./target.ts";
 import type { AcmeStep } from "./target.ts";
-import type { Publisher } from "./values.ts";
+import type { Publisher } from "../challenge.ts";
 
 const url = z.string().refine(isSafeUrl);
 

@@ -1,4 +1,4 @@
-import { X509Certificate, createPublicKey } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import type { Account } from "./account.ts";
 import { nonsense, problemOf } from "./errors.ts";
 import type { Reply } from "./http.ts";
@@ -25,16 +25,6 @@ export async function download(step: AcmeStep, account: Account, url: string): P
     if (topIssuer(chain) === preferredChain) return chain;
   }
   return usual;
-}
-
-/** Whether a certificate holds the key that a request (DER, PKCS #10) asks to be certified. */
-export async function isCertified(leaf: Uint8Array, csr: Uint8Array): Promise<boolean> {
-  const { AsnConvert } = await import("@peculiar/asn1-schema");
-  const { CertificationRequest } = await import("@peculiar/asn1-csr");
-  const { subjectPKInfo } = AsnConvert.parse(csr, CertificationRequest).certificationRequestInfo;
-  const key = Buffer.from(AsnConvert.serialize(subjectPKInfo));
-  const asked = createPublicKey({ key, format: "der", type: "spki" });
-  return asked.equals(new X509Certificate(leaf).publicKey);
 }
 
 function chainIn({ url, body }: Reply): Uint8Array[] {

@@ -168,11 +168,6 @@ function meaning({ type, subproblems }: Problem, status: number): Meaning {
   return status >= 500 ? meanings.serverInternal! : unknown;
 }
 
-/** Not yet: to be called again. */
-export function notYet(message: string, retryAfterSeconds?: number): PinionError {
-  return new PinionError("ISSUANCE_PENDING", message, { class: "transient", retryAfterSeconds });
-}
-
 /** The fault for an answer that is not what RFC 8555 says it is. */
 export function nonsense(url: string, what: string): PinionError {
   return new PinionError(

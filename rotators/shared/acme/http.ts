@@ -29,15 +29,26 @@ const largestBody = 1_000_000;
 
 /**
  * Opens connections that trust `roots` (PEM; absent: what Node.js trusts). Node's `fetch` takes no trust anchors, hence `node:https`.
+ * Every URL must have the directory's own protocol: a CA on the network must not point us at this machine.
  * Every request ends with `signal` or after 15 s. What went wrong on the way is `TARGET_UNREACHABLE` (transient), or
  * `TARGET_MISCONFIGURED` where TLS cannot be trusted.
  */
-export function openConnection(roots: string | undefined, signal: AbortSignal): Connection {
+export function openConnection(
+  { directory, caRoots: roots }: { readonly directory: string; readonly caRoots?: string | undefined },
+  signal: AbortSignal,
+): Connection {
+  const { protocol } = new URL(directory);
   const secure = new Agent({ keepAlive: true, ...(roots === undefined ? {} : { ca: roots }) });
   const plain = new PlainAgent({ keepAlive: true });
   return {
     async send({ method, url, headers = {}, body }) {
       signal.throwIfAborted();
+      if (new URL(url).protocol !== protocol) {
+        throw new PinionError(
+          "TARGET_REFUSED",
+          `The CA of ${directory} gave out a URL that is not ${protocol.slice(0, -1)}.`,
+        );
+      }
       try {
         const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
         const options = {
@@ -58,7 +69,7 @@ export function openConnection(roots: string | undefined, signal: AbortSignal): 
         return { url, status: incoming.statusCode ?? 0, headers: incoming.headers, body: await read(incoming) };
       } catch (error) {
         signal.throwIfAborted();
-        throw unreachable(url, error);
+        throw error instanceof PinionError ? error : unreachable(url, error);
       }
     },
     close() {
@@ -73,7 +84,10 @@ async function read(incoming: IncomingMessage): Promise<string> {
   let size = 0;
   for await (const part of incoming as AsyncIterable<Buffer>) {
     size += part.length;
-    if (size > largestBody) throw new RangeError("The answer is larger than 1 MB.");
+    if (size > largestBody) {
+      incoming.destroy();
+      throw new PinionError("TARGET_REFUSED", "The CA answered with more than 1 MB: check `directory` in the target.");
+    }
     parts.push(part);
   }
   return Buffer.concat(parts).toString("utf8");
@@ -83,7 +97,8 @@ async function read(incoming: IncomingMessage): Promise<string> {
 export function retryAfter({ headers }: Reply, now: number): number | undefined {
   const text = headers["retry-after"];
   if (text === undefined) return undefined;
-  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - now) / 1000);
+  const isDate = /^[A-Z]/i.test(text);
+  const seconds = isDate ? Math.ceil((Date.parse(text) - now) / 1000) : Number(/^\d+$/.exec(text)?.[0] ?? NaN);
   return Number.isFinite(seconds) ? Math.max(seconds, 0) : undefined;
 }
 

@@ -1,13 +1,16 @@
+import { X509Certificate } from "node:crypto";
 import { PinionError } from "../../../src/errors.ts";
 import type { CertificateSlot, VaultCertificate } from "../../../src/rotator.ts";
+import { notYet, slotOf } from "../certificates/rotator.ts";
+import { keyOfRequest } from "../private-ca/request.ts";
 import { ensureAccount } from "./account.ts";
 import type { Account } from "./account.ts";
 import { replaceable } from "./ari.ts";
 import { failureIn, readAuthorizations } from "./authorization.ts";
 import { withClient } from "./client.ts";
 import type { Client } from "./client.ts";
-import { download, isCertified } from "./download.ts";
-import { notYet, problemOf, readProblem, refusal, wordsOf } from "./errors.ts";
+import { download } from "./download.ts";
+import { problemOf, readProblem, refusal, wordsOf } from "./errors.ts";
 import { assertWithinLimits, count } from "./limits.ts";
 import { forgetOrder, readOrderNote, setOf, writeOrderNote } from "./notes.ts";
 import type { OrderNote } from "./notes.ts";
@@ -18,7 +21,7 @@ import type { Pace } from "./pace.ts";
 import { proveNames } from "./prove.ts";
 import type { AcmeStep } from "./target.ts";
 import { withdrawValues } from "./values.ts";
-import type { Publisher } from "./values.ts";
+import type { Publisher } from "../challenge.ts";
 
 /** One call's work on one order. */
 export interface Issuance {
@@ -36,23 +39,18 @@ export interface Issuance {
  * again, by whatever process: what happened so far stands in the notes, at the CA and in the vault, so that a crash at any point makes
  * neither a second order nor a second key pair.
  *
- * `current` is the certificate to be replaced, for ARI. The pending version in the vault is begun only when the CA is ready to sign.
+ * The pending version in the vault is begun only when the CA is ready to sign.
  *
  * Other errors: `CHALLENGE_FAILED` (a name could not be proven), `ISSUANCE_LIMITED` (a rate limit, the CA's or ours),
  * `TARGET_REFUSED`, `TARGET_FORBIDDEN`, `TARGET_MISCONFIGURED`, `TARGET_UNREACHABLE`, and those of slot, keys and challenger. After
  * a permanent one everything is withdrawn and forgotten, as by {@link abandon}.
  */
-export async function issue(
-  step: AcmeStep,
-  publisher: Publisher,
-  current?: Pick<VaultCertificate, "leaf">,
-): Promise<VaultCertificate> {
-  const { slot } = step;
-  if (!slot) throw new PinionError("INTERNAL", "A certificate needs an object of kind certificate in the policy.");
+export async function issue(step: AcmeStep, publisher: Publisher): Promise<VaultCertificate> {
+  const slot = slotOf(step);
   const pace = startPace(step);
   try {
     const made = await slot.made();
-    const certificate = made ?? (await withClient(step, async (client) => await obtain(client, current)));
+    const certificate = made ?? (await withClient(step, obtain));
     await tidy(step, publisher, pace);
     return certificate;
   } catch (error) {
@@ -60,9 +58,9 @@ export async function issue(
     throw error;
   }
 
-  async function obtain(client: Client, current: Pick<VaultCertificate, "leaf"> | undefined) {
+  async function obtain(client: Client) {
     const account = await ensureAccount(step, client);
-    return await advance({ step, slot: slot!, client, account, publisher, pace }, current);
+    return await advance({ step, slot, client, account, publisher, pace });
   }
 }
 
@@ -90,10 +88,10 @@ function isForGood(error: unknown): boolean {
   return error instanceof PinionError && error.class === "permanent";
 }
 
-async function advance(issuance: Issuance, current?: Pick<VaultCertificate, "leaf">): Promise<VaultCertificate> {
+async function advance(issuance: Issuance): Promise<VaultCertificate> {
   const { step, account, slot, pace } = issuance;
   const { names } = slot.wanted;
-  let [order, note] = await ensureOrder(issuance, current);
+  let [order, note] = await ensureOrder(issuance);
   for (;;) {
     switch (order.status) {
       case "pending":
@@ -119,7 +117,7 @@ async function advance(issuance: Issuance, current?: Pick<VaultCertificate, "lea
 }
 
 /** The order of this rotation: noted, found at the CA, or made; noted before and after. */
-async function ensureOrder(issuance: Issuance, current?: Pick<VaultCertificate, "leaf">): Promise<[Order, OrderNote]> {
+async function ensureOrder(issuance: Issuance): Promise<[Order, OrderNote]> {
   const { step, slot, client, account, publisher, pace } = issuance;
   const { names } = slot.wanted;
   const set = setOf(names);
@@ -131,7 +129,7 @@ async function ensureOrder(issuance: Issuance, current?: Pick<VaultCertificate, 
   }
   if (!ours) await withdrawValues(step.notes, publisher, pace);
 
-  const replaces = current && (await replaceable(client, current.leaf, names));
+  const replaces = await replaceable(client, slot);
   const replacing = replaces !== undefined;
   if (!ours) assertWithinLimits(step, set, { replacing });
   const intent = { rotationId: step.rotationId, kid: account.kid, set, since: step.ports.now(), replacing };
@@ -145,20 +143,22 @@ async function ensureOrder(issuance: Issuance, current?: Pick<VaultCertificate, 
 async function finalize({ step, account, slot }: Issuance, order: Order): Promise<Order> {
   const { names } = slot.wanted;
   const { csr } = await slot.pending();
-  await count(step, setOf(names), "issued", order.url);
   const reply = await account.post(order.finalize, { csr: Buffer.from(csr).toString("base64url") });
   const problem = problemOf(reply);
   if (problem) throw refusal(reply, `to sign for ${shortly(names)}`, step.ports.now());
+  await count(step, setOf(names), "issued", order.url);
   return orderOf(step, reply, order.url);
 }
 
 async function collect(issuance: Issuance, order: Order): Promise<VaultCertificate> {
   const { step, account, slot } = issuance;
+  await count(step, setOf(slot.wanted.names), "issued", order.url);
   if (order.certificate === undefined) return await orderGone(issuance);
   const chain = await download(step, account, order.certificate);
   const { csr } = await slot.pending();
   // Somebody ended the pending operation that this certificate was made for, and the key with it.
-  if (!(await isCertified(chain[0]!, csr))) return await orderGone(issuance);
+  const { publicKey } = new X509Certificate(chain[0]!);
+  if (!publicKey.equals(keyOfRequest(csr, slot.wanted.key))) return await orderGone(issuance);
   return await slot.merge(chain);
 }
 

@@ -1,6 +1,8 @@
 import { createHash, createHmac } from "node:crypto";
 import { PinionError } from "../../../src/errors.ts";
 import type { Step } from "../../../src/rotator.ts";
+import { publicMembers, thumbprint } from "../jwk.ts";
+import type { PublicJwk } from "../jwk.ts";
 import type { AcmeTarget } from "./target.ts";
 
 /** The account's key. Its private part stays in Key Vault. */
@@ -9,7 +11,7 @@ export interface AccountKey {
   readonly url: string;
   readonly algorithm: "ES256" | "RS256";
   /** The public part, only the members that RFC 7638 names, in its order. */
-  readonly jwk: Readonly<Record<string, string>>;
+  readonly jwk: PublicJwk;
   /** RFC 7638. */
   readonly thumbprint: string;
   /** A flattened JWS (RFC 7515 section 7.2.2), the body of every ACME request. */
@@ -20,8 +22,8 @@ export interface AccountKey {
 export async function openAccountKey(step: Step<AcmeTarget>): Promise<AccountKey> {
   const { keys } = step.ports;
   const { url, jwk: whole } = await keys.get(step.target.account);
-  const jwk = members(whole);
-  if (!jwk) {
+  const jwk = publicMembers(whole);
+  if (!isUsable(jwk)) {
     throw new PinionError(
       "TARGET_MISCONFIGURED",
       `The account key ${step.target.account} must be EC P-256 or RSA of 2048 bits or more; make such a key and name it.`,
@@ -32,7 +34,7 @@ export async function openAccountKey(step: Step<AcmeTarget>): Promise<AccountKey
     url,
     algorithm,
     jwk,
-    thumbprint: thumbprintOf(jwk),
+    thumbprint: thumbprint(jwk),
     async sign(header, payload) {
       const input = signingInput({ alg: algorithm, ...header }, payload);
       step.signal.throwIfAborted();
@@ -46,22 +48,14 @@ export async function openAccountKey(step: Step<AcmeTarget>): Promise<AccountKey
  * Binds an account that the CA knows from elsewhere to our key (RFC 8555 section 7.3.4): our public key, signed with the HMAC key
  * (base64url) that the CA gave out with `kid`.
  */
-export function externalBinding(jwk: AccountKey["jwk"], kid: string, hmacKey: string, url: string): unknown {
+export function externalBinding(jwk: PublicJwk, kid: string, hmacKey: string, url: string): unknown {
   const input = signingInput({ alg: "HS256", kid, url }, jwk);
   const mac = createHmac("sha256", Buffer.from(hmacKey.trim(), "base64url")).update(input.text).digest();
   return JSON.parse(input.jws(mac));
 }
 
-/** RFC 7638: SHA-256 over the members a key must have, in order of their names, without spaces. */
-function thumbprintOf(jwk: AccountKey["jwk"]): string {
-  return createHash("sha256").update(JSON.stringify(jwk)).digest("base64url");
-}
-
-/** Key Vault names HSM keys `EC-HSM` and `RSA-HSM`. */
-function members({ kty = "", crv, x, y, e, n }: Readonly<Record<string, string>>): AccountKey["jwk"] | undefined {
-  if (/^EC(-HSM)?$/.test(kty) && crv === "P-256" && x && y) return { crv, kty: "EC", x, y };
-  if (/^RSA(-HSM)?$/.test(kty) && e && n && Buffer.from(n, "base64url").length >= 256) return { e, kty: "RSA", n };
-  return undefined;
+function isUsable({ kty, crv, n = "" }: PublicJwk): boolean {
+  return kty === "EC" ? crv === "P-256" : Buffer.from(n, "base64url").length >= 256;
 }
 
 /** An empty string is the empty payload of POST-as-GET (RFC 8555 section 6.3). */

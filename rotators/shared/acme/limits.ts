@@ -11,8 +11,8 @@ type Event = z.output<typeof history>[number];
 
 const name = "acme-history";
 const hour = 3_600_000;
-/** What fits in a note. */
-const most = 32;
+/** Notes are small. */
+const most = 50;
 
 /** Longer than this and a rotation does not wait: it fails, and says when it may be started again. */
 const longestWait = hour;

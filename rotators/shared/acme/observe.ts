@@ -5,7 +5,7 @@ import { withClient } from "./client.ts";
 import type { Client } from "./client.ts";
 import type { AccountKey } from "./key.ts";
 import type { AcmeStep } from "./target.ts";
-import type { Publisher } from "./values.ts";
+import type { Publisher } from "../challenge.ts";
 
 /**
  * Read only; nothing is registered or ordered. The account's key signs, the CA's directory answers and fits the target (external

@@ -9,7 +9,7 @@ export interface Pace {
 }
 
 const budget = 20_000;
-const pauses = [250, 500, 1000, 1500, 2000, 3000, 4000];
+const pauses = [100, 200, 400, 800, 1500, 2500, 4000, 5000];
 
 export function startPace(step: Pick<AcmeStep, "ports" | "signal">): Pace {
   const end = step.ports.now() + budget;

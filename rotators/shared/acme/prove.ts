@@ -1,7 +1,7 @@
 import { PinionError } from "../../../src/errors.ts";
+import { notYet } from "../certificates/rotator.ts";
 import type { ChallengeRecord } from "../dns/provider.ts";
 import { answerAll, failureIn, openChallenges, readAuthorizations } from "./authorization.ts";
-import { notYet } from "./errors.ts";
 import { fewAtOnce } from "./few-at-once.ts";
 import { count } from "./limits.ts";
 import { writeOrderNote } from "./notes.ts";

@@ -24,7 +24,10 @@ export const acmeFields = {
   /** The CA's directory (RFC 8555 section 7.1.1). */
   directory: z.string().refine(isSafeUrl, { error: "must be an https URL; http only for this machine" }),
   /** PEM of the roots that the directory's own TLS certificate is checked against, for a private CA; Node's own roots then do not count. */
-  caRoots: z.string().includes("-----BEGIN CERTIFICATE-----").optional(),
+  caRoots: z
+    .string()
+    .regex(/-----BEGIN CERTIFICATE-----/)
+    .optional(),
   /** The key of the account at the CA; its private part never leaves the vault. With a version: always that one. */
   account: keyUrl,
   /** Mail addresses that the CA may write to. */
