@@ -5,6 +5,8 @@ import { certificateIntegratedIssuer } from "./certificate-integrated-issuer.ts"
 import { certificateManual } from "./certificate-manual.ts";
 import { certificatePrivateCa } from "./certificate-private-ca.ts";
 import { certificateSelfSigned } from "./certificate-self-signed.ts";
+import { hmacSecret } from "./hmac-secret.ts";
+import { jwtSigningKey } from "./jwt-signing-key.ts";
 import { key } from "./key.ts";
 import { postgresAlternating, postgresInPlace } from "./postgres.ts";
 
@@ -18,6 +20,8 @@ export const rotators = [
   certificatePrivateCa,
   certificateManual,
   key,
+  jwtSigningKey,
+  hmacSecret,
 ] as const;
 
 export type Kind = (typeof rotators)[number]["kind"];

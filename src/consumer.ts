@@ -1,7 +1,7 @@
 import type { Arm } from "./azure/arm.ts";
 import type { Needs } from "./azure/permissions.ts";
 import type { ConsumerKind, ConsumerOf } from "./policy-consumers.ts";
-import type { AzureRole, Proof } from "./rotator.ts";
+import type { AzureRole, Ports, Proof } from "./rotator.ts";
 
 /** What a consumer needs to know of the managed object: its address without a version. */
 export interface ObjectAddress {
@@ -14,6 +14,10 @@ export interface ConsumerStep<K extends ConsumerKind = ConsumerKind> {
   readonly consumer: ConsumerOf<K>;
   readonly object: ObjectAddress;
   readonly arm: Arm;
+  /** A consumer may have a secret of its own, to be told that it is Pinion who calls. */
+  readonly secret: Ports["secret"];
+  /** Milliseconds since 1970 by the cloud's clock. */
+  now(): number;
   readonly signal: AbortSignal;
 }
 
@@ -42,8 +46,11 @@ export interface Retention {
 export interface Consumer<K extends ConsumerKind = ConsumerKind> {
   readonly kind: K;
   readonly roles: readonly AzureRole[];
-  /** What moving and reading this one needs, at which ARM id; only actions that Azure documents, since preflight refuses without them. */
-  needs(consumer: ConsumerOf<K>): Needs;
+  /**
+   * What moving and reading this one needs, at which ARM id; only actions that Azure documents, since preflight refuses without them.
+   * Undefined for what is no resource of Azure.
+   */
+  needs(consumer: ConsumerOf<K>): Needs | undefined;
   /** The lease key: cutovers of one resource never overlap. */
   resource(consumer: ConsumerOf<K>): string;
   /** Read only. `CONSUMER_MISCONFIGURED` when the setting is not a reference to the object. */

@@ -61,12 +61,17 @@ const cosmosDb = keyHolder(
   "databaseAccounts/[a-z0-9][a-z0-9-]{2,49}",
   "Microsoft.DocumentDB/databaseAccounts/<name>",
 );
-const sqlTde = keyHolder(
-  "sql-tde",
+const sqlServer = [
   "[mM]icrosoft\\.[sS]ql",
   "(servers|managedInstances)/[a-z0-9][a-z0-9-]{0,62}",
   "Microsoft.Sql/servers/<name>, or .../managedInstances/<name>",
-);
+] as const;
+const sqlTde = keyHolder("sql-tde", ...sqlServer).extend({
+  secondaries: z
+    .array(arm(...sqlServer))
+    .exactOptional()
+    .describe("Servers with geo-replicas of its databases, where no failover group tells them; they move first."),
+});
 
 // These two never tell which version they use, so one that follows the newest could not be proven.
 const pinnedOnly = {
@@ -86,6 +91,21 @@ const eventHubs = keyHolder(
   "Microsoft.EventHub/namespaces/<name>",
 ).extend(pinnedOnly);
 
+const secretUrl = "the URL of a secret, https://<vault host>/secrets/<name>, without a version";
+
+/** Somebody's own machine, with a receiver of Pinion's calls on it: docs/consumers/webhook.md. */
+const webhook = z.strictObject({
+  kind: z.literal("webhook"),
+  url: z
+    .string({ error: "an https URL" })
+    .refine(isSafeUrl, { error: "an https URL without user name (http only to this machine)" })
+    .meta({ description: "Where its receiver listens.", format: "uri" }),
+  key: text(secretUrl, /^https:\/\/[^/?#@\\\s]+\/secrets\/[A-Za-z0-9-]{1,127}$/).describe(
+    "The secret with the key that signs Pinion's calls: at least 32 characters.",
+  ),
+  ...common,
+});
+
 /** A consumer as the file has it; `kind` says which fields it has. */
 export const consumerSchema = z.discriminatedUnion("kind", [
   appService,
@@ -95,6 +115,7 @@ export const consumerSchema = z.discriminatedUnion("kind", [
   cosmosDb,
   serviceBus,
   eventHubs,
+  webhook,
 ]);
 
 /** Something that reads a managed object. `lag` and `health.timeout` are milliseconds. */
@@ -129,7 +150,7 @@ const soleKey =
     what: `the key of that ${what}`,
     key: ["key", resourceId],
   });
-/** A namespace may have several keys, for redundancy. */
+/** What may serve several objects: a namespace has several keys, for redundancy. */
 const nothing = () => undefined;
 
 const claims: { readonly [K in ConsumerKind]: (consumer: ConsumerOf<K>) => ConsumerClaim | undefined } = {
@@ -144,6 +165,8 @@ const claims: { readonly [K in ConsumerKind]: (consumer: ConsumerOf<K>) => Consu
   "cosmos-db": soleKey("account"),
   "service-bus": nothing,
   "event-hubs": nothing,
+  // One receiver may serve many objects: each call names its own.
+  webhook: nothing,
 };
 
 export function claimOf<K extends ConsumerKind>(kind: K, consumer: ConsumerOf<K>): ConsumerClaim | undefined {
@@ -159,4 +182,5 @@ export const readable: Readonly<Record<ConsumerKind, readonly string[]>> = {
   "cosmos-db": ["key"],
   "service-bus": ["key"],
   "event-hubs": ["key"],
+  webhook: ["secret", "certificate", "key"],
 };

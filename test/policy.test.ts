@@ -180,6 +180,12 @@ const fieldFaults: readonly Case[] = [
     /Microsoft.Sql\/servers\/<name>, or .*managedInstances/,
   ],
   [
+    { consumers: [keyHolder("sql-tde", "Microsoft.Sql/servers/orders", { secondaries: ["north"] })] },
+    "consumers[0].secondaries[0]",
+    `is "north"`,
+    /Microsoft.Sql\/servers\/<name>/,
+  ],
+  [
     { consumers: [keyHolder("event-hubs", "Microsoft.EventHub/namespaces/orders", { reads: "latest" })] },
     "consumers[0].reads",
     `is "latest"`,

@@ -119,7 +119,7 @@ async function patch(context: Context, service: Service, entry: Entry, body: Pro
   const taken = await take(ask, service, merged, resource.identity, clock.now());
   if ("status" in taken) return taken;
   const next = { ...resource, ...(tags ? { tags } : {}), ...(sku ? { sku } : {}) };
-  if (service.answers === "at once") {
+  if (service.answers === "at once" || (timing.operationSeconds === 0 && !service.rewraps)) {
     const changed = { ...next, properties: taken.properties };
     resources.put({ ...entry, resource: changed });
     return { status: 200, body: changed };

@@ -46,10 +46,10 @@ export interface PebbleOptions {
   readonly dir: string;
   /** The server's own certificate and key (PEM), good for 127.0.0.1, and the CA that signed it. */
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
-  /** `host:port` of another DNS server for pebble to ask. */
-  readonly dnsServer?: string;
   /** External accounts by kid; then nobody is registered without one. */
   readonly externalAccounts?: Readonly<Record<string, string>>;
+  /** `host:port` of the name server that it asks in place of `pebble-challtestsrv`. */
+  readonly nameServer?: string;
   /** `PEBBLE_*` variables of its documentation, as in `{ PEBBLE_WFE_NONCEREJECT: "50" }`. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -63,7 +63,8 @@ export function hasPebble(): boolean {
 }
 
 /** Starts both on free ports of 127.0.0.1. What pebble knows ends with it: accounts, orders and the CA itself. */
-export async function startPebble({ dir, tls, dnsServer, externalAccounts, env = {} }: PebbleOptions): Promise<Pebble> {
+export async function startPebble(options: PebbleOptions): Promise<Pebble> {
+  const { dir, tls, externalAccounts, nameServer, env = {} } = options;
   mkdirSync(dir, { recursive: true });
   const [acme, management, http, tlsAlpn, dns, control] = await freePorts(6);
   const certificate = join(dir, "pebble.pem");
@@ -87,7 +88,7 @@ export async function startPebble({ dir, tls, dnsServer, externalAccounts, env =
   const children = [
     // No AAAA answers: pebble would then ask ::1, where nobody listens.
     start("pebble-challtestsrv", [...dnsArguments, "-https01", "", "-tlsalpn01", "", "-defaultIPv6", ""], {}),
-    start("pebble", ["-config", configFile, "-dnsserver", dnsServer ?? `${host}:${dns}`, "-strict"], {
+    start("pebble", ["-config", configFile, "-dnsserver", nameServer ?? `${host}:${dns}`, "-strict"], {
       PEBBLE_VA_NOSLEEP: "1",
       ...env,
     }),

@@ -1,10 +1,9 @@
 import { z } from "zod";
 import type { Needs } from "../../src/azure/permissions.ts";
-import type { Ports } from "../../src/rotator.ts";
 import { acmeDns, acmeDnsConfig } from "./dns/acme-dns.ts";
 import { azureDns, azureDnsConfig, azureDnsNeeds } from "./dns/azure-dns.ts";
 import { cloudflare, cloudflareConfig } from "./dns/cloudflare.ts";
-import type { ChallengeRecord, Challenger, Visibility } from "./dns/provider.ts";
+import type { ChallengeRecord, ChallengeStep, Challenger, Visibility } from "./dns/provider.ts";
 import { rfc2136, rfc2136Config } from "./dns/rfc2136.ts";
 import { webhook, webhookConfig } from "./dns/webhook.ts";
 import { staticWebsite, staticWebsiteConfig } from "./http-01/static-website.ts";
@@ -42,7 +41,10 @@ export interface Publisher {
 }
 
 /** The challenger that a config asks for. */
-export function publisherOf(config: ChallengeConfig, { ports, signal }: PublisherStep): Publisher {
+export function publisherOf(
+  config: ChallengeConfig,
+  { ports, signal }: Pick<ChallengeStep<unknown>, "ports" | "signal">,
+): Publisher {
   const challenger = challengers[config.kind] as Challenger<ChallengeConfig>;
   const at = { config, ports, signal };
   return {
@@ -51,11 +53,6 @@ export function publisherOf(config: ChallengeConfig, { ports, signal }: Publishe
     withdraw: async (record) => await challenger.withdraw(at, record),
     visible: async (record) => await challenger.visible(at, record),
   };
-}
-
-interface PublisherStep {
-  readonly ports: Ports;
-  readonly signal: AbortSignal;
 }
 
 /** The Azure rights that a config needs, where Azure can be asked about them. */

@@ -53,7 +53,8 @@ export async function ask(url: string, { signal, ...init }: Asking): Promise<Ans
   }
 }
 
-async function textOf({ body }: Response): Promise<string> {
+/** The body, of no more than 1 MiB. */
+export async function textOf({ body }: Response): Promise<string> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of body ?? []) {

@@ -19,7 +19,14 @@ export function boundConsumers({
 }: Pick<Scene, "deps" | "subject" | "signal">): readonly Bound[] {
   return subject.object.consumers.map((consumer: PolicyConsumer) => ({
     kind: deps.consumer(consumer.kind),
-    at: { consumer, object: { baseUrl: subject.baseUrl }, arm: deps.arm, signal },
+    at: {
+      consumer,
+      object: { baseUrl: subject.baseUrl },
+      arm: deps.arm,
+      secret: deps.ports.secret,
+      now: deps.now,
+      signal,
+    },
   }));
 }
 

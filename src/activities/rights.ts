@@ -55,9 +55,9 @@ export async function proveRights(scene: Scene): Promise<readonly Proof[]> {
             dataActions: staging,
           } as const,
         ]),
-    ...boundConsumers(scene).map(({ kind, at }) => {
+    ...boundConsumers(scene).flatMap(({ kind, at }) => {
       const needs = kind.needs(at.consumer);
-      return { ...needs, what: at.consumer.id, code: "CONSUMER_FORBIDDEN" } as const;
+      return needs === undefined ? [] : [{ ...needs, what: at.consumer.id, code: "CONSUMER_FORBIDDEN" } as const];
     }),
   ];
   const look = async ({ what, code, ...needs }: Asked) => {

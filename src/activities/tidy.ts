@@ -1,7 +1,7 @@
 import type { Consumer, Retention } from "../consumer.ts";
 import type { ObjectVersion } from "../vault/vault.ts";
 import type { Ending } from "../workflow/steps.ts";
-import { boundConsumers, pinNow } from "./consumers.ts";
+import { boundConsumers } from "./consumers.ts";
 import type { Scene } from "./step.ts";
 
 const day = 86_400_000;
@@ -31,7 +31,9 @@ async function outlived(scene: Scene): Promise<readonly string[]> {
   const told = await Promise.all(bound.map(async ({ kind, at }) => await retentionOf(kind, at, now)));
   if (told.some((retention) => retention === undefined)) return [];
   const longest = Math.max(0, ...told.map((retention) => retention?.days ?? 0)) * day;
-  const held = new Set(await Promise.all(bound.map(pinNow)));
+  const references = await Promise.all(bound.map(({ kind, at }) => kind.read(at)));
+  // One that follows the newest may still be at work with an older one.
+  const held = new Set(references.flatMap(({ pinned, active }) => [pinned, active]));
   const versions = await vault.versions(object.name, signal);
   return versions
     .filter(({ version, enabled }, at) => {

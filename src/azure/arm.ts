@@ -24,8 +24,8 @@ export interface ArmRequest {
 /**
  * Opens ARM at its public or sovereign address. Errors: 403 is `CONSUMER_FORBIDDEN` (propagation: a role assignment may still be
  * spreading), 404 `CONSUMER_MISCONFIGURED`, 412 `CONFLICT` (transient: somebody else wrote in between), 429 throttled with its
- * Retry-After, others transient. Bodies are never quoted: a list
- * of settings is full of secrets.
+ * Retry-After, others transient. Bodies are never quoted, a list
+ * of settings is full of secrets; only Azure's own code of an error is.
  */
 export function openArm(endpoint: string, audience: string, credential: TokenCredential): Arm {
   return async ({ method, path, apiVersion, body, headers, mayBeAbsent, signal }) => {
@@ -59,13 +59,13 @@ export function openArm(endpoint: string, audience: string, credential: TokenCre
     }
     const text = await reply.text();
     if (reply.status === 404 && mayBeAbsent === true) return undefined;
-    if (!reply.ok) throw refusal(reply, path);
+    if (!reply.ok) throw refusal(reply, path, codeOf(text));
     if (await awaitOperation(reply, endpoint, token.token, signal)) return undefined;
     return text === "" ? undefined : (JSON.parse(text) as unknown);
   };
 }
 
-function refusal(reply: Response, path: string): PinionError {
+function refusal(reply: Response, path: string, code: string): PinionError {
   const what = path.split("/").slice(-3).join("/");
   switch (reply.status) {
     case 401:
@@ -104,7 +104,13 @@ function refusal(reply: Response, path: string): PinionError {
           )
         : new PinionError(
             "CONSUMER_MISCONFIGURED",
-            `Azure Resource Manager refused ${what} (${reply.status}): check the resource and its api-version.`,
+            `Azure Resource Manager refused ${what} (${reply.status}${code}): check the resource and its api-version.`,
           );
   }
+}
+
+/** Azure's own code for what is wrong, such as ` KeyVaultEncryptionKeyNotFound`; never its text, which may quote what was sent. */
+function codeOf(text: string): string {
+  const code = /^\s*\{\s*"error"\s*:\s*\{\s*"code"\s*:\s*"([A-Za-z0-9]{1,80})"/.exec(text)?.[1];
+  return code === undefined ? "" : ` ${code}`;
 }

@@ -34,6 +34,5 @@ export async function openSql(arm: Arm, subscriptionId: string, signal: AbortSig
   return new sql.SqlManagementClient(credential, subscriptionId, {
     endpoint,
     httpClient,
-    retryOptions: { maxRetries: 0 },
   });
 }

@@ -71,9 +71,7 @@ export function signatureHolds(
   data: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  const fits =
-    facts.type === (key.asymmetricKeyType === "ec" ? "EC" : key.asymmetricKeyType === "rsa" ? "RSA" : "none");
-  if (!fits || weakSignature(facts) !== undefined) return false;
+  if (weakSignature(facts) !== undefined) return false;
   const padding = facts.pss
     ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_AUTO }
     : {};

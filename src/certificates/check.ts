@@ -2,7 +2,7 @@ import type { CertificateWish, Proof } from "../rotator.ts";
 import { isKeyOf, weakKey, weakSignature } from "./algorithms.ts";
 import { findPath, leeway, signsItself } from "./path.ts";
 import type { Roots } from "./path.ts";
-import { readCertificate } from "./read.ts";
+import { readCertificate, readCertificates } from "./read.ts";
 import type { ReadCertificate } from "./read.ts";
 
 /** What a policy allows beyond the wish. Durations in milliseconds. */
@@ -38,7 +38,7 @@ const tlsUsages = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"];
 export async function checkCertificate(check: CertificateCheck): Promise<readonly Proof[]> {
   const { wanted, key, now, policy = {} } = check;
   const leaf = readCertificate(check.leaf);
-  const chain = check.chain.map(readCertificate);
+  const chain = readCertificates(check.chain);
   return [
     trust(leaf, chain, check),
     names(leaf, wanted.names),

@@ -1,5 +1,6 @@
-import { isIP } from "node:net";
 import { z } from "zod";
+
+// Part of the policy's schema, so nothing here may need Node.
 
 const hostText = "a host name of letters, digits, hyphens and dots, or an IP address";
 
@@ -7,22 +8,23 @@ const hostText = "a host name of letters, digits, hyphens and dots, or an IP add
 const hostName =
   /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$/;
 
+const ip = z.union([z.ipv4(), z.ipv6()], { error: "an IP address" });
+const isIp = (text: string): boolean => ip.safeParse(text).success;
+
 const nameSchema = z
   .string({ error: hostText })
   .regex(hostName, { error: hostText })
-  .refine((name) => isIP(name) === 0, { error: hostText });
+  .refine((name) => !isIp(name), { error: hostText });
 
 /** Where a certificate is served, in a policy. */
 export const endpointSchema = z.strictObject({
   host: z
     .string({ error: hostText })
-    .refine((host) => isIP(host) !== 0 || hostName.test(host), { error: hostText })
+    .refine((host) => isIp(host) || hostName.test(host), { error: hostText })
     .describe("The host that clients connect to."),
   port: z.int().min(1).max(65_535).default(443),
   serverName: nameSchema.exactOptional().describe("The name asked for in the handshake (SNI). Default: the host."),
-  address: z
-    .string()
-    .refine((address) => isIP(address) !== 0, { error: "an IP address" })
+  address: ip
     .exactOptional()
     .describe("Connect to this address instead of what the host's name resolves to: one server of many."),
   starttls: z
@@ -41,5 +43,5 @@ export function endpointText({ host, port, serverName, address, starttls }: Endp
     ...(address === undefined ? [] : [`at ${address}`]),
     ...(starttls === undefined ? [] : [starttls]),
   ];
-  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}${extra.length > 0 ? ` (${extra.join(", ")})` : ""}`;
+  return `${host.includes(":") ? `[${host}]` : host}:${port}${extra.length > 0 ? ` (${extra.join(", ")})` : ""}`;
 }

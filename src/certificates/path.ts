@@ -2,10 +2,10 @@ import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { weakKey, weakSignature } from "./algorithms.ts";
 import { outsideConstraints } from "./name-constraints.ts";
-import { readCertificate } from "./read.ts";
+import { readCertificate, readCertificates } from "./read.ts";
 import type { ReadCertificate } from "./read.ts";
 
-/** `system`: the public authorities that Node trusts; else certificates in PEM or DER, of which those that sign themselves are trusted. */
+/** `system`: the public authorities that Node trusts; else certificates in DER, or in PEM (several in a text, if need be), of which those that sign themselves are trusted. */
 export type Roots = "system" | readonly (string | Uint8Array)[];
 
 /** Where a path starts, what it may go over, and where it must end. */
@@ -38,7 +38,7 @@ const mostVerifications = 100;
  * no weak key, no signature over MD5 or SHA-1 but the root's own. Of several paths any good one will do.
  */
 export function findPath({ leaf, chain, roots, now, usages }: PathWish): Path {
-  const anchors = roots === "system" ? undefined : roots.map(readCertificate);
+  const anchors = roots === "system" ? undefined : readCertificates(roots);
   const trusted = new Set(anchors?.filter(signsItself).map(({ sha256 }) => sha256));
   let verifications = 0;
   let best: Path | undefined;
@@ -90,8 +90,6 @@ export function couldHaveIssued(issuer: ReadCertificate, certificate: ReadCertif
 
 /** Whether the issuer's key made the certificate's signature. */
 export function verifies(certificate: ReadCertificate, issuer: ReadCertificate): boolean {
-  // A key of another type would leave an error in OpenSSL's queue for the next TLS connection to find.
-  if (issuer.key.type !== certificate.signature.type) return false;
   try {
     return certificate.x509.verify(issuer.publicKey);
   } catch {

@@ -112,6 +112,16 @@ export function readCertificate(source: Uint8Array | string): ReadCertificate {
   }
 }
 
+/** Reads certificates in DER, or in PEM texts that may hold several each, beside other things. `CERTIFICATE_MALFORMED` for a text with none. */
+export function readCertificates(sources: readonly (Uint8Array | string)[]): readonly ReadCertificate[] {
+  return sources.flatMap((source) => {
+    const blocks = typeof source === "string" ? source.match(pemBlock) : undefined;
+    return (blocks ?? [source]).map((one) => readCertificate(one));
+  });
+}
+
+const pemBlock = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
 function read(source: Uint8Array | string): ReadCertificate {
   const x509 = new X509Certificate(source);
   const der = x509.raw;

@@ -5,7 +5,7 @@ import { askOcsp } from "./ocsp.ts";
 import type { Question, Standing } from "./ocsp.ts";
 import { findPath, signsItself } from "./path.ts";
 import type { Roots } from "./path.ts";
-import { readCertificate } from "./read.ts";
+import { readCertificate, readCertificates } from "./read.ts";
 
 export interface RevocationCheck {
   /** DER or PEM. */
@@ -30,7 +30,7 @@ const mostAddresses = 3;
 export async function checkRevocation(check: RevocationCheck): Promise<readonly Proof[]> {
   const { roots, now, signal, reach = "public" } = check;
   const leaf = readCertificate(check.leaf);
-  const { certificates } = findPath({ leaf, chain: check.chain.map(readCertificate), roots, now, usages: [] });
+  const { certificates } = findPath({ leaf, chain: readCertificates(check.chain), roots, now, usages: [] });
   const ways = [
     ...leaf.ocsp
       .filter(isHttp)

@@ -6,6 +6,7 @@ import { diskEncryptionSet } from "./disk-encryption-set.ts";
 import { eventHubs, serviceBus } from "./messaging.ts";
 import { sqlTde } from "./sql-tde.ts";
 import { storageAccount } from "./storage-account.ts";
+import { webhook } from "./webhook.ts";
 
 /** Every kind of consumer. A new kind is a file here and a line in this list. */
 const consumers: { readonly [K in ConsumerKind]: Consumer<K> } = {
@@ -16,6 +17,7 @@ const consumers: { readonly [K in ConsumerKind]: Consumer<K> } = {
   "cosmos-db": cosmosDb,
   "service-bus": serviceBus,
   "event-hubs": eventHubs,
+  webhook,
 };
 
 export function findConsumer<K extends ConsumerKind>(kind: K): Consumer<K> {

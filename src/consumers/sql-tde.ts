@@ -79,8 +79,9 @@ async function linked(step: Step) {
     return { server, followsNewest, version: isOurs(step, url) ? versionIn(step, url) : undefined };
   };
   const own = await look(consumer.resourceId);
-  const known = new Map<string, Partner>();
-  for (const partner of await own.server.partners()) known.set(partner.id.toLowerCase(), partner);
+  const declared = (consumer.secondaries ?? []).map((id): Partner => ({ id, primary: false }));
+  const found = [...declared, ...(await own.server.partners())];
+  const known = new Map(found.map((partner) => [partner.id.toLowerCase(), partner]));
   const partners = await Promise.all(
     [...known.values()].map(async ({ id, primary }) => ({ link: await look(id), primary })),
   );

@@ -40,7 +40,7 @@ describe.skipIf(skipped || bindIsMissing)(`certificate-acme by DNS UPDATE${where
     const records = ["@ NS ns1", "ns1 A 127.0.0.1"];
     bind = await startBind({ dir, keys: [key], zones: [{ name: "contoso.test", records, updatedBy: ["pinion"] }] });
     tls = await ensureTls(join(dir, "tls"), { now: () => Date.now() });
-    pebble = await startPebble({ dir, tls, dnsServer: bind.address });
+    pebble = await startPebble({ dir, tls, nameServer: bind.address });
   });
   afterAll(async () => {
     await pebble?.stop();

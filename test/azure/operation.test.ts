@@ -136,3 +136,14 @@ test("the token goes nowhere else, whatever the reply says", async () => {
     await new Promise((resolve) => void foreign.close(resolve));
   }
 });
+
+test.each([
+  [{ error: { code: "KeyVaultEncryptionKeyNotFound", message: "canary" } }, "400 KeyVaultEncryptionKeyNotFound"],
+  [{ error: { code: "canary is no code", message: "x" } }, "(400)"],
+  [{ canary: true }, "(400)"],
+])("a refusal is told by Azure's code alone: %j", async (body, expected) => {
+  answers = [send(400, {}, body)];
+  const error = await ask().catch((thrown: unknown) => thrown);
+  expect((error as Error).message).toContain(expected);
+  expect((error as Error).message).not.toContain("canary");
+});

@@ -1,10 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
+import { GeneralName } from "@peculiar/asn1-x509";
 import { describe, expect, test } from "vitest";
 import { checkCertificate, type CertificateCheck } from "../../src/certificates/check.ts";
 import { findPath } from "../../src/certificates/path.ts";
 import { readCertificate } from "../../src/certificates/read.ts";
-import { clientAuth, day, dns, keyOf, make, type Made, now, serverAuth, type Spec } from "./make.ts";
+import { clientAuth, day, directory, dns, keyOf, make, type Made, now, serverAuth, type Spec } from "./make.ts";
 import { noOpenssl, opensslReason, opensslVerify } from "./openssl.ts";
 
 const root = make({ subject: "CN=Root", key: keyOf("P-384", 0), ca: true });
@@ -72,6 +73,24 @@ test.each<readonly [string, Partial<Spec>, Partial<CertificateCheck>, RegExp]>([
   ["RSA of 1024 bits", { key: keyOf("rsa-1024") }, {}, /its algorithms .* 1024 bits/],
   ["another root of the same name", {}, { roots: [other.pem] }, /neither in the chain nor trusted/],
   ["a root that is elsewhere", {}, { roots: [elsewhere.pem] }, /the issuer of CN=Middle, CN=Root, is neither/],
+  [
+    "a signature of somebody else",
+    { by: { ...middle, key: keyOf("P-384", 70) }, authorityKeyId: "none" },
+    {},
+    /CN=Middle, is neither/,
+  ],
+  [
+    "an address too many",
+    { others: [new GeneralName({ iPAddress: "10.0.0.1" })] },
+    {},
+    /its names .* not asked for: 10\.0\.0\.1$/,
+  ],
+  [
+    "a constrained form of name that cannot be compared",
+    { others: [new GeneralName({ registeredID: "1.2.3" })] },
+    { chain: [constrained({ excluded: [new GeneralName({ registeredID: "1.2.4" })] }).der] },
+    /registeredID cannot be told/,
+  ],
   ["a root that is public only", {}, { roots: "system" }, /is neither in the chain nor trusted/],
   ["a missing intermediate", {}, { chain: [] }, /the issuer of CN=www\.contoso\.com, CN=Middle, is neither/],
   ["an intermediate as the only root", {}, { roots: [middle.pem] }, /the issuer of CN=Middle, CN=Root, is neither/],
@@ -120,6 +139,15 @@ test("path length: an authority too many", async () => {
   expect(await failed(leaf, { chain: [free.der, lower.der] })).toEqual([]);
 });
 
+test("an authority's new key, certified by its old one, counts neither for the path length nor for the constraints", async () => {
+  for (const more of [{ pathLength: 0 }, { excluded: [directory("CN=Middle")] }]) {
+    const old = constrained(more);
+    const renewed = make({ subject: "CN=Middle", key: keyOf("P-256", 31), by: old, ca: true });
+    const leaf = make({ ...leafSpec, by: renewed });
+    expect(await failed(leaf, { chain: [old.der, renewed.der] })).toEqual([]);
+  }
+});
+
 test("a wildcard that stands for an excluded host", async () => {
   const chain = [constrained({ excluded: [dns("admin.contoso.com")] }).der];
   const names = ["*.contoso.com"];
@@ -157,6 +185,12 @@ test("the chain's order, doubles and strangers in it do not matter; one bad way 
   expect(await failed(make(leafSpec), { chain: [make(leafSpec).der, ...chain.reverse()] })).toEqual([]);
 });
 
+test("roots and chain may be several in one PEM text, with words between them", async () => {
+  const bundle = `# Roots\n${elsewhere.pem}\n# Contoso\n${root.pem}`;
+  expect(await failed(make(leafSpec), { roots: [bundle], chain: [other.pem + middle.pem] })).toEqual([]);
+  await expect(failed(make(leafSpec), { roots: ["# none"] })).rejects.toMatchObject({ code: "CERTIFICATE_MALFORMED" });
+});
+
 test("the vault's key with leading zeros is the same key; one of another type is not", async () => {
   const jwk = jwkOf(make(leafSpec));
   const padded = Buffer.concat([Buffer.from([0]), Buffer.from(jwk["n"]!, "base64url")]).toString("base64url");
@@ -186,7 +220,13 @@ test("a chain that is made to keep a verifier busy ends soon", async () => {
 });
 
 test("what is no certificate is said to be none", async () => {
-  for (const leaf of ["", "nonsense", Buffer.alloc(20), make(leafSpec).der.subarray(0, 200)])
+  for (const leaf of [
+    "",
+    "nonsense",
+    Buffer.alloc(20),
+    make(leafSpec).der.subarray(0, 200),
+    make({ ...leafSpec, twice: true }).der,
+  ])
     await expect(failed({ ...make(leafSpec), der: leaf as Buffer })).rejects.toMatchObject({
       code: "CERTIFICATE_MALFORMED",
     });

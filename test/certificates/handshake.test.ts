@@ -166,8 +166,16 @@ describe("an endpoint in a policy", () => {
     expect(endpointSchema.parse({ host: "www.contoso.com" })).toEqual({ host: "www.contoso.com", port: 443 });
   });
 
+  test.each([{ host: "127.0.0.1" }, { host: "::1" }, { host: "a_b.contoso.com", address: "2001:db8::1" }])(
+    "takes %j",
+    (endpoint) => {
+      expect(endpointSchema.safeParse(endpoint).success).toBe(true);
+    },
+  );
+
   test.each([
     { host: "" },
+    { host: "[::1]" },
     { host: "a b" },
     { host: "www.contoso.com\r\nRCPT TO:<a@b>" },
     { host: "-a.com" },

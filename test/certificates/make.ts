@@ -31,6 +31,8 @@ import {
   KeyUsageFlags,
   Name,
   NameConstraints,
+  Reason,
+  ReasonFlags,
   RelativeDistinguishedName,
   AttributeTypeAndValue,
   AttributeValue,
@@ -87,6 +89,10 @@ export interface Spec {
   readonly unknownCritical?: boolean;
   readonly ocsp?: string;
   readonly crl?: string;
+  /** Its list is about a compromised key only. */
+  readonly crlOfSomeReasons?: boolean;
+  /** Its basic constraints are there twice. */
+  readonly twice?: boolean;
   readonly noCheck?: boolean;
 }
 
@@ -148,6 +154,7 @@ function extensionsOf(spec: Spec, own: SubjectPublicKeyInfo, issuer: SubjectPubl
       true,
       new BasicConstraints({ cA: ca, ...(pathLength === undefined ? {} : { pathLenConstraint: pathLength }) }),
     );
+  if (spec.twice) add(id_ce_basicConstraints, true, new BasicConstraints({ cA: true }));
   if (keyUsage !== "none") {
     const flags = keyUsage.reduce((sum, usage) => sum | KeyUsageFlags[usage], 0);
     add(id_ce_keyUsage, true, new KeyUsage(flags));
@@ -189,6 +196,7 @@ function extensionsOf(spec: Spec, own: SubjectPublicKeyInfo, issuer: SubjectPubl
       false,
       new CRLDistributionPoints([
         new DistributionPoint({
+          ...(spec.crlOfSomeReasons ? { reasons: new Reason(ReasonFlags.keyCompromise) } : {}),
           distributionPoint: new DistributionPointName({
             fullName: [new GeneralName({ uniformResourceIdentifier: spec.crl })],
           }),

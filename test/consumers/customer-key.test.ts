@@ -92,6 +92,27 @@ test.each(["", "/keys", "/keys/cmk2", "/keys/cm", "/secrets/cmk", "/keys/cmk/ver
   },
 );
 
+test("Cosmos DB's version in use, as the version alone or as a URL", async () => {
+  const [version] = world.versions;
+  for (const told of [version, `${world.baseUrl}/${version}`, version.toUpperCase()]) {
+    const properties = { keyVaultKeyUri: world.baseUrl, keyVaultKeyUriVersion: told };
+    const { consumer, step } = bind(world, caseOf("cosmos-db"), { arm: shows(properties), reads: "latest" });
+    expect(await consumer.read(step)).toEqual({ text: world.baseUrl, active: version });
+    expect((await consumer.prove(step, version))[0]).toMatchObject({ ok: true });
+  }
+});
+
+test("one that follows the newest, and does not say which it uses, is not proven", async () => {
+  for (const properties of [
+    { keyVaultKeyUri: world.baseUrl },
+    { encryption: { keyvaultproperties: { keyname: "cmk", keyvaulturi: world.vaultUrl } } },
+  ]) {
+    const kind = "encryption" in properties ? "storage-account" : "cosmos-db";
+    const { consumer, step } = bind(world, caseOf(kind), { arm: shows(properties), reads: "latest" });
+    expect((await consumer.prove(step, world.versions[1]))[0]).toMatchObject({ ok: false });
+  }
+});
+
 test("another vault with a key of that name is another key", async () => {
   const { consumer, step } = bind(world, caseOf("cosmos-db"), {
     arm: shows({ keyVaultKeyUri: `https://elsewhere.vault.azure.net/keys/cmk/${world.versions[0]}` }),

@@ -21,7 +21,7 @@ export async function openHolders() {
   let vaultUrl = "";
   const azure = await cloud.start({ vaults: () => ({ "kv-one": vaultUrl }) });
   const { timing } = azure.keyHolders;
-  const quick = { operationSeconds: 0.02, rewrapSeconds: 0.02, autoRotateSeconds: 3600, retryAfterSeconds: 0 };
+  const quick = { operationSeconds: 0, rewrapSeconds: 0.02, autoRotateSeconds: 3600, retryAfterSeconds: 0 };
   Object.assign(timing, quick);
   const vaults = await startVaults({
     clock: cloud.clock,
@@ -231,17 +231,32 @@ export const cases: readonly Case[] = [
   sqlCase(instanceId("orders-mi")),
 ];
 
+const noSecret = () => Promise.reject(new Error("a resource has no secret of its own"));
+
 /** A step of this kind, and the kind's consumer. */
 export function bind(
   world: Holders,
   { kind, id }: Pick<Case, "kind" | "id">,
-  more: { readonly reads?: "pinned" | "latest"; readonly arm?: Arm; readonly signal?: AbortSignal } = {},
+  more: {
+    readonly reads?: "pinned" | "latest";
+    readonly arm?: Arm;
+    readonly signal?: AbortSignal;
+    readonly secondaries?: readonly string[];
+  } = {},
 ): { readonly consumer: Consumer; readonly step: ConsumerStep } {
-  const { reads = "pinned", arm = world.arm, signal = AbortSignal.timeout(600_000) } = more;
-  const consumer = { kind, id: "orders", resourceId: id, reads, lag: 0, owner: "pinion" } as ConsumerOf<KeyHolderKind>;
+  const { reads = "pinned", arm = world.arm, signal = AbortSignal.timeout(600_000), ...own } = more;
+  const consumer = {
+    kind,
+    id: "orders",
+    resourceId: id,
+    reads,
+    lag: 0,
+    owner: "pinion",
+    ...own,
+  } as ConsumerOf<KeyHolderKind>;
   return {
     consumer: findConsumer(kind),
-    step: { consumer, object: { baseUrl: world.baseUrl }, arm, signal },
+    step: { consumer, object: { baseUrl: world.baseUrl }, arm, secret: noSecret, now: world.cloud.clock.now, signal },
   };
 }
 

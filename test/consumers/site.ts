@@ -8,6 +8,8 @@ import type { ConsumerStep } from "../../src/consumer.ts";
 import type { ConsumerOf } from "../../src/policy-consumers.ts";
 import { app, credentialOf, openCloud } from "../azure/cloud.ts";
 
+const noSecret = () => Promise.reject(new Error("a site has no secret of its own"));
+
 type Site = ConsumerOf<"app-service">;
 
 const declared = {
@@ -82,7 +84,14 @@ export async function openSite() {
         lag: 0,
         owner: "pinion",
       };
-      return { consumer: { ...whole, ...consumer } as Site, object: { baseUrl }, arm: through, signal };
+      return {
+        consumer: { ...whole, ...consumer } as Site,
+        object: { baseUrl },
+        arm: through,
+        secret: noSecret,
+        now: Date.now,
+        signal,
+      };
     },
     async close() {
       await vaults.close();

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Arm } from "../../src/azure/arm.ts";
 import { bind, deployServer, type Holders, instanceId, openHolders, serverId, settle } from "./key-holders.ts";
 
 let world: Holders;
 beforeAll(async () => void (world = await openHolders()));
 afterAll(() => world.close());
+afterEach(() => void Object.assign(world.timing, world.quick));
 
 const kind = "sql-tde";
 const day = 86_400_000;
@@ -74,7 +75,9 @@ describe.each([servers, instances])("$name", (site) => {
 
   test("killed after each call, it ends with both moved, each written once", async () => {
     for (let last = 1, died = true; died; last += 1) {
+      world.timing.operationSeconds = 0;
       await deploy();
+      world.timing.operationSeconds = 0.02;
       const written = world.writes();
       let calls = 0;
       const mortal: Arm = async (request) => {
@@ -147,6 +150,15 @@ test("Azure's refusal of a key that a geo-secondary does not know is told by its
   await expect(
     settle(() => world.put(`${servers.primary}/encryptionProtector/current`, { properties: { serverKeyName: name } })),
   ).rejects.toMatchObject({ code: "CONSUMER_MISCONFIGURED", message: /SameKeyMaterialNotFoundOnRemoteServer/ });
+});
+
+test("secondaries without a failover group are those that the policy names", async () => {
+  world.azure.keyHolders.clear();
+  for (const id of [servers.primary, servers.secondary]) await deployServer(world, id, "cmk", world.versions[0]);
+  const { consumer, step } = bind(world, { kind, id: servers.primary }, { secondaries: [servers.secondary] });
+  await settle(() => consumer.move(step, `${world.baseUrl}/${world.versions[1]}`));
+  const { properties } = await world.get(`${servers.secondary}/encryptionProtector/current`);
+  expect(properties["uri"]).toBe(`${world.baseUrl}/${world.versions[1]}`);
 });
 
 test("a key that the service manages is none of ours", async () => {

@@ -14,7 +14,6 @@ import type { Azurite } from "../../local/azurite.ts";
 import { createTokens } from "../../local/azure/tokens.ts";
 import { openClock } from "../../local/clock.ts";
 import { ensureTls } from "../../local/tls.ts";
-import type { Tls } from "../../local/tls.ts";
 import { staticWebsite, staticWebsiteConfig } from "../../rotators/shared/http-01/static-website.ts";
 import { challengerContract } from "./contract.ts";
 import type { Subject } from "./contract.ts";
@@ -27,8 +26,8 @@ import type { StaticWebsiteConfig } from "../../rotators/shared/http-01/static-w
 const domain = "www.contoso.com";
 
 interface World {
+  readonly dir: string;
   readonly azurite: Azurite;
-  readonly tls: Tls;
   readonly blobs: BlobServiceClient;
   readonly token: () => Promise<string>;
   /** Plays the static website's endpoint, which Azurite has not: serves what is in `$web`. */
@@ -63,8 +62,8 @@ async function openWorld(): Promise<World> {
     }),
   );
   return {
+    dir,
     azurite,
-    tls,
     blobs,
     token: async () => (await tokens.issue({ audience: "https://storage.azure.com", objectId: "o", appId: "a" })).token,
     website: address,
@@ -158,7 +157,7 @@ test("an account whose static website is off, and a token that is a path", async
     message: expect.stringContaining("static website") as string,
   });
   await world.blobs.createContainer("$web");
-  for (const name of [`${domain}/../secrets`, `${domain}/..`, domain, `${domain}/`, "a b/t"]) {
+  for (const name of [`${domain}/../secrets`, `${domain}/t/more`, `${domain}/..`, domain, `${domain}/`, "a b/t"]) {
     await expect(staticWebsite.publish(step(), { name, value })).rejects.toMatchObject({ code: "TARGET_REFUSED" });
   }
 });
@@ -168,7 +167,9 @@ test("redirects are followed as a CA does: to HTTPS whatever its certificate, an
     if (request.url === "/there" && request.headers.host?.startsWith("localhost:")) response.end(value);
     else response.writeHead(404).end();
   };
-  const target = await listening(createHttpsServer({ cert: world.tls.cert, key: world.tls.key }, answer));
+  // Of an authority that nobody trusts.
+  const { cert, key } = await ensureTls(join(world.dir, "other"), openClock(join(world.dir, "clock")));
+  const target = await listening(createHttpsServer({ cert, key }, answer));
   const where = `https://localhost:${target.address.split(":")[1]}/there`;
   const hops = await listening(
     createServer((request, response) => {

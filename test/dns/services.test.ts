@@ -5,7 +5,6 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { acmeDns, acmeDnsConfig } from "../../rotators/shared/dns/acme-dns.ts";
 import { cloudflare, cloudflareConfig } from "../../rotators/shared/dns/cloudflare.ts";
-import { serviceUrl } from "../../rotators/shared/dns/http.ts";
 import { webhook, webhookConfig } from "../../rotators/shared/dns/webhook.ts";
 import { startNameServer, txt } from "./name-server.ts";
 import { startAcmeDns, startCloudflare, startWebhook } from "./services.ts";
@@ -77,6 +76,12 @@ describe("Cloudflare", () => {
       code: "TARGET_FORBIDDEN",
     });
     expect(other.faults.calls()["GET zones"]).toBe(1);
+    // A token that is no token at all is a 400.
+    const still = stepOf(at(service).config, { secrets: { [url]: "?" } });
+    expect(await failure(cloudflare.publish(still, { name, value: b }))).toMatchObject({
+      code: "TARGET_FORBIDDEN",
+      message: expect.stringContaining("code 6003") as string,
+    });
   });
 
   test("a token with a line end never reaches a header", async () => {
@@ -101,6 +106,21 @@ describe("Cloudflare", () => {
     expect(await meet({ status: 200 })).toMatchObject({ name: "PinionError" });
     expect(await meet({ status: 302 })).toMatchObject({ code: "TARGET_REFUSED", class: "permanent" });
     expect(await meet({ status: 400 })).toMatchObject({ code: "TARGET_REFUSED", class: "permanent" });
+  });
+
+  test("a reply that breaks off is tried again", async () => {
+    const broken = createServer((_, response) => {
+      response.writeHead(200, { "content-length": "1000" }).write('{"success":true,', () => response.destroy());
+    });
+    broken.listen(0, "127.0.0.1");
+    await once(broken, "listening");
+    open.push({ stop: () => broken.close() });
+    const endpoint = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`;
+    const service = await opened(startCloudflare("token", []));
+    expect(await failure(cloudflare.publish(at(service, { endpoint }), { name, value: a }))).toMatchObject({
+      code: "TARGET_UNREACHABLE",
+      class: "transient",
+    });
   });
 
   test("a caller that dies after the write, and comes again", async () => {
@@ -189,6 +209,19 @@ describe("webhook", () => {
     expect(await meet(503)).toMatchObject({ code: "TARGET_UNREACHABLE", class: "transient" });
   });
 
+  test("the status is all that is read of a reply", async () => {
+    const endless = createServer((_, response) => {
+      response.writeHead(200);
+      const timer = setInterval(() => response.write("x".repeat(1000)), 5);
+      response.on("close", () => clearInterval(timer));
+    });
+    endless.listen(0, "127.0.0.1");
+    await once(endless, "listening");
+    open.push({ stop: () => endless.close() });
+    const there = { url: `http://127.0.0.1:${(endless.address() as AddressInfo).port}` };
+    expect(await failure(webhook.publish(at(there), { name, value: a }))).toBeUndefined();
+  });
+
   test("a redirect is not followed: it would carry the signature elsewhere", async () => {
     const service = await opened(startWebhook(secret));
     const redirect = createServer((_, response) => response.writeHead(307, { location: service.url }).end());
@@ -213,7 +246,8 @@ describe("webhook", () => {
 });
 
 test("secrets go to HTTPS, or stay on this machine", () => {
-  const takes = (text: string) => serviceUrl.safeParse(text).success;
+  const takes = (endpoint: string) =>
+    cloudflareConfig.safeParse({ kind: "cloudflare", apiToken: url, endpoint }).success;
   for (const good of ["https://auth.contoso.com", "http://127.0.0.1:8080", "http://localhost", "http://[::1]:80"]) {
     expect([good, takes(good)]).toEqual([good, true]);
   }

@@ -35,7 +35,7 @@ async function serve(handler: Handler, store: Pick<Service, "texts" | "add">): P
 
 /**
  * Cloudflare's API v4, as developers.cloudflare.com describes "List Zones", "List DNS Records", "Create DNS Record" and "Delete DNS Record".
- * Unconfirmed by the documentation, but seen in replies quoted by users: the codes 10000, 81044 and 81058 and their statuses.
+ * Unconfirmed by the documentation, but seen in replies quoted by users: the codes 6003, 10000, 81044 and 81058 and their statuses.
  */
 export async function startCloudflare(token: string, zones: readonly string[]): Promise<Service> {
   const records: { id: string; type: "TXT"; name: string; content: string }[] = [];
@@ -46,6 +46,7 @@ export async function startCloudflare(token: string, zones: readonly string[]): 
   });
   const good = (result: unknown): Reply => ({ status: 200, body: { success: true, errors: [], messages: [], result } });
   const run = ({ method, url, headers, body }: Request): Reply => {
+    if (!/^Bearer [\w-]{5,}$/.test(headers.authorization ?? "")) return bad(400, 6003);
     if (headers.authorization !== `Bearer ${token}`) return bad(403, 10_000);
     const query = url.searchParams;
     const [, , zone, , record] = url.pathname.split("/");

@@ -22,6 +22,8 @@ export function portsOf({ secrets = {}, fresh = {}, arm, token, now = Date.now }
     keys: { get: never, sign: never, verify: never, wrap: never, unwrap: never },
     arm: arm ?? never,
     token: token ?? never,
+    newestSecret: never,
+    writeSecret: never,
     now,
     async secret(url, options) {
       const value = (options?.fresh === true ? fresh[url] : undefined) ?? secrets[url];

@@ -200,6 +200,7 @@ test("IPv6 that cannot be reached from here hides nothing while IPv4 shows the v
   expect(detail(at(four, "shows"), at(six, "lacks")).everywhere).toBe(false);
   expect(detail(at(four, "lacks"), at(six, "unreachable")).everywhere).toBe(false);
   expect(detail(at(six, "unreachable")).everywhere).toBe(false);
+  expect(detail(at(six, "shows"), at("2001:db8::2", "silent")).everywhere).toBe(false);
   expect(detail(at(four, "shows"), at("192.0.2.2", "silent")).everywhere).toBe(false);
   expect(judge([])).toEqual({ everywhere: false, detail: "There is no server with an address." });
   expect(judge([{ name: "ns1.contoso.com", told: [] }]).everywhere).toBe(false);

@@ -136,6 +136,17 @@ for (const where of ["blob", "app"] as const) {
       expect(await kids(scene)).toEqual([await kidOf(scene, "old"), await kidOf(scene, "third")]);
     });
 
+    test("a rollback before the candidate came keeps it out as well", async () => {
+      const scene = await makeHere();
+      await rotator.set(scene.step(), scene.next, scene.old);
+      await rotator.revoke(scene.step(), scene.next);
+      await rotator.revoke(scene.step(ids.second), scene.third);
+      await expect(rotator.set(scene.step(ids.second), scene.third, scene.old)).rejects.toMatchObject({
+        code: "LEASE_LOST",
+      });
+      expect(await kids(scene)).toEqual([await kidOf(scene, "old")]);
+    });
+
     test("a withdrawn key goes at once and never comes back", async () => {
       const scene = await makeHere();
       await rotator.set(scene.step(), scene.next, scene.old);
@@ -212,6 +223,9 @@ describe("the published set", () => {
         .setProtectedHeader({ alg: algorithm, kid })
         .sign(keyPair(key, 3).privateKey);
       expect([accepts(set, signed), accepts(set, stranger)]).toEqual([true, false]);
+      const own = set.keys.find((each) => each["kid"] === kid)!;
+      const sets = [[], [{ ...own, alg: "HS256" }], [{ ...own, use: "enc" }], [{ ...own, alg: undefined }], [own, own]];
+      expect(sets.map((keys) => accepts({ keys }, signed))).toEqual(sets.map(() => false));
     });
   }
 

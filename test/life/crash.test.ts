@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callsOf, describeVerdict, dieEverywhere, nameOf, type Dying } from "./crash.ts";
+import { byHand, byPrivateCa, openHolder } from "./dying.ts";
 import { firstCertificate, firstKey, names } from "./first.ts";
 import { certificateRotated, keyRotated } from "./promises.ts";
 import { watchNetwork } from "./process.ts";
@@ -18,24 +19,31 @@ afterAll(async () => {
   await world.close();
 });
 
+// Making an RSA key takes longer than everything else.
+const key = { type: "EC", curve: "P-256" };
 const selfSigned = { kind: "certificate-self-signed", strategy: "dual", target: {} };
 
 const dying: Readonly<Record<string, Dying>> = {
   "a certificate that is staged": {
-    object: { kind: "certificate", certificate: { names }, rotator: selfSigned },
+    object: { kind: "certificate", certificate: { names, key }, rotator: selfSigned },
     first: firstCertificate,
     faults: certificateRotated,
   },
   "a certificate that the vault makes in the object": {
-    object: { kind: "certificate", certificate: { names, exportable: false }, rotator: selfSigned },
+    object: { kind: "certificate", certificate: { names, key, exportable: false }, rotator: selfSigned },
     first: async (at, name) => await firstCertificate(at, name, false),
     faults: certificateRotated,
   },
+  "a certificate from a private authority": byPrivateCa({ exportable: true, key }),
+  "a certificate from a private authority, in the object": byPrivateCa({ exportable: false, key }),
+  "a certificate by hand": byHand({ exportable: true, key }),
+  "a certificate by hand, in the object": byHand({ exportable: false, key }),
   "a key": {
     object: { kind: "key", rotator: { kind: "key", strategy: "dual", target: {} } },
-    first: firstKey,
+    first: async (at, name) => await firstKey(at, name, "EC"),
     faults: keyRotated,
   },
+  "a key that a storage account holds": openHolder(),
 };
 
 describe.each(Object.entries(dying))("%s", (_name, one) => {

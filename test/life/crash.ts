@@ -1,14 +1,16 @@
 import { live, type LifeOptions, type Lived } from "./live.ts";
 import { newFate, phases, type Call, type Point } from "./process.ts";
+import type { Arm } from "../../src/azure/arm.ts";
 import { openObject, type LifeObject, type ObjectOptions, type World } from "./world.ts";
 
 /** What dies: one object with its first version, and what must hold at the end. */
 export interface Dying {
-  readonly object: ObjectOptions["object"];
+  readonly object: ObjectOptions["object"] | ((world: World, name: string) => ObjectOptions["object"]);
   /** Makes the first version, and whatever else is outside; its id. */
   first(world: World, name: string): Promise<string>;
   /** Everything that does not hold, in words. */
   faults(world: World, object: LifeObject, lived: Lived, source: string): Promise<readonly string[]>;
+  readonly arm?: (world: World, name: string) => Arm;
   readonly options?: (world: World, object: LifeObject, source: string) => LifeOptions;
 }
 
@@ -45,7 +47,9 @@ export async function dieEverywhere(world: World, dying: Dying, calls: readonly 
 async function once(world: World, dying: Dying, fate: ReturnType<typeof newFate>): Promise<readonly string[]> {
   const name = newName();
   const source = await dying.first(world, name);
-  const object = openObject(world, { name, object: dying.object });
+  const declared = typeof dying.object === "function" ? dying.object(world, name) : dying.object;
+  const arm = dying.arm?.(world, name);
+  const object = openObject(world, { name, object: declared, ...(arm && { arm }) });
   const lived = await live(world, object, source, { ...dying.options?.(world, object, source), fate });
   return await dying.faults(world, object, lived, source);
 }

@@ -31,6 +31,8 @@ test.each([
   ["src/workflow/bad.ts", "node:fs"],
   ["src/workflow/bad.ts", "../vault/secrets.ts"],
   ["src/workflow/bad.ts", "../activities/step.ts"],
+  ["src/certificates/bad.ts", "../vault/secrets.ts"],
+  ["src/certificates/bad.ts", "../consumer.ts"],
   ["rotators/bad.ts", "../src/vault/secrets.ts"],
   ["rotators/bad.ts", "../local/clock.ts"],
   ["rotators/shared/bad.ts", "../../src/workflow/rotate.ts"],
@@ -42,6 +44,9 @@ test.each([
   ["src/vault/good.ts", "@azure/keyvault-secrets"],
   ["src/workflow/good.ts", "../errors.ts"],
   ["rotators/good.ts", "../src/errors.ts"],
+  ["rotators/good.ts", "../src/certificates/check.ts"],
+  ["src/certificates/good.ts", "../rotator.ts"],
+  ["src/certificates/good.ts", "@peculiar/asn1-x509"],
 ])("%s may import %s", (file, target) => {
   expect(lint(file, target)).toBe("");
 });

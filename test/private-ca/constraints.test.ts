@@ -115,10 +115,19 @@ describe.skipIf(skipped)(`what a private authority may sign${skipped ? " (skippe
       makeScene({ rootExtensions: ["basicConstraints=critical,CA:TRUE,pathlen:0"] }),
     ];
     const good = makeScene();
+    // Without the identifier of the key above it, only the signature tells which one that is.
+    const bare = makeScene({ extensions: ["authorityKeyIdentifier=none"] });
+    const namesake = makeAuthority(keyPair(p384, 9).privateKey, "/O=Contoso/CN=Root");
     const stranger = makeAuthority(keyPair(p256, 9).privateKey, "/O=Contoso/CN=Root");
     const rsaStranger = makeAuthority(keyPair(rsa2048, 9).privateKey, "/O=Contoso/CN=Root");
     for (const scene of broken) await expect(scene.open()).rejects.toMatchObject(misconfigured);
+    const sister = makeAuthority(keyPair(p256, 9).privateKey, "/O=Contoso/CN=Issuing", { by: good.root });
+    for (const { pem } of [namesake, rsaStranger]) {
+      const target = { ...bare.target, ca: { ...bare.target.ca, chain: [pem] } };
+      await expect(openAuthority(target, bare.keys.port, now)).rejects.toMatchObject(misconfigured);
+    }
     for (const ca of [
+      { certificate: sister.pem },
       { certificate: stranger.pem },
       { certificate: rsaStranger.pem },
       { chain: [stranger.pem] },

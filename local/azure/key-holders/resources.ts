@@ -36,7 +36,7 @@ interface Operation {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** How long things take, in seconds of the cloud's clock; `retryAfterSeconds` is what replies ask clients to wait. */
+/** How long things take, in seconds of the cloud's clock (0: done at once); `retryAfterSeconds` is what replies ask clients to wait. */
 export interface Timing {
   operationSeconds: number;
   rewrapSeconds: number;

@@ -74,13 +74,18 @@ function settled({ resources, clock }: Context, id: string): Entry | undefined {
   return done;
 }
 
-/** 202; the resource becomes what `properties` say when the operation ends, unless it fails. */
+/** 202; the resource becomes what `properties` say when the operation ends, unless it fails. One that takes no time is done at once. */
 function accepted(
   { resources, timing, clock }: Context,
   resource: Resource,
   properties: Properties,
   error?: { readonly code: string; readonly message: string },
 ): Reply {
+  if (timing.operationSeconds === 0 && error === undefined) {
+    const done = { ...resource, properties };
+    resources.put({ resource: done, checkedAt: clock.now() });
+    return { status: 200, body: done };
+  }
   const { until, async, location: at } = resources.begin(resource.id, error);
   if (error === undefined) resources.put({ resource, pending: { until, properties }, checkedAt: clock.now() });
   const headers = { "azure-asyncoperation": async, location: at, "retry-after": String(timing.retryAfterSeconds) };

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
-import { call, refused, serviceUrl } from "./http.ts";
+import { targetUrl } from "../http.ts";
+import { call, refused } from "./http.ts";
 import { writtenName } from "./lookup.ts";
 import { dnsName, lookupFields, secretUrl } from "./provider.ts";
 import type { Challenger } from "./provider.ts";
@@ -19,7 +20,7 @@ const account = z.strictObject({
 export const acmeDnsConfig = z.strictObject({
   kind: z.literal("acme-dns"),
   /** Base URL of its HTTP API. */
-  endpoint: serviceUrl,
+  endpoint: targetUrl,
   /** One for each name: an account keeps two values only, those of `x` and `*.x`. */
   accounts: z.array(account).min(1),
   ...lookupFields,
@@ -44,7 +45,7 @@ export const acmeDns: Challenger<AcmeDnsConfig> = {
       );
     }
     if ((await shownByAll(target, value, config, signal)).everywhere) return;
-    await withSecret(ports, account.password, async (password) => {
+    await withSecret({ ports, signal }, account.password, async (password) => {
       const who = "acme-dns";
       const reply = await call({
         who,
@@ -52,9 +53,9 @@ export const acmeDns: Challenger<AcmeDnsConfig> = {
         url: `${config.endpoint.replace(/\/$/, "")}/update`,
         headers: { "content-type": "application/json", "x-api-user": account.username, "x-api-key": password },
         body: JSON.stringify({ subdomain: account.subdomain, txt: value }),
+        unread: true,
         signal,
       });
-      await reply.body?.cancel();
       if (reply.ok) return;
       const advice = `check username, the password in ${account.password}, and that allowfrom lets this address in`;
       throw refused(reply, { who, advice, now: ports.now() });

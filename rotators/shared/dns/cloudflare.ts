@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
-import { call, refused, serviceUrl } from "./http.ts";
+import { targetUrl } from "../http.ts";
+import { call, refused } from "./http.ts";
 import { parentOf, writtenName } from "./lookup.ts";
 import { lookupFields, secretUrl } from "./provider.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger } from "./provider.ts";
@@ -18,7 +19,7 @@ export const cloudflareConfig = z.strictObject({
     .optional(),
   /** Seconds. */
   ttl: z.int().min(60).max(86_400).default(60),
-  endpoint: serviceUrl.default("https://api.cloudflare.com/client/v4"),
+  endpoint: targetUrl.default("https://api.cloudflare.com/client/v4"),
   ...lookupFields,
 });
 export type CloudflareConfig = z.output<typeof cloudflareConfig>;
@@ -70,7 +71,7 @@ interface Zone {
 
 async function withZone(at: Step, record: ChallengeRecord, work: (zone: Zone) => Promise<void>): Promise<void> {
   const name = await writtenName(record.name, at.config, at.signal);
-  await withSecret(at.ports, at.config.apiToken, async (token) => {
+  await withSecret(at, at.config.apiToken, async (token) => {
     const ask = asker(at, token);
     const zone = at.config.zoneId ?? (await zoneIdOf(ask, name));
     await work({ ask, name, path: `/zones/${zone}/dns_records` });
@@ -118,7 +119,7 @@ function asker({ config, ports, signal }: Step, token: string): Ask {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal,
     });
-    const parsed = envelope.safeParse(await reply.json().catch(() => undefined));
+    const parsed = envelope.safeParse(jsonOf(reply.text));
     if (reply.ok && parsed.success && parsed.data.success) return parsed.data.result;
     const codes = parsed.success ? parsed.data.errors.map(({ code }) => code) : [];
     if (codes.some((code) => harmless?.has(code))) return undefined;
@@ -127,4 +128,12 @@ function asker({ config, ports, signal }: Step, token: string): Ask {
     const status = codes.some((code) => tokenFaults.has(code)) ? 403 : reply.status;
     throw refused({ status, headers: reply.headers }, { who, advice, now: ports.now(), ...why });
   };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,26 +1,24 @@
-import { isIPv4 } from "node:net";
-import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
-
-/** An address that secrets may be sent to: HTTPS, or this very machine. */
-export const serviceUrl = z
-  .url({ protocol: /^https?$/ })
-  .refine(
-    (text) => !URL.canParse(text) || new URL(text).protocol === "https:" || isLoopback(new URL(text).hostname),
-    "an https URL",
-  );
-
-const isLoopback = (host: string): boolean =>
-  host === "localhost" || host === "[::1]" || (isIPv4(host) && host.startsWith("127."));
+import { textOf } from "../http.ts";
 
 /** One request. `who` names the service in sentences. */
 export interface Call {
   readonly who: string;
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  readonly url: URL | string;
+  readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** The body of the reply is not read, whatever it is. */
+  readonly unread?: boolean;
   readonly signal: AbortSignal;
+}
+
+/** A reply, whatever it says. `text` is empty where it was not to be read. */
+export interface Reply {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
 }
 
 /** Milliseconds until a service counts as silent. */
@@ -28,21 +26,20 @@ const timeout = 15_000;
 
 /**
  * One HTTP request, redirects not followed: they would carry the credential elsewhere. Throws `TARGET_UNREACHABLE` (transient) when no
- * reply comes. The caller reads the body, or cancels it.
+ * whole reply comes.
  */
-export async function call({ who, method, url, headers, body, signal }: Call): Promise<Response> {
+export async function call({ who, method, url, headers = {}, body, unread = false, signal }: Call): Promise<Reply> {
   signal.throwIfAborted();
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
+  const init = { method, redirect: "manual", signal: limit, headers } as const;
   try {
-    return await fetch(url, {
-      method,
-      redirect: "manual",
-      signal: limit,
-      ...(headers === undefined ? {} : { headers }),
-      ...(body === undefined ? {} : { body }),
-    });
+    const reply = await fetch(url, body === undefined ? init : { ...init, body });
+    const text = unread ? "" : await textOf(reply);
+    if (unread) await reply.body?.cancel();
+    return { ok: reply.ok, status: reply.status, headers: reply.headers, text };
   } catch (cause) {
     signal.throwIfAborted();
+    if (cause instanceof PinionError) throw cause;
     throw new PinionError("TARGET_UNREACHABLE", `${who} at ${new URL(url).host} did not answer; it is tried again.`, {
       class: "transient",
       cause,
@@ -55,7 +52,7 @@ export async function call({ who, method, url, headers, body, signal }: Call): P
  * Retry-After; 408 and 5xx are transient; the rest is `TARGET_REFUSED`. `why` is the service's own code, never its text.
  */
 export function refused(
-  { status, headers }: Pick<Response, "status" | "headers">,
+  { status, headers }: Pick<Reply, "status" | "headers">,
   {
     who,
     advice,

@@ -55,7 +55,7 @@ async function update(
   { klass, ttl }: { readonly klass: number; readonly ttl: number },
 ): Promise<void> {
   const name = await writtenName(asked, at.config, at.signal);
-  await withSecret(at.ports, at.config.key.secret, async (secret) => {
+  await withSecret(at, at.config.key.secret, async (secret) => {
     const key: TsigKey = { ...at.config.key, secret: keyBytes(secret, at.config.key.secret) };
     const zone = await zoneFor(at, key, name);
     const data = Buffer.concat((value.match(/.{1,255}/gs) ?? []).map(characterString));

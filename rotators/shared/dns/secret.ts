@@ -1,21 +1,22 @@
 import { PinionError } from "../../../src/errors.ts";
 import type { Ports } from "../../../src/rotator.ts";
+import { within } from "../within.ts";
 
 /**
  * Does work that needs a secret of the vault. The value may be a minute old: one that was refused (`TARGET_FORBIDDEN`) is read anew, and
  * tried once more only if it is another one.
  */
 export async function withSecret<R>(
-  ports: Pick<Ports, "secret">,
+  { ports, signal }: { readonly ports: Pick<Ports, "secret">; readonly signal: AbortSignal },
   url: string,
   work: (secret: string) => Promise<R>,
 ): Promise<R> {
-  const secret = checked(await ports.secret(url), url);
+  const secret = checked(await within(signal, ports.secret(url)), url);
   try {
     return await work(secret);
   } catch (error) {
     if (!(error instanceof PinionError && error.code === "TARGET_FORBIDDEN")) throw error;
-    const again = checked(await ports.secret(url, { fresh: true }), url);
+    const again = checked(await within(signal, ports.secret(url, { fresh: true })), url);
     if (again === secret) throw error;
     return await work(again);
   }

@@ -1,7 +1,8 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
-import { call, refused, serviceUrl } from "./http.ts";
+import { targetUrl } from "../http.ts";
+import { call, refused } from "./http.ts";
 import { writtenName } from "./lookup.ts";
 import { lookupFields, secretUrl } from "./provider.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger } from "./provider.ts";
@@ -10,7 +11,7 @@ import { visible } from "./visible.ts";
 
 export const webhookConfig = z.strictObject({
   kind: z.literal("webhook"),
-  url: serviceUrl,
+  url: targetUrl,
   /** Vault secret with the signing key: `whsec_` and base64, or any text of at least 24 bytes. */
   secret: secretUrl,
   ...lookupFields,
@@ -37,7 +38,7 @@ async function post(
   action: "publish" | "withdraw",
 ): Promise<void> {
   const name = await writtenName(record.name, config, signal);
-  await withSecret(ports, config.secret, async (secret) => {
+  await withSecret({ ports, signal }, config.secret, async (secret) => {
     const key = keyOf(secret, config.secret);
     const timestamp = Math.floor(ports.now() / 1000);
     const body = JSON.stringify({ action, name, value: record.value, timestamp });
@@ -48,9 +49,9 @@ async function post(
       url: config.url,
       headers: { "content-type": "application/json", ...signature(key, timestamp, body) },
       body,
+      unread: true,
       signal,
     });
-    await reply.body?.cancel();
     if (reply.ok || reply.status === 409) return;
     throw refused(reply, { who, advice: `it must verify with the key in ${config.secret}`, now: ports.now() });
   });

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
 import { call, refused } from "../dns/http.ts";
+import type { Reply } from "../dns/http.ts";
 import { addressesOf } from "../dns/lookup.ts";
 import { dnsName, lookupFields } from "../dns/provider.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger } from "../dns/provider.ts";
 import { parseServer } from "../dns/query.ts";
 import { judge } from "../dns/visible.ts";
+import { within } from "../within.ts";
 import { tellOf } from "./fetch-answer.ts";
 
 export const staticWebsiteConfig = z.strictObject({
@@ -38,7 +40,6 @@ export const staticWebsite: Challenger<StaticWebsiteConfig> = {
       },
       body: record.value,
     });
-    await reply.body?.cancel();
     if (!reply.ok) throw fault(at, reply);
   },
   withdraw: async (at, record) => await withdraw(at, record, 3),
@@ -56,11 +57,9 @@ export const staticWebsite: Challenger<StaticWebsiteConfig> = {
 /** What is not our answer is not ours to take away, so it is deleted only as it was read; where it changed in between, read again. */
 async function withdraw(at: Step, record: ChallengeRecord, tries: number): Promise<void> {
   const found = await blob(at, record, "GET");
-  const text = await found.text();
-  if (found.status === 404 || (found.ok && text !== record.value)) return;
+  if (found.status === 404 || (found.ok && found.text !== record.value)) return;
   if (!found.ok) throw fault(at, found);
   const reply = await blob(at, record, "DELETE", { headers: { "if-match": found.headers.get("etag") ?? "*" } });
-  await reply.body?.cancel();
   if (reply.ok || reply.status === 404) return;
   if (reply.status !== 412 || tries <= 1) throw fault(at, reply);
   await withdraw(at, record, tries - 1);
@@ -73,9 +72,9 @@ async function blob(
   record: ChallengeRecord,
   method: "GET" | "PUT" | "DELETE",
   { headers = {}, body }: { readonly headers?: Readonly<Record<string, string>>; readonly body?: string } = {},
-): Promise<Response> {
+): Promise<Reply> {
   const { token } = parts(record);
-  const bearer = await ports.token("https://storage.azure.com/.default");
+  const bearer = await within(signal, ports.token("https://storage.azure.com/.default"));
   return await call({
     who: "The storage account",
     method,
@@ -93,7 +92,7 @@ function parts({ name }: ChallengeRecord): { readonly domain: string; readonly t
   throw new PinionError("TARGET_REFUSED", `${name} is no domain and token of an http-01 challenge.`);
 }
 
-function fault({ config, ports }: Step, reply: Response): PinionError {
+function fault({ config, ports }: Step, reply: Reply): PinionError {
   const who = "The storage account";
   switch (reply.status) {
     case 403:

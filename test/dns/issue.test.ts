@@ -1,0 +1,84 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startBind } from "../../local/targets/bind.ts";
+import type { BindServer } from "../../local/targets/bind.ts";
+import { startPebble } from "../../local/targets/pebble.ts";
+import type { Pebble } from "../../local/targets/pebble.ts";
+import { ensureTls } from "../../local/tls.ts";
+import type { Tls } from "../../local/tls.ts";
+import { issue } from "../../rotators/shared/acme/issue.ts";
+import { challengeConfig, publisherOf } from "../../rotators/shared/challenge.ts";
+import { ask, parseServer } from "../../rotators/shared/dns/query.ts";
+import { createBed, untilDone } from "../acme/bed.ts";
+import { verifyChain } from "../acme/openssl.ts";
+import { skipped as pebbleIsMissing, where } from "../acme/pebble.ts";
+import { bindIsMissing, needsBind } from "./bind.ts";
+import { portsOf } from "./step.ts";
+
+// A real CA asks a real name server for what RFC 2136 put there.
+
+const secretUrl = "https://kv.vault.azure.net/secrets/tsig";
+const key = { name: "pinion", algorithm: "hmac-sha512", secret: randomBytes(64).toString("base64") };
+
+describe.skipIf(bindIsMissing || pebbleIsMissing)(`pebble and BIND${where}${needsBind}`, () => {
+  let dir: string;
+  let tls: Tls;
+  let bind: BindServer;
+  let pebble: Pebble;
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), "pinion-issue-"));
+    tls = await ensureTls(join(dir, "tls"), { now: () => Date.now() });
+    bind = await startBind({
+      dir: join(dir, "bind"),
+      keys: [key],
+      zones: [
+        // BIND follows a CNAME within its zone only; without recursion it asks nobody else.
+        {
+          name: "contoso.com",
+          updatedBy: ["pinion"],
+          records: ["@ NS ns1", "ns1 A 127.0.0.1", "_acme-challenge.shop CNAME shop.validation"],
+        },
+      ],
+    });
+    pebble = await startPebble({ dir: join(dir, "pebble"), tls, nameServer: bind.address });
+  });
+  afterAll(async () => {
+    await pebble?.stop();
+    await bind?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  test("a name with its wildcard, and one whose challenge is delegated: issued, and no value left", async () => {
+    const { algorithm, name } = key;
+    const config = challengeConfig.parse({
+      kind: "rfc2136",
+      server: bind.host,
+      port: bind.port,
+      key: { name, algorithm, secret: secretUrl },
+      resolvers: [bind.address],
+      servers: [bind.address],
+    });
+    const ports = portsOf({ secrets: { [secretUrl]: key.secret } });
+    const publisher = publisherOf(config, { ports, signal: AbortSignal.timeout(50_000) });
+    const bed = createBed({ directory: pebble.directory, caRoots: tls.ca });
+    const names = ["www.contoso.com", "*.www.contoso.com", "shop.contoso.com"];
+    const { step, slot } = bed.rotation(names);
+    await untilDone(async () => await issue(step, publisher));
+    verifyChain(slot.merged[0]!, await pebble.root(), names);
+    for (const place of ["_acme-challenge.www.contoso.com", "shop.validation.contoso.com"]) {
+      const signal = AbortSignal.timeout(10_000);
+      const { answers } = await ask(
+        parseServer(bind.address),
+        { name: place, type: "TXT" },
+        { recurse: false, signal },
+      );
+      expect(answers).toEqual([]);
+    }
+    // Three values came, and each went alone.
+    expect(bind.log().match(/adding an RR at '[^']+' TXT/g)).toHaveLength(3);
+    expect(bind.log().match(/deleting an RR at [^ ]+ TXT/g)).toHaveLength(3);
+  });
+});
