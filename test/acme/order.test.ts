@@ -216,3 +216,14 @@ test("a challenge that was decided meanwhile is not told again; one that is refu
   ca.manners.instead.set("challenge", [{ status: 400, body: { type: "malformed", detail: "no such thing" } }]);
   expect(await faultOf(issue(bed.rotation(["c.contoso.com"]).step, zone))).toMatchObject({ code: "TARGET_REFUSED" });
 });
+
+test("a CA that signs nothing and says nothing is not asked without end", async () => {
+  const { ca, zone, bed } = await createScene();
+  const finalize = ca.directory.replace("directory", "finalize/x");
+  const body = JSON.stringify({ status: "ready", identifiers: [], authorizations: [], finalize });
+  const instead = Array.from({ length: 50 }, () => ({ status: 200, body }));
+  ca.manners.instead.set("finalize", instead);
+  const { step } = bed.rotation(["a.contoso.com"]);
+  expect(await faultOf(issue(step, zone))).toMatchObject({ code: "ISSUANCE_PENDING", class: "transient" });
+  expect(instead.length).toBeGreaterThan(40);
+}, 30_000);
