@@ -18,6 +18,8 @@ export interface Pebble {
   readonly pids: readonly number[];
   /** PEM of the root that everything it issues leads to; the second, third, ... with alternate chains. */
   root(index?: number): Promise<string>;
+  /** PEM of the certificate that signs leaves. */
+  intermediate(index?: number): Promise<string>;
   /** `Valid` or `Revoked`, by the serial number in hex. */
   statusOf(serial: string): Promise<{ readonly status: string; readonly reason?: number }>;
   readonly dns: PebbleDns;
@@ -111,6 +113,7 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     httpPort: http!,
     pids: children.map(({ pid }) => pid!),
     root: async (index = 0) => await ask(`/roots/${index}`),
+    intermediate: async (index = 0) => await ask(`/intermediates/${index}`),
     async statusOf(serial) {
       const told = JSON.parse(await ask(`/cert-status-by-serial/${serial}`)) as { Status: string; Reason?: number };
       return { status: told.Status, ...(told.Reason === undefined ? {} : { reason: told.Reason }) };

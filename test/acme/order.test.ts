@@ -73,6 +73,15 @@ test.each(["lists an account's orders", "answers with the order that is open"])(
     expect(await faultOf(issue({ ...rotation.step, notes: forgetful }, zone))).toMatchObject({
       code: "STORAGE_UNAVAILABLE",
     });
+    if (how.startsWith("lists")) {
+      // A CA that cannot say now what orders there are gets no second one.
+      const busy = { status: 503, body: { type: "serverInternal", detail: "busy" } };
+      ca.manners.instead.set("account", [busy]);
+      ca.manners.instead.set("orders", [busy]);
+      for (let time = 1; time <= 2; time++) {
+        expect(await faultOf(issue(rotation.step, zone))).toMatchObject({ code: "TARGET_UNREACHABLE" });
+      }
+    }
     await issued(rotation);
     expect(ca.orders).toHaveLength(2);
   },
@@ -137,8 +146,11 @@ test("an earlier rotation's order is left, and its values are withdrawn first", 
   const show = hide(zone, bed);
   await faultOf(issue(bed.rotation(["old.contoso.com"]).step, zone));
   expect(zone.left()).toHaveLength(1);
-  show();
+  hide(zone, bed);
   const rotation = bed.rotation(["new.contoso.com"]);
+  await faultOf(issue(rotation.step, zone));
+  expect(zone.left().map(({ name }) => name)).toEqual(["_acme-challenge.new.contoso.com"]);
+  show();
   await issued(rotation);
   expect(ca.orders.map(({ names }) => names[0])).toEqual(["old.contoso.com", "new.contoso.com"]);
 });
@@ -191,3 +203,27 @@ test("a request that was refused is no certificate: it counts against no limit",
   expect(await faultOf(untilDone(async () => await issue(step, zone)))).toMatchObject({ code: "TARGET_REFUSED" });
   await issued(bed.rotation(["a.contoso.com"]));
 });
+
+test("a challenge that was decided meanwhile is not told again; one that is refused while it is open is a failure", async () => {
+  const { ca, zone, bed, issued } = await createScene();
+  const { visible } = zone;
+  zone.visible = async (record) => {
+    ca.orders.at(-1)!.authorizations[0]!.status = "valid";
+    return await visible(record);
+  };
+  await issued(bed.rotation(["a.contoso.com", "b.contoso.com"]));
+  zone.visible = visible;
+  ca.manners.instead.set("challenge", [{ status: 400, body: { type: "malformed", detail: "no such thing" } }]);
+  expect(await faultOf(issue(bed.rotation(["c.contoso.com"]).step, zone))).toMatchObject({ code: "TARGET_REFUSED" });
+});
+
+test("a CA that signs nothing and says nothing is not asked without end", async () => {
+  const { ca, zone, bed } = await createScene();
+  const finalize = ca.directory.replace("directory", "finalize/x");
+  const body = JSON.stringify({ status: "ready", identifiers: [], authorizations: [], finalize });
+  const instead = Array.from({ length: 50 }, () => ({ status: 200, body }));
+  ca.manners.instead.set("finalize", instead);
+  const { step } = bed.rotation(["a.contoso.com"]);
+  expect(await faultOf(issue(step, zone))).toMatchObject({ code: "ISSUANCE_PENDING", class: "transient" });
+  expect(instead.length).toBeGreaterThan(40);
+}, 30_000);

@@ -107,7 +107,6 @@ test.each<[string, Resource, string]>([
   ["another JSON", "order", "{}"],
   ["another JSON", "authz", "[]"],
   ["no certificate", "cert", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"],
-  ["a megabyte and more", "cert", " ".repeat(1_100_000)],
 ])("%s for %s ends it", async (_what, resource, body) => {
   const { ca, zone, bed } = await createScene();
   ca.manners.slow = { looks: 1 };
@@ -118,6 +117,15 @@ test.each<[string, Resource, string]>([
   const fault = await faultOf(untilDone(async () => await issue(bed.rotation(["a.contoso.com"]).step, zone), 3));
   expect(fault.code).toMatch(/TARGET_REFUSED|TARGET_UNREACHABLE/);
   expect(zone.left()).toEqual([]);
+});
+
+test("a megabyte and more is not read", async () => {
+  const { ca, zone, bed } = await createScene();
+  ca.manners.instead.set("directory", [{ status: 200, body: " ".repeat(1_100_000) }]);
+  expect(await faultOf(issue(bed.rotation(["a.contoso.com"]).step, zone))).toMatchObject({
+    code: "TARGET_REFUSED",
+    message: "The CA answered with more than 1 MB: check `directory` in the target.",
+  });
 });
 
 test("terms that changed: a person is sent to the CA's page", async () => {

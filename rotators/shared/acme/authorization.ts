@@ -109,6 +109,12 @@ export async function answerAll(step: AcmeStep, account: Account, challenges: re
   await fewAtOnce(waiting, width, async ({ domain, url }) => {
     const reply = await account.post(url, {});
     const problem = problemOf(reply);
-    if (problem && problem.type !== "malformed") throw refusal(reply, `the challenge for ${domain}`, step.ports.now());
+    if (!problem || (problem.type === "malformed" && (await isDecided(account, url)))) return;
+    throw refusal(reply, `the challenge for ${domain}`, step.ports.now());
   });
+}
+
+async function isDecided(account: Account, url: string): Promise<boolean> {
+  const reply = await account.post(url, "");
+  return !problemOf(reply) && parse(reply, z.looseObject({ status: z.string() }), "a challenge").status !== "pending";
 }

@@ -1,6 +1,7 @@
-import { Agent as PlainAgent, request as plainRequest } from "node:http";
+import http from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import { Agent, request } from "node:https";
+import https from "node:https";
+import { urlToHttpOptions } from "node:url";
 import { PinionError } from "../../../src/errors.ts";
 
 /** What a server answered. Redirects are answers like any other: ACME has none. */
@@ -38,8 +39,8 @@ export function openConnection(
   signal: AbortSignal,
 ): Connection {
   const { protocol } = new URL(directory);
-  const secure = new Agent({ keepAlive: true, ...(roots === undefined ? {} : { ca: roots }) });
-  const plain = new PlainAgent({ keepAlive: true });
+  const secure = new https.Agent({ keepAlive: true, ...(roots === undefined ? {} : { ca: roots }) });
+  const plain = new http.Agent({ keepAlive: true });
   return {
     async send({ method, url, headers = {}, body }) {
       signal.throwIfAborted();
@@ -52,6 +53,7 @@ export function openConnection(
       try {
         const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
         const options = {
+          ...urlToHttpOptions(new URL(url)),
           method,
           headers: {
             "user-agent": "pinion",
@@ -62,8 +64,8 @@ export function openConnection(
           signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
         };
         const outgoing = url.startsWith("https:")
-          ? request(url, { ...options, agent: secure }, resolve)
-          : plainRequest(url, { ...options, agent: plain }, resolve);
+          ? https.request({ ...options, agent: secure }, resolve)
+          : http.request({ ...options, agent: plain }, resolve);
         outgoing.on("error", reject).end(body);
         const incoming = await promise;
         return { url, status: incoming.statusCode ?? 0, headers: incoming.headers, body: await read(incoming) };

@@ -99,7 +99,7 @@ async function advance(issuance: Issuance): Promise<VaultCertificate> {
         break;
       case "ready":
         order = await finalize(issuance, order);
-        if (order.status !== "processing") continue;
+        if (order.status === "valid" || order.status === "invalid") continue;
         break;
       case "processing":
         break;

@@ -77,14 +77,20 @@ export function authorization({ base, manners }: State, one: CaAuthorization): A
   return [200, { identifier, status, ...wildcard, challenges: [challenge] }];
 }
 
-export function challenge({ base, manners, lookup }: State, one: CaAuthorization, jwk: JsonWebKey): Answer {
+export function challenge(
+  { base, manners, lookup }: State,
+  one: CaAuthorization,
+  { jwk, payload }: { readonly jwk: JsonWebKey; readonly payload: unknown },
+): Answer {
+  const shown = { type: "dns-01", url: `${base}/challenge/${one.id}`, token: one.token };
+  if (payload === "") return [200, { ...shown, status: one.status }];
   if (one.status !== "pending") return problem(400, "malformed", "the authorization is not pending");
   const [name, value] = wantedTxt(one, printOf(jwk));
   const failing = manners.failing.get(one.name);
   if (failing) one.error = failing;
   else if (!lookup(name).includes(value)) one.error = { type: "unauthorized", detail: `no ${value} at ${name}` };
   one.status = one.error ? "invalid" : "valid";
-  return [200, { type: "dns-01", status: "processing", url: `${base}/challenge/${one.id}`, token: one.token }];
+  return [200, { ...shown, status: "processing" }];
 }
 
 export async function finalize(state: State, one: CaOrder, csr: string): Promise<Answer> {

@@ -106,7 +106,7 @@ async function answer(state: State, seen: StandIn["seen"] & unknown[], request: 
   const authorization = mine.flatMap(({ authorizations }) => authorizations).find((one) => one.id === id);
   if (authorization && resource === "authz") return resources.authorization(state, authorization);
   if (authorization && resource === "challenge") {
-    return resources.challenge(state, authorization, state.accounts.get(kid)!.jwk);
+    return resources.challenge(state, authorization, { jwk: state.accounts.get(kid)!.jwk, payload });
   }
   return problem(404, "malformed", `no such ${resource}`);
 }
