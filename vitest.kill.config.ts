@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 // twice at once, and late.
 export default defineConfig({
   test: {
-    include: ["test/crash/kill-*.test.ts", "test/crash/copies.test.ts"],
+    include: ["test/crash/kill-*.test.ts", "test/crash/copies.test.ts", "test/life/kill.test.ts"],
     // Vaults seal with it, so that no test touches the user's own key.
     env: { PINION_VAULT_KEY: "7e57".repeat(16) },
     testTimeout: 60_000,

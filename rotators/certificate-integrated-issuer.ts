@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineRotator } from "../src/rotator.ts";
-import { certificateParts, notYet, slotOf } from "./shared/certificates/rotator.ts";
+import { certificateParts, certificatePem, notYet, slotOf } from "./shared/certificates/rotator.ts";
 
 const target = z.strictObject({
   /** The name under which the CA is registered with the vault. */
@@ -9,6 +9,8 @@ const target = z.strictObject({
   }),
   /** Who asks the CA: `pinion`, or the `vault` by its own lifetime action; then its new version is waited for, and adopted. */
   start: z.enum(["pinion", "vault"]).default("pinion"),
+  /** Intermediate authorities (PEM). Needed where the key stays in the vault and readers get a PFX: nothing else tells them then. */
+  intermediates: z.array(certificatePem).max(8).default([]),
 });
 
 /** Certificates that Key Vault asks a CA for by itself (DigiCert, GlobalSign): Pinion starts that, or waits for it, and does the rest. */
@@ -16,6 +18,7 @@ export const certificateIntegratedIssuer = defineRotator({
   kind: "certificate-integrated-issuer",
   target,
   ...certificateParts<z.output<typeof target>>({
+    issuers: ({ target: { intermediates } }) => intermediates,
     async issue(step) {
       const slot = slotOf(step);
       const made = await slot.made();

@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { defineRotator } from "../src/rotator.ts";
-import { certificateParts, notYet, slotOf } from "./shared/certificates/rotator.ts";
+import { certificateParts, certificatePem, notYet, slotOf } from "./shared/certificates/rotator.ts";
 
 const target = z.strictObject({
   /** Who brings the certificate, for the reminder: a team, a queue, a page that says how. */
   instructions: z.string().max(500).exactOptional(),
+  /** Intermediate authorities (PEM). Needed where the key stays in the vault and readers get a PFX: nothing else tells them then. */
+  intermediates: z.array(certificatePem).max(8).default([]),
 });
 
 /**
@@ -16,6 +18,7 @@ export const certificateManual = defineRotator({
   target,
   waitsFor: "person",
   ...certificateParts<z.output<typeof target>>({
+    issuers: ({ target: { intermediates } }) => intermediates,
     async issue(step) {
       const slot = slotOf(step);
       const made = await slot.made();

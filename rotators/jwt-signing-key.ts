@@ -20,6 +20,7 @@ export const jwtSigningKey = defineRotator({
   settleSeconds: 30,
   roles: [],
   idle: "unobservable",
+  leastGrace: ({ longestTokenLife }) => longestTokenLife,
   accounts: (target) => [accountOf(target)],
   account: accountOf,
   observe: observeKeys,

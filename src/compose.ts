@@ -123,6 +123,7 @@ export function rotatorFacts({ rotators, find }: Registry): RotatorFacts {
   return {
     targetSchema: (kind, strategy) => (has(kind, strategy) ? find(kind, strategy).target : undefined),
     account: (kind, strategy, target) => find(kind, strategy).accounts(target),
+    leastGrace: (kind, strategy, target) => find(kind, strategy).leastGrace?.(target) ?? 0,
     manages: (kind, strategy) => find(kind, strategy).manages ?? "secret",
     known: rotators.map(({ kind, strategy }) => `${kind} (${strategy})`),
   };

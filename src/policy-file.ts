@@ -2,6 +2,7 @@ import { z } from "zod";
 import { fileShape, objectShape, type ManagedObject, type Policy, type Strategy, type Window } from "./policy.ts";
 import { describeValue, expectation, faultsOf, pathText, type Path, type PolicyFault } from "./policy-faults.ts";
 import { fleetRules, objectRules, vaultRules, type Broken, type Sketch } from "./policy-rules.ts";
+import { formatDuration } from "./duration.ts";
 import { windowFault, type WindowFault } from "./window.ts";
 
 /** What reading a policy must know of the rotators. It does not import them. */
@@ -12,6 +13,8 @@ export interface RotatorFacts {
   account(kind: string, strategy: Strategy, target: unknown): string | readonly string[];
   /** What kind of object it rotates. */
   manages?(kind: string, strategy: Strategy): ManagedObject["kind"];
+  /** The least grace that its former credential needs, in milliseconds. */
+  leastGrace?(kind: string, strategy: Strategy, target: unknown): number;
   /** Each rotator as `kind (strategy)`, to say what there is. */
   readonly known?: readonly string[];
 }
@@ -82,6 +85,12 @@ function readObject(json: unknown, at: number, rotators: RotatorFacts): Read {
   if (!parsed.success) {
     faults.push(...faultsOf(parsed.error, target, [...base, "rotator", "target"], id));
     return { at, id, fields, accounts: [], faults };
+  }
+  const least = rotators.leastGrace?.(kind, strategy, parsed.data) ?? 0;
+  const needed = least + Math.max(0, ...(fields.consumers ?? []).map(({ lag }) => lag));
+  if (least > 0 && fields.grace !== undefined && fields.grace < needed) {
+    const message = `is ${formatDuration(fields.grace)}; what the former credential gave out lives longer`;
+    faults.push(faultAt(at, id, { path: ["grace"], message, expected: `at least ${formatDuration(needed)}` }));
   }
   const sound = { ...fields, rotator: { kind, strategy, target: parsed.data } };
   const accounts = [rotators.account(kind, strategy, parsed.data)].flat();

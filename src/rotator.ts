@@ -111,8 +111,8 @@ export interface CertificateSlot {
   pending(issuer?: string): Promise<PendingCertificate>;
   /** Merges the chain (DER, leaf first) into the pending operation. A second call with the same leaf is harmless. */
   merge(chain: readonly Uint8Array[]): Promise<VaultCertificate>;
-  /** The certificates beside the leaf (DER) that this rotation merged. */
-  chain(): readonly Uint8Array[];
+  /** The certificates beside the leaf (DER) that this rotation merged, or that a PEM of the version shows; empty where nothing tells. */
+  chain(version: string): Promise<readonly Uint8Array[]>;
 }
 
 /** The key in which a rotation's version is made, by the vault itself. */
@@ -253,6 +253,8 @@ interface Common<T> {
   soleAccount?(target: T): string;
   /** Every account that a rotation may change. Two objects that share one must be declared a pair. */
   accounts(target: T): readonly string[];
+  /** The least grace, in milliseconds, beside the consumers' lag: what the former credential gave out lives as long. */
+  leastGrace?(target: T): number;
   /** The lease key: equal for everything that one change touches (both roles of a pair). "" where nothing beyond the object itself is. */
   account(target: T): string;
   /**

@@ -5,6 +5,7 @@ import { withdraw } from "../vault/adopting.ts";
 import { tags } from "../vault/tags.ts";
 import {
   certificateOf,
+  certificatesIn,
   isAdoptable,
   newerThan,
   chainNote,
@@ -99,8 +100,8 @@ async function formerChain(
   signal: AbortSignal,
 ): Promise<readonly Uint8Array[]> {
   const text = await vault.value(object.name, sourceVersion, signal);
-  const blocks = [...text.matchAll(/-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g)];
-  if (blocks.length > 0) return blocks.map(([, base64 = ""]) => Buffer.from(base64, "base64"));
+  const shown = certificatesIn(text);
+  if (shown.length > 0) return shown;
   const found = await certificates.object.read(object.name, sourceVersion, signal);
   if (found === undefined) return [];
   const [by, ...others] = notes.read(chainNote)?.split(" ") ?? [];

@@ -82,8 +82,7 @@ export function openSlot(place: SlotPlace): CertificateSlot {
     async merge(chain) {
       const before = await made();
       if (before !== undefined) return before;
-      const others = chain.slice(1).map((one) => Buffer.from(one).toString("base64"));
-      await notes.write(chainNote, [rotationId, ...others].join(" "));
+      await notes.write(chainNote, noteOfChain(rotationId, chain));
       await operations.merge(name, chain, signal).catch(async (error: unknown) => {
         // Its reply may have been lost the first time, or a second copy was faster.
         if ((await made()) === undefined) throw error;
@@ -92,12 +91,27 @@ export function openSlot(place: SlotPlace): CertificateSlot {
       if (after === undefined) throw lost(subject);
       return after;
     },
-    chain() {
+    async chain(version) {
       const [by, ...others] = notes.read(chainNote)?.split(" ") ?? [];
-      return by === rotationId ? others.map((one) => Buffer.from(one, "base64")) : [];
+      if (by === rotationId) return others.map((one) => Buffer.from(one, "base64"));
+      // Somebody merged past Pinion.
+      const text = await vaultOf(subject).value(name, version, signal);
+      return certificatesIn(text).slice(1);
     },
   };
 }
+
+const vaultOf = ({ madeIn, vault, staging }: Subject) => (madeIn === "object" ? vault : staging);
+
+/** The certificates (DER) of a PEM text, in their order. */
+export function certificatesIn(text: string): readonly Uint8Array[] {
+  const blocks = text.matchAll(/-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g);
+  return [...blocks].map(([, base64 = ""]) => Buffer.from(base64, "base64"));
+}
+
+/** The note about a chain (DER, leaf first) that is merged in a rotation. */
+export const noteOfChain = (rotationId: string, chain: readonly Uint8Array[]): string =>
+  [rotationId, ...chain.slice(1).map((one) => Buffer.from(one).toString("base64"))].join(" ");
 
 function request({ subject, rotationId, sourceVersion }: SlotPlace, issuer: string) {
   const { object, key, madeIn } = subject;

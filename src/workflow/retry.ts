@@ -44,6 +44,9 @@ export const place: RetryPolicy = { first: 1 * minute, factor: 2, most: 30 * min
 /** A candidate that somebody else makes, in seconds: a CA within a minute, a person within days. */
 export const issuance = (seconds: number): RetryPolicy => ({ first: 2, factor: 1.3, most: hour, total: seconds });
 
+/** A cache or a verifier that holds the former state for a time that is known: it is waited for, whatever it is. */
+export const settling: RetryPolicy = { first: 5, factor: 2, most: hour, total: Number.POSITIVE_INFINITY };
+
 /** Seconds after a suspension at which the watch looks: soon, since whoever misses it fails now, then ever more seldom. */
 export function looksWithin(watchSeconds: number): readonly number[] {
   const looks: number[] = [];

@@ -1,6 +1,6 @@
 import type { OrchestrationContext, Task } from "durable-functions";
 import type { Fault } from "../errors.ts";
-import { byClass, cleanup, nextDelay, place, type RetryPolicy } from "./retry.ts";
+import { byClass, cleanup, nextDelay, place, type RetryPolicy, settling } from "./retry.ts";
 import {
   commandEvent,
   type Reply,
@@ -159,6 +159,7 @@ const listenFrom = 30;
 function nextTry(fault: Fault, policy: RetryPolicy | undefined, attempt: number, elapsed: number): number | undefined {
   if (fault.code === "WINDOW_CLOSED" && policy?.waits !== false) return Math.max(fault.retryAfterSeconds ?? 0, 1);
   if (fault.code === "FLEET_FULL") return nextDelay(place, attempt, elapsed, fault);
+  if (fault.code === "NOT_SETTLED") return nextDelay(settling, attempt, elapsed, fault);
   const chosen = fault.class === "permanent" ? undefined : (policy ?? byClass[fault.class]);
   return chosen && nextDelay(chosen, attempt, elapsed, fault);
 }

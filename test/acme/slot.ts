@@ -58,7 +58,7 @@ export function createSlot(
     merged,
     whole,
     begun: () => begun,
-    chain: () => merged[0]?.slice(1) ?? [],
+    chain: async () => merged[0]?.slice(1) ?? [],
     cancel() {
       pending = undefined;
     },

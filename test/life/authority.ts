@@ -49,6 +49,7 @@ export function openAuthority() {
 
   return {
     root: read("root.pem"),
+    issuing: read("ca.pem"),
     /** The chain (PEM, leaf first) for a request in PEM, with these names. */
     sign(request: string, names: readonly string[], days = 200): string {
       writeFileSync(join(dir, "leaf.csr"), request);

@@ -62,7 +62,7 @@ export function byHand({ exportable, key }: Wish): Dying {
     object: {
       kind: "certificate",
       certificate: { names, key, exportable, roots: [authority.root] },
-      rotator: { kind: "certificate-manual", strategy: "dual", target: {} },
+      rotator: { kind: "certificate-manual", strategy: "dual", target: { intermediates: [authority.issuing] } },
     },
     first: async (world, name) => await firstCertificate(world, name, exportable),
     faults: certificateRotated,

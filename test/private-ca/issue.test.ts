@@ -18,7 +18,7 @@ function slotOver(wanted: CertificateWish) {
   };
   const slot: CertificateSlot = {
     wanted,
-    chain: () => store.chain?.slice(1) ?? [],
+    chain: async () => store.chain?.slice(1) ?? [],
     source: () => Promise.resolve(undefined),
     made: () => Promise.resolve(store.versions[0]),
     pending: () => {

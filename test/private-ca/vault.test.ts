@@ -51,7 +51,7 @@ describe.skipIf(skipped)(`a private authority in a vault${skipped ? " (skipped: 
       const slot: CertificateSlot = {
         wanted,
         source: async () => undefined,
-        chain: () => [],
+        chain: async () => [],
         made: async () => undefined,
         pending: async () => {
           await vault.certificates.beginCreateCertificate("www", {

@@ -13,7 +13,7 @@ import { slotOf } from "./rotator.ts";
 export async function proveCertificate<T>(
   step: Step<T>,
   url: string,
-  { selfSigned }: { readonly selfSigned: boolean },
+  { selfSigned, issuers }: { readonly selfSigned: boolean; readonly issuers: readonly string[] },
 ): Promise<readonly Proof[]> {
   const { ports, signal } = step;
   const slot = slotOf(step);
@@ -24,7 +24,7 @@ export async function proveCertificate<T>(
   const roots = selfSigned ? [leaf.x509.toString()] : wanted.roots;
   const now = ports.now();
   const served = keyed && (await serveInMemory(keyed, { serverName: anyName(wanted.names), roots, now, signal }));
-  const chain = served?.chain ?? slot.chain();
+  const chain = served?.chain ?? [...(await slot.chain(found.version)), ...issuers];
   const { jwk } = await ports.keys.get(found.keyUrl);
   const checks = await checkCertificate({
     leaf: found.leaf,

@@ -1,5 +1,13 @@
+import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
 import type { CertificateSlot, Credential, Observed, Proof, Step, VaultCertificate } from "../../../src/rotator.ts";
+
+/** One certificate in PEM, in a target. */
+export const certificatePem = z
+  .string()
+  .regex(/^\s*-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*$/, {
+    error: "one certificate in PEM",
+  });
 
 /** X.509 is loaded with the first certificate. */
 const proving = async () => await import("./prove.ts");
@@ -16,6 +24,8 @@ export interface Issuing<T> {
   abandon?(step: Step<T>): Promise<readonly Proof[]>;
   /** Tells the issuer that a certificate is no longer used. */
   revoke?(step: Step<T>, old: Credential): Promise<readonly Proof[]>;
+  /** Intermediate authorities (PEM) that are known, for where nothing tells what was merged. */
+  issuers?(step: Step<T>): readonly string[];
   /** What the issuer's certificates chain to where the policy names no roots; a certificate that signs itself is its own. */
   readonly selfSigned?: true;
 }
@@ -54,7 +64,12 @@ export function certificateParts<T>(issuing: Issuing<T>) {
     },
     set: async (): Promise<readonly Proof[]> => [],
     validate: async (step: Step<T>, next: Credential): Promise<readonly Proof[]> =>
-      await (await proving()).proveCertificate(step, urlOf(next), { selfSigned: issuing.selfSigned === true }),
+      await (
+        await proving()
+      ).proveCertificate(step, urlOf(next), {
+        selfSigned: issuing.selfSigned === true,
+        issuers: issuing.issuers?.(step) ?? [],
+      }),
     works: async (step: Step<T>, credential: Credential): Promise<boolean> => {
       const certificate = await step.ports.certificate(urlOf(credential));
       const { isValid } = await proving();

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { z } from "zod";
-import { certificateOf } from "../../activities/certificate-slot.ts";
+import { stepBeside } from "../../activities/beside.ts";
+import { certificateOf, chainNote, noteOfChain } from "../../activities/certificate-slot.ts";
 import type { Subject } from "../../activities/deps.ts";
 import { PinionError } from "../../errors.ts";
 import type { Operation } from "../../vault/certificate-operations.ts";
@@ -53,6 +54,8 @@ export const merge: ApiHandler = async (call) => {
   await giveCommand(call.deps, call.engine, subject, { verb: "merge", rotationId, actor: call.actor, reason, change });
   const { operations, name } = certificateOf(subject);
   const chainBytes = certificates.map(({ raw }) => new Uint8Array(raw));
+  const { notes } = await stepBeside(call.deps, subject, rotationId, AbortSignal.timeout(perCall));
+  await notes.write(chainNote, noteOfChain(rotationId, chainBytes));
   await operations.merge(name, chainBytes, AbortSignal.timeout(perCall));
   await call.engine.wake(subject.key);
   return json(202, { id: subject.object.id, rotationId, command: "merge" });
