@@ -48,7 +48,7 @@ describe.skipIf(skipped || bindIsMissing)(`a life with certificate-acme${where}$
     pebble = await startPebble({
       dir,
       tls,
-      dnsServer: bind.address,
+      nameServer: bind.address,
       env: { PEBBLE_WFE_NONCEREJECT: "0", PEBBLE_AUTHZREUSE: "0" },
     });
   });
