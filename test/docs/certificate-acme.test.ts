@@ -14,7 +14,7 @@ test("the example is valid, and of this kind", () => {
 
 test("every field stands in the table, and no other", () => {
   const rows = /\| field \|[^]*?\n\n/.exec(page)![0].matchAll(/^\| `(\w+)` \|/gm);
-  expect([...rows].map(([, name]) => name).toSorted()).toEqual(Object.keys(acmeTarget.shape).toSorted());
+  expect(new Set([...rows].map(([, name]) => name))).toEqual(new Set(Object.keys(acmeTarget.shape)));
 });
 
 test("the limits of the page are the defaults", () => {
