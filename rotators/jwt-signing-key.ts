@@ -2,11 +2,9 @@ import { defineRotator } from "../src/rotator.ts";
 import { accountOf, jwksTarget } from "./shared/jwks/target.ts";
 import type { JwksTarget } from "./shared/jwks/target.ts";
 import { makeKey } from "./shared/keys/rotator.ts";
-import { keyWorks, observeKeys, publishKeys, retireKey, validateKeys } from "./shared/jwks/steps.ts";
-
-export { jwksDocument, jwksHeaders } from "./shared/jwks/document.ts";
-export { publishedSet } from "./shared/jwks/publication.ts";
-export { withdrawKey } from "./shared/jwks/steps.ts";
+import { jwksHeaders } from "./shared/jwks/document.ts";
+import { publishedSet } from "./shared/jwks/publication.ts";
+import { keyWorks, observeKeys, publishKeys, retireKey, validateKeys, withdrawKey } from "./shared/jwks/steps.ts";
 
 /**
  * The key that signs tokens, in a vault; its public part is published as a JSON Web Key Set. The new key is published beside the old one,
@@ -30,6 +28,11 @@ export const jwtSigningKey = defineRotator({
   validate: validateKeys,
   works: keyWorks,
   revoke: retireKey,
+  withdraw: withdrawKey,
+  async document(step) {
+    const set = step.target.blob === undefined ? await publishedSet(step) : undefined;
+    return set && { headers: jwksHeaders(step.target), body: JSON.stringify(set) };
+  },
 });
 
 /** The least grace, in seconds: tokens that the old key signed live as long. What consumers may lag behind comes on top. */

@@ -11,6 +11,7 @@ import { merge, request } from "./triggers/api/certificate.ts";
 import { command } from "./triggers/api/command.ts";
 import { evidence } from "./triggers/api/evidence.ts";
 import { health } from "./triggers/api/health.ts";
+import { serveJwks, withdrawJwk } from "./triggers/api/jwks.ts";
 import { type ApiHandler, type App, route } from "./triggers/api/route.ts";
 import { list, show } from "./triggers/api/show.ts";
 import { start } from "./triggers/api/start.ts";
@@ -81,10 +82,16 @@ if (made.ok) {
 }
 
 // The API. A function key reads and starts; what else it takes, the handlers ask for.
-const api = (name: string, method: "GET" | "POST", path: string, handler: ApiHandler) =>
+const api = (
+  name: string,
+  method: "GET" | "POST",
+  path: string,
+  handler: ApiHandler,
+  authLevel: "function" | "anonymous" = "function",
+) =>
   app.http(name, {
     methods: [method],
-    authLevel: "function",
+    authLevel,
     route: path,
     extraInputs,
     handler: route(() => made, engine, handler),
@@ -97,5 +104,7 @@ api("rotations-rollback", "POST", "rotations/{id}/rollback", command("rollback")
 api("rotations-finish", "POST", "rotations/{id}/finish", command("finish"));
 api("certificate-request", "GET", "rotations/{id}/request", request);
 api("certificate-merge", "POST", "rotations/{id}/certificate", merge);
+api("jwks", "GET", "jwks/{id}", serveJwks, "anonymous");
+api("jwks-withdraw", "POST", "jwks/{id}/withdraw", withdrawJwk);
 api("evidence", "GET", "evidence/{rotationId}", evidence);
 api("health", "GET", "health", health);

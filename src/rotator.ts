@@ -230,6 +230,12 @@ export interface Control {
   readonly negativeControl: boolean;
 }
 
+/** A document without secrets, with the headers that it is served with. */
+export interface PublicDocument {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
 interface Common<T> {
   readonly kind: string;
   readonly target: z.ZodType<T>;
@@ -269,6 +275,10 @@ interface Common<T> {
   readonly waitsFor?: "person";
   /** Undoes what an unfinished `create` left behind (orders, challenges). Harmless when there is nothing. */
   abandon?(step: Step<T>): Promise<readonly Proof[]>;
+  /** What the app serves to everybody for this object; undefined where it is published elsewhere. */
+  document?(step: Step<T>): Promise<PublicDocument | undefined>;
+  /** The emergency: takes something that is published away at once, whatever that breaks. */
+  withdraw?(step: Step<T>, id: string): Promise<readonly Proof[]>;
   /** ISO 8601: when the current credential is to be replaced, where the issuer has a wish (ARI); earlier than the policy's own date only. */
   renewAt?(step: Step<T>, current: Credential): Promise<string | undefined>;
   /** Whether a login with this credential works now. Used to prove the new one alive and the old one dead. */

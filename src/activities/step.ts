@@ -5,6 +5,7 @@ import type { Stored } from "../store/records.ts";
 import type { Command, ObjectState, Phase } from "../store/types.ts";
 import type { Reply, StepInput, StepName, Steps } from "../workflow/steps.ts";
 import { accountOf, type Deps, findSubject, type Subject } from "./deps.ts";
+import { noted } from "./notes.ts";
 import { openSlots } from "./slots.ts";
 
 /** What a step works with: the object, its state and commands as read under the lease, and a signal that ends in time. */
@@ -132,19 +133,6 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
       return { ok: false, fault, proofs: error instanceof Unproven ? error.proofs : [] };
     }
   };
-}
-
-/** Characters of all notes together, as JSON: a table's property holds 32,000 with everything else. */
-const notesRoom = 16_000;
-
-function noted(before: ObjectState["notes"], name: string, text: string | undefined): ObjectState["notes"] {
-  const { [name]: _former, ...others } = before ?? {};
-  const notes = text === undefined ? others : { ...others, [name]: text };
-  if (JSON.stringify(notes).length <= notesRoom) return notes;
-  throw new PinionError(
-    "TARGET_MISCONFIGURED",
-    `A rotator wants to remember more than ${notesRoom} characters (${name}).`,
-  );
 }
 
 /** Rejects when the deadline is over, so that a call that is never answered holds no rotation up. */

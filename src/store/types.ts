@@ -43,6 +43,8 @@ export interface ObjectState {
   readonly pendingSince?: string;
   /** When a person was last reminded of what is waited for. */
   readonly remindedAt?: string;
+  /** What the issuer said of a version's renewal, and when it was asked. ISO 8601; without `at` it has no wish. */
+  readonly renewal?: { readonly version: string; readonly askedAt: string; readonly at?: string };
   /** Versions the object had when it was last published; a backup holds 500 at most. */
   readonly versionCount?: number;
   /** What the sweep saw: due date, drift of pins. */
@@ -54,7 +56,7 @@ export interface ObjectState {
   };
 }
 
-export type Verb = "start" | "rollback" | "finish" | "merge";
+export type Verb = "start" | "rollback" | "finish" | "merge" | "withdraw";
 
 /** Who asked. For an event or the sweep the actor is the vault or the timer, and such a record can only start. */
 export interface Actor {

@@ -6,7 +6,7 @@ import type { Engine } from "./engine.ts";
 
 /** A command for a rotation that is under way. */
 export interface Order {
-  readonly verb: Exclude<Verb, "start">;
+  readonly verb: Exclude<Verb, "start" | "withdraw">;
   readonly rotationId: string;
   readonly actor: Actor;
   readonly reason?: string | undefined;

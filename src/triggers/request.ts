@@ -16,6 +16,8 @@ export interface StartRequest {
   readonly actor: Actor;
   /** Whether the actor may also finish the rotation that is under way; an event and the sweep never may. */
   readonly mayFinish?: boolean;
+  /** The issuer asks for it, however young the version is. */
+  readonly early?: true | undefined;
   /** Equal keys are one request. */
   readonly key: string;
   readonly reason?: string;
@@ -156,7 +158,7 @@ const refusals: Readonly<Record<FleetRefusal, string>> = {
  */
 function judge(
   { now }: Deps,
-  { subject, version, actor }: StartRequest,
+  { subject, version, actor, early }: StartRequest,
   state: ObjectState,
 ): { reply: StartReply; remember: boolean } | undefined {
   const { object } = subject;
@@ -178,7 +180,7 @@ function judge(
   const age = state.publishedAt === undefined ? undefined : now() - Date.parse(state.publishedAt);
   const fresh = age !== undefined && age < (object.validity - object.rotateBefore) / 2;
   // Unless a person wished for it while there was no room for another rotation.
-  if (state.publishedVersion === version && fresh && state.remembered?.version !== version) {
+  if (state.publishedVersion === version && fresh && early !== true && state.remembered?.version !== version) {
     return no(
       "ignored",
       "VERSION_NOT_CURRENT",

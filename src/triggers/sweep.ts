@@ -6,6 +6,7 @@ import type { ObjectState } from "../store/types.ts";
 import { tags } from "../vault/tags.ts";
 import type { ObjectSummary } from "../vault/vault.ts";
 import type { Engine } from "./engine.ts";
+import { askRenewal } from "./renewal.ts";
 import { automaticKey, requestStart } from "./request.ts";
 
 export interface Swept {
@@ -65,6 +66,13 @@ async function current({ vault }: Subject, listed: ObjectSummary | undefined): P
   return await vault.latest(listed.name, AbortSignal.timeout(perObject));
 }
 
+/** Asks the issuer of the current version; only a rotator that knows one with wishes costs a request. */
+async function renewalOf(deps: Deps, subject: Subject, state: ObjectState): Promise<ObjectState["renewal"]> {
+  if (subject.rotator.renewAt === undefined) return undefined;
+  const { version } = await subject.vault.latest(subject.object.name, AbortSignal.timeout(perObject));
+  return await askRenewal(deps, subject, state, version);
+}
+
 async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectSummary | undefined) {
   const { object, key, vault } = subject;
   const { state } = await deps.records.read(key);
@@ -72,11 +80,15 @@ async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectS
   if (found === undefined) notes.push(`the ${object.kind} does not exist`);
   else if (!found.enabled) notes.push("its newest version is disabled");
   else if (found.expiresOn === undefined) notes.push("it has no expiry date: it is rotated by hand only");
-  const dueAt = found?.expiresOn === undefined ? undefined : found.expiresOn.getTime() - object.rotateBefore;
+  const renewal = found?.enabled === true ? await renewalOf(deps, subject, state.value) : undefined;
+  const wish = renewal?.at === undefined ? Number.POSITIVE_INFINITY : Date.parse(renewal.at);
+  const dueAt = found?.expiresOn && Math.min(found.expiresOn.getTime() - object.rotateBefore, wish);
   const due = found?.enabled === true && dueAt !== undefined && dueAt <= deps.now();
   const wanted = due || (state.value.remembered !== undefined && state.value.phase === "idle");
   if (state.value.phase === "idle" && state.value.publishedVersion !== undefined)
     notes.push(...(await comparePins(deps, subject, state.value)));
+  const early = due && wish <= deps.now();
+  if (early) notes.push("its issuer asks for the renewal");
   if (due) notes.push(object.mode === "observe" ? "due, but only observed" : "due");
 
   let started = false;
@@ -84,11 +96,11 @@ async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectS
     const { version } = await vault.latest(object.name, AbortSignal.timeout(perObject));
     const actor = { kind: "timer", id: "sweep", roles: [] } as const;
     const key = automaticKey(version, state.value);
-    const wish = state.value.remembered?.version === version ? state.value.remembered : undefined;
-    const reason = wish?.by === undefined ? "sweep" : `sweep, for the ${wish.by.kind} ${wish.by.id} of ${wish.at}`;
-    const asked = due || wish !== undefined;
+    const kept = state.value.remembered?.version === version ? state.value.remembered : undefined;
+    const reason = kept?.by === undefined ? "sweep" : `sweep, for the ${kept.by.kind} ${kept.by.id} of ${kept.at}`;
+    const asked = due || kept !== undefined;
     const reply = asked
-      ? await requestStart(deps, engine, { subject, version, actor, key, reason })
+      ? await requestStart(deps, engine, { subject, version, actor, key, reason, ...(early && { early }) })
       : ({ kind: "ignored", why: "a remembered request was for a version that is over" } as const);
     started = reply.kind === "started";
     if ("why" in reply) notes.push(reply.why);
@@ -98,6 +110,7 @@ async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectS
       notes,
       ...(dueAt !== undefined && { dueAt }),
       ...(found?.expiresOn && { expiresAt: found.expiresOn }),
+      ...(renewal && { renewal }),
     });
   return { due, started };
 }
@@ -122,9 +135,14 @@ async function report(
   deps: Deps,
   { key }: Subject,
   read: Stored<ObjectState>,
-  seen: { readonly notes: readonly string[]; readonly dueAt?: number; readonly expiresAt?: Date },
+  seen: {
+    readonly notes: readonly string[];
+    readonly dueAt?: number;
+    readonly expiresAt?: Date;
+    readonly renewal?: ObjectState["renewal"];
+  },
 ): Promise<void> {
-  const { notes, dueAt, expiresAt } = seen;
+  const { notes, dueAt, expiresAt, renewal } = seen;
   const { state } = await deps.records.read(key);
   const next = {
     at: new Date(deps.now()).toISOString(),
@@ -133,7 +151,9 @@ async function report(
     ...(expiresAt !== undefined && { expiresAt: expiresAt.toISOString() }),
   };
   const same = JSON.stringify({ ...read.value.report, at: "" }) === JSON.stringify({ ...next, at: "" });
-  if (!same) await deps.records.write(key, { ...state.value, report: next }, state.etag);
+  const asked = renewal !== undefined && renewal.askedAt !== read.value.renewal?.askedAt;
+  if (!same || asked)
+    await deps.records.write(key, { ...state.value, report: next, ...(renewal && { renewal }) }, state.etag);
 }
 
 /** Gives back places of rotations that no longer run: a process that died between taking the place and starting. */

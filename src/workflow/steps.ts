@@ -84,7 +84,7 @@ export interface Steps {
   cutover: { input: { version: string; consumers: readonly Before[] }; result: object };
   /** Proves every consumer on `version`, or, when turning back, on the reference it had before. */
   verify: { input: { version: string; back?: readonly Before[] }; result: object };
-  hear: { input: object; result: { heard?: Exclude<Verb, "start"> } };
+  hear: { input: object; result: { heard?: Exclude<Verb, "start" | "withdraw"> } };
   suspend: { input: Retirement; result: { waitSeconds?: number } };
   /** Looks whether anybody misses the suspended credential. */
   watch: { input: Retirement; result: object };

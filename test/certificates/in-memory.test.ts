@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { serveInMemory, type InMemoryOptions, type Keyed } from "../../src/certificates/in-memory.ts";
-import { day, keyOf, make, type Made, now, serverAuth } from "./make.ts";
+import { clientAuth, day, keyOf, make, type Made, now, serverAuth } from "./make.ts";
 import { file, noOpenssl, openssl, opensslReason } from "./openssl.ts";
 
 const root = make({ subject: "CN=Root", key: keyOf("P-384", 0), ca: true });
@@ -45,6 +45,11 @@ test("the chain's certificates, the name and the time are looked at", async () =
     expect.stringMatching(/as www\.contoso\.org: its names are www/),
   ]);
   expect(await failed(pem(leaf), { now: now + 90 * day })).toEqual([expect.stringContaining("has expired")]);
+});
+
+test("what only a client finds wrong is wrong: a certificate that is not for servers", async () => {
+  const found = await failed(pem(of({ usages: [clientAuth] })));
+  expect(found).toEqual([expect.stringMatching(/a client says INVALID_PURPOSE/)]);
 });
 
 test("time is the cloud's, not the machine's", async () => {

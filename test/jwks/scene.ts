@@ -1,7 +1,8 @@
 import type { ContainerClient } from "@azure/storage-blob";
 import { jwksTarget } from "../../rotators/shared/jwks/target.ts";
 import type { JwksTarget } from "../../rotators/shared/jwks/target.ts";
-import type { Credential, Notes, Ports, Step } from "../../src/rotator.ts";
+import type { Credential, Ports, Step } from "../../src/rotator.ts";
+import { memoryNotes } from "../ports.ts";
 import { keyPair, memoryKeys } from "../private-ca/keys.ts";
 import type { KeyWish } from "../private-ca/keys.ts";
 import { appToken } from "./front.ts";
@@ -9,19 +10,6 @@ import { appToken } from "./front.ts";
 export const start = Date.UTC(2026, 10, 26, 12);
 export const ids = { first: "r-0mi000001-aaaaaa", second: "r-0mi000002-aaaaaa" };
 const p256: KeyWish = { type: "EC", curve: "P-256" };
-
-export function memoryNotes(): Notes & { readonly all: Map<string, string> } {
-  const all = new Map<string, string>();
-  return {
-    all,
-    read: (name) => all.get(name),
-    write: (name, text) => {
-      if (text === undefined) all.delete(name);
-      else all.set(name, text);
-      return Promise.resolve();
-    },
-  };
-}
 
 let count = 0;
 

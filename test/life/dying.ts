@@ -1,3 +1,4 @@
+import type { JsonWebKey } from "node:crypto";
 import { stagingName } from "../../src/vault/staging.ts";
 import { keyPair } from "../private-ca/keys.ts";
 import { makeAuthority } from "../private-ca/openssl.ts";
@@ -40,11 +41,7 @@ export function byPrivateCa({ exportable, key }: Wish): Dying {
   };
 }
 
-async function importOnce(
-  { keys }: World,
-  name: string,
-  { kty, crv, ...numbers }: import("node:crypto").JsonWebKey,
-): Promise<void> {
+async function importOnce({ keys }: World, name: string, { kty, crv, ...numbers }: JsonWebKey): Promise<void> {
   if (
     await keys.getKey(name).then(
       () => true,

@@ -1,14 +1,11 @@
 import { createHash } from "node:crypto";
 import { PinionError } from "../../../src/errors.ts";
-import type { Step } from "../../../src/rotator.ts";
 import { ask } from "../http.ts";
 import type { Answer } from "../http.ts";
 import { within } from "../within.ts";
 import { jwksHeaders, parseSet } from "./document.ts";
 import type { JwkSet } from "./document.ts";
-import type { JwksTarget } from "./target.ts";
-
-type S = Step<JwksTarget>;
+import type { Publishing } from "./target.ts";
 
 /** A blob as it was read. */
 export interface Blob {
@@ -21,7 +18,7 @@ export interface Blob {
 const prefix = "x-ms-meta-";
 
 /** The set in a blob; undefined where there is none yet. `TARGET_MISCONFIGURED` for anything that is no set: it is never overwritten. */
-export async function readBlob(step: S, url: string): Promise<Blob | undefined> {
+export async function readBlob(step: Publishing, url: string): Promise<Blob | undefined> {
   const answer = await call(step, url, "GET");
   if (answer.status === 404 && answer.headers.get("x-ms-error-code") === "BlobNotFound") return undefined;
   if (answer.status !== 200) throw refusal(answer, url);
@@ -42,7 +39,7 @@ export async function readBlob(step: S, url: string): Promise<Blob | undefined> 
 
 /** Writes the set as long as the blob is still the one that was read, or still absent; false where it is not. */
 export async function writeBlob(
-  step: S,
+  step: Publishing,
   url: string,
   { set, metadata }: Pick<Blob, "set" | "metadata">,
   etag: string | undefined,
@@ -67,7 +64,7 @@ export async function writeBlob(
 }
 
 /** Shows that the app may write the blob, by a write that no blob can meet the condition of. Throws `TARGET_FORBIDDEN` where it may not. */
-export async function demandMayWrite(step: S, url: string): Promise<void> {
+export async function demandMayWrite(step: Publishing, url: string): Promise<void> {
   const impossible = '"0x0"';
   const absent = { set: { keys: [] }, metadata: {} };
   if (!(await writeBlob(step, url, absent, impossible))) return;
@@ -81,7 +78,7 @@ export function markName(keyUrl: string): string {
 }
 
 async function call(
-  { ports, signal }: S,
+  { ports, signal }: Publishing,
   url: string,
   method: "GET" | "PUT",
   { headers = {}, body }: { headers?: Readonly<Record<string, string>>; body?: string } = {},

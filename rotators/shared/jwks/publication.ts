@@ -1,12 +1,10 @@
 import { PinionError } from "../../../src/errors.ts";
-import type { Step, VaultKey } from "../../../src/rotator.ts";
+import type { VaultKey } from "../../../src/rotator.ts";
 import { within } from "../within.ts";
 import { markName, readBlob, writeBlob } from "./blob.ts";
 import { jwksDocument, publishedKey } from "./document.ts";
 import type { JwkSet } from "./document.ts";
-import type { JwksTarget } from "./target.ts";
-
-type S = Step<JwksTarget>;
+import type { Publishing } from "./target.ts";
 
 /** What is published now, and the way to replace it. */
 export interface Publication {
@@ -18,12 +16,12 @@ export interface Publication {
 }
 
 /** In the blob, or else among the notes of the object, from where the app serves it. `keys` are those that may be added. */
-export async function openPublication(step: S, keys: readonly VaultKey[], mark: string): Promise<Publication> {
+export async function openPublication(step: Publishing, keys: readonly VaultKey[], mark: string): Promise<Publication> {
   const { blob } = step.target;
   return blob === undefined ? await inNotes(step, keys) : await inBlob(step, blob, mark);
 }
 
-async function inBlob(step: S, url: string, name: string): Promise<Publication> {
+async function inBlob(step: Publishing, url: string, name: string): Promise<Publication> {
   const found = await readBlob(step, url);
   return {
     set: found?.set,
@@ -38,7 +36,7 @@ async function inBlob(step: S, url: string, name: string): Promise<Publication> 
 const note = "jwks";
 
 /** A mark, and the URL of each key, one a line: a note is too short for the keys themselves. */
-async function inNotes(step: S, added: readonly VaultKey[]): Promise<Publication> {
+async function inNotes(step: Publishing, added: readonly VaultKey[]): Promise<Publication> {
   const { notes, target } = step;
   const [mark = "", ...urls] = notes.read(note)?.split("\n") ?? [];
   const listed = await Promise.all(urls.map((url) => within(step.signal, step.ports.keys.get(url))));
@@ -54,7 +52,7 @@ async function inNotes(step: S, added: readonly VaultKey[]): Promise<Publication
 }
 
 /** The set as it is published; what the app serves where there is no blob. */
-export async function publishedSet(step: S): Promise<JwkSet | undefined> {
+export async function publishedSet(step: Publishing): Promise<JwkSet | undefined> {
   return (await openPublication(step, [], "")).set;
 }
 
@@ -66,7 +64,7 @@ const attempts = 6;
  * when somebody else was faster. Returns whether anything was written.
  */
 export async function changePublication(
-  step: S,
+  step: Publishing,
   keys: readonly VaultKey[],
   keyUrl: string,
   decide: (now: Pick<Publication, "set" | "mark">) => { readonly set: JwkSet; readonly mark?: string } | undefined,

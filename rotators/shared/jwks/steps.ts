@@ -8,7 +8,7 @@ import { demandMayWrite } from "./blob.ts";
 import { holds, parseSet, publishedKey, withKeys, withoutKey } from "./document.ts";
 import type { JwkSet } from "./document.ts";
 import { changePublication, publishedSet } from "./publication.ts";
-import type { JwksTarget } from "./target.ts";
+import type { JwksTarget, Publishing } from "./target.ts";
 import { accepts, forged, signToken } from "./token.ts";
 
 type S = Step<JwksTarget>;
@@ -143,7 +143,7 @@ export async function keyWorks(step: S, credential: Credential): Promise<boolean
  * The emergency: takes a key out of the set at once, whatever it breaks, and remembers never to publish it again. It is not held back by
  * marks of other rotations: a key that must go is gone, however late the call.
  */
-export async function withdrawKey(step: S, kid: string): Promise<Proof[]> {
+export async function withdrawKey(step: Publishing, kid: string): Promise<Proof[]> {
   const known = withdrawnKids(step);
   // Before the set is changed, so that no step that runs beside this one brings the key back. The oldest are forgotten: a note is short.
   if (!known.includes(kid)) await step.notes.write(withdrawn, [...known, kid].slice(-40).join(" "));
@@ -156,7 +156,7 @@ export async function withdrawKey(step: S, kid: string): Promise<Proof[]> {
   return [{ name: "the key was withdrawn at once", ok: true, detail: `${kid}; ${left} left in the set` }];
 }
 
-const withdrawnKids = ({ notes }: S): string[] => notes.read(withdrawn)?.split(" ") ?? [];
+const withdrawnKids = ({ notes }: Publishing): string[] => notes.read(withdrawn)?.split(" ") ?? [];
 
 /** What anybody gets, and whether its headers let caches keep it beyond the target's time. */
 async function fetchSet(step: S): Promise<{ set: JwkSet | undefined; detail: string; keptTooLong: boolean }> {

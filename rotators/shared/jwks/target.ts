@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { positiveDurationSchema } from "../../../src/duration.ts";
+import type { Step } from "../../../src/rotator.ts";
 import { targetUrl } from "../http.ts";
 
 /** Where the public keys of a signer are published, and how long their readers keep them. */
@@ -21,6 +22,9 @@ export const jwksTarget = z
   });
 
 export type JwksTarget = z.output<typeof jwksTarget>;
+
+/** What reading and withdrawing keys needs; neither is a step of a rotation. */
+export type Publishing = Pick<Step<JwksTarget>, "target" | "notes" | "ports" | "signal">;
 
 /** The lease key: one for each set. */
 export const accountOf = ({ blob, url = "" }: JwksTarget): string => `jwks:${new URL(blob ?? url).href}`;

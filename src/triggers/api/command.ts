@@ -1,5 +1,4 @@
 import { z } from "zod";
-import type { Verb } from "../../store/types.ts";
 import { giveCommand } from "../give-command.ts";
 import { readBody, reasonText, rotationIdText } from "./body.ts";
 import { requireOperator } from "./caller.ts";
@@ -14,7 +13,7 @@ const body = z.strictObject({
 
 /** `POST /api/rotations/{id}/rollback` and `.../finish`: 202 once the command is recorded, 409 where it comes too late. */
 export const command =
-  (verb: Exclude<Verb, "start" | "merge">): ApiHandler =>
+  (verb: "rollback" | "finish"): ApiHandler =>
   async (call) => {
     requireOperator(call.actor, call.config);
     const subject = await subjectOf(call);
