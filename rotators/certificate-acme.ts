@@ -3,7 +3,7 @@ import { defineRotator } from "../src/rotator.ts";
 import type { Credential, Proof, Step, VaultCertificate } from "../src/rotator.ts";
 import { acmeFields } from "./shared/acme/target.ts";
 import { certificateParts, urlOf } from "./shared/certificates/rotator.ts";
-import { challengeConfig, publisherOf } from "./shared/challenge.ts";
+import { challengeConfig, challengeNeeds, publisherOf } from "./shared/challenge.ts";
 import type { Publisher } from "./shared/challenge.ts";
 
 // Certificates of public and private authorities through ACME (RFC 8555). The protocol is loaded with the first one.
@@ -66,6 +66,7 @@ export const certificateAcme = defineRotator({
     revoke: revokeByAcme,
   }),
   renewAt: renewByAcme,
+  needs: ({ challenge }) => challengeNeeds(challenge),
   accounts: () => [],
   account: () => "",
 });

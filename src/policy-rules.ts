@@ -84,12 +84,13 @@ function kindRules({
 }
 
 function timeRules(fields: Partial<ManagedObject>): Broken[] {
-  const { validity, rotateBefore, grace, consumers, suspend, retry } = fields;
+  const { kind, validity, rotateBefore, grace, consumers, suspend, retry } = fields;
   const broken: Broken[] = [];
   const add = (path: Path, message: string, expected: string): void => void broken.push({ path, message, expected });
   const text: (duration: Milliseconds) => string = formatDuration;
 
-  if (validity !== undefined && validity <= nearExpiry) {
+  // A CA decides how long its certificates live, and some live for days.
+  if (kind !== "certificate" && validity !== undefined && validity <= nearExpiry) {
     add(
       ["validity"],
       `is ${text(validity)}; Key Vault says near expiry 30 days before it, so each new version would ask for the next rotation at once`,

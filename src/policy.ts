@@ -115,7 +115,9 @@ export const objectShape = {
     .describe("Its name in the vault."),
   mode: mode.exactOptional().describe("Overrides the file's mode for this object."),
   rotator: rotatorSchema,
-  validity: positiveDurationSchema.describe("How long a new version lives; more than 31 days."),
+  validity: positiveDurationSchema.describe(
+    "How long a new version lives: more than 31 days; of a certificate what its CA gives.",
+  ),
   rotateBefore: positiveDurationSchema.prefault("P30D").describe("How long before expiry the rotation is due."),
   grace: durationSchema
     .prefault("P1D")

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Arm } from "./azure/arm.ts";
+import type { Needs } from "./azure/permissions.ts";
 
 /** What opens a target: a string, or the version of a vault object whose private part never leaves the vault. */
 export type Material = string | { readonly vaultVersion: string };
@@ -249,6 +250,8 @@ interface Common<T> {
   /** Seconds over which a new credential may take to work everywhere in the target; 0 or absent: at once. */
   readonly settleSeconds?: number;
   readonly roles: readonly AzureRole[];
+  /** What a rotation of this target does through Azure Resource Manager, at which ids: preflight refuses without it. */
+  needs?(target: T): readonly Needs[];
   /** The account that a value without a user name belongs to, where the target has only one. */
   soleAccount?(target: T): string;
   /** Every account that a rotation may change. Two objects that share one must be declared a pair. */

@@ -35,7 +35,7 @@ interface Asked extends Needs {
 }
 
 /**
- * That everything which the rotation will write may be written, so that a missing role is found before anything changes. Refuses with `VAULT_FORBIDDEN` or `CONSUMER_FORBIDDEN` (propagation).
+ * That everything which the rotation will write may be written, so that a missing role is found before anything changes. Refuses with `VAULT_FORBIDDEN`, `TARGET_FORBIDDEN` or `CONSUMER_FORBIDDEN` (propagation).
  */
 export async function proveRights(scene: Scene): Promise<readonly Proof[]> {
   const { deps, subject, signal } = scene;
@@ -55,6 +55,9 @@ export async function proveRights(scene: Scene): Promise<readonly Proof[]> {
             dataActions: staging,
           } as const,
         ]),
+    ...(subject.rotator.needs?.(object.rotator.target) ?? []).map(
+      (needs) => ({ ...needs, what: needs.scope.split("/").slice(-2).join("/"), code: "TARGET_FORBIDDEN" }) as const,
+    ),
     ...boundConsumers(scene).flatMap(({ kind, at }) => {
       const needs = kind.needs(at.consumer);
       return needs === undefined ? [] : [{ ...needs, what: at.consumer.id, code: "CONSUMER_FORBIDDEN" } as const];

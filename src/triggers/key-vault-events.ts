@@ -36,6 +36,10 @@ async function decide(deps: Deps, engine: Engine, raw: unknown): Promise<Handled
   if ("why" in found) return found;
   const subject = await findSubject(deps, found.objectId);
   if (subject === undefined) return { kind: "refused", why: `${found.objectId} has faults in the policy` };
+  const { rotateBefore } = subject.object;
+  // The vault tells 30 days before the end, whatever the policy says; the sweep starts it when it is due.
+  if (event.expiresAt !== undefined && event.expiresAt - rotateBefore > deps.now())
+    return { kind: "ignored", why: `${subject.object.id} is not due by its policy yet; the sweep starts it then` };
   const { state } = await deps.records.read(subject.key);
   const reply = await requestStart(deps, engine, {
     subject,

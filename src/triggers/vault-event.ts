@@ -9,6 +9,8 @@ export interface VaultEvent {
   readonly objectType: string;
   readonly objectName: string;
   readonly version: string;
+  /** When the version ends, in milliseconds since 1970, where the event tells. */
+  readonly expiresAt?: number;
 }
 
 const text = z.string().trim().max(1024);
@@ -19,7 +21,14 @@ const envelope = z.looseObject({
   source: text.optional(),
   data: z.unknown(),
 });
-const body = z.looseObject({ vaultname: text, objecttype: text, objectname: text, version: text });
+const body = z.looseObject({
+  vaultname: text,
+  objecttype: text,
+  objectname: text,
+  version: text,
+  // A number by the documentation, a text in its sample; a version without an end has none.
+  exp: z.union([z.number(), text]).nullish(),
+});
 
 /**
  * Reads an event in Event Grid's schema or as a CloudEvent. Names of `data` are compared without case and stray blanks, since the
@@ -33,8 +42,17 @@ export function readVaultEvent(raw: unknown): VaultEvent | undefined {
   const type = outer.data.eventType ?? outer.data.type;
   const resourceId = outer.data.topic ?? outer.data.source;
   if (!fields.success || type === undefined || resourceId === undefined) return undefined;
-  const { vaultname, objecttype, objectname, version } = fields.data;
-  return { type, resourceId, vaultName: vaultname, objectType: objecttype, objectName: objectname, version };
+  const { vaultname, objecttype, objectname, version, exp } = fields.data;
+  const seconds = exp === undefined || exp === null || exp === "" ? Number.NaN : Number(exp);
+  return {
+    type,
+    resourceId,
+    vaultName: vaultname,
+    objectType: objecttype,
+    objectName: objectname,
+    version,
+    ...(Number.isFinite(seconds) ? { expiresAt: seconds * 1000 } : {}),
+  };
 }
 
 function lowered(data: unknown): unknown {

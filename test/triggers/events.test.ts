@@ -72,6 +72,20 @@ describe.each(schemas)("in %s's schema", (schema) => {
       /not in the policy/,
     ],
     [
+      "a version that is not due by its policy yet",
+      () => ({
+        data: {
+          VaultName: vaultName,
+          ObjectType: "Secret",
+          ObjectName: name,
+          Version: version,
+          EXP: String(Date.UTC(2036, 0, 1) / 1000),
+        },
+      }),
+      "ignored",
+      /not due by its policy yet/,
+    ],
+    [
       "an event of another kind",
       () => ({
         eventType: "Microsoft.KeyVault.SecretNewVersionCreated",
