@@ -47,6 +47,8 @@ function openApp(pause: () => Promise<unknown>) {
   const object = {
     id: "db",
     vault: "kv",
+    keys: () => undefined,
+    certificates: () => undefined,
     kind: "secret",
     name: "db",
     consumers: [],
@@ -60,6 +62,8 @@ function openApp(pause: () => Promise<unknown>) {
       faults: [],
     }),
     vault: () => vault,
+    keys: () => undefined,
+    certificates: () => undefined,
     records: openRecords(table),
     withLease: (_account: string, work: () => Promise<unknown>) => work(),
     rotator: () => ({
