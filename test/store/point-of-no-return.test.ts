@@ -42,13 +42,13 @@ function openApp(pause: () => Promise<unknown>) {
       createdOn: new Date(0),
     }),
     value: async () => "old",
+    url: (name: string, version: string) => `https://kv/secrets/${name}/${version}`,
     disable: async () => undefined,
   };
   const object = {
     id: "db",
     vault: "kv",
-    keys: () => undefined,
-    certificates: () => undefined,
+    endpoints: [],
     kind: "secret",
     name: "db",
     consumers: [],
