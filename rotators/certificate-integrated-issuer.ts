@@ -17,6 +17,7 @@ const target = z.strictObject({
 export const certificateIntegratedIssuer = defineRotator({
   kind: "certificate-integrated-issuer",
   target,
+  madeInObject: ({ start }) => start === "vault",
   ...certificateParts<z.output<typeof target>>({
     issuers: ({ target: { intermediates } }) => intermediates,
     async issue(step) {

@@ -242,6 +242,8 @@ interface Common<T> {
   readonly target: z.ZodType<T>;
   /** What it rotates. Absent: a secret. */
   readonly manages?: "certificate" | "key";
+  /** Whether the candidate comes in the object itself although it could be staged beside: because somebody else asks the vault for it. */
+  madeInObject?(target: T): boolean;
   /**
    * What becomes of the former credential where nothing can or may kill it: a certificate `expires`, and its version is disabled; a key
    * `serves` on, since data that it encrypted must be read. Absent: it dies, and that is proven.

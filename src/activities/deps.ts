@@ -77,6 +77,11 @@ export async function findSubject(deps: Deps, objectId: string): Promise<Subject
   const object = policy?.objects.find(({ id }) => id === objectId);
   const vault = object && policy?.vaults[object.vault];
   if (policy === undefined || object === undefined || vault === undefined) return undefined;
+  const rotator = deps.rotator(object.rotator.kind, object.rotator.strategy);
+  const inObject =
+    object.kind === "key" ||
+    object.certificate?.exportable === false ||
+    rotator.madeInObject?.(object.rotator.target) === true;
   const staging = vault.staging === undefined ? vault : (policy.vaults[vault.staging] ?? vault);
   return {
     object,
@@ -85,11 +90,11 @@ export async function findSubject(deps: Deps, objectId: string): Promise<Subject
     baseUrl: `${vault.uri}/${object.kind === "key" ? "keys" : "secrets"}/${object.name}`,
     vault: deps.vault(vault.uri, object.kind),
     staging: deps.vault(staging.uri, object.kind),
-    madeIn: object.kind === "key" || object.certificate?.exportable === false ? "object" : "staging",
+    madeIn: inObject ? "object" : "staging",
     keys: deps.keys(vault.uri),
     certificates: { object: deps.certificates(vault.uri), staging: deps.certificates(staging.uri) },
     resourceIds: { vault: vault.resourceId, staging: staging.resourceId },
-    rotator: deps.rotator(object.rotator.kind, object.rotator.strategy),
+    rotator,
   };
 }
 

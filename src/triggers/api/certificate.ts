@@ -23,7 +23,16 @@ export const request: ApiHandler = async (call) => {
   const base64 = Buffer.from(operation.csr).toString("base64");
   const lines = base64.match(/.{1,64}/g) ?? [];
   const pem = ["-----BEGIN CERTIFICATE REQUEST-----", ...lines, "-----END CERTIFICATE REQUEST-----", ""].join("\n");
-  return json(200, { id: subject.object.id, rotationId, requestId: operation.requestId, request: pem });
+  const { name } = certificateOf(subject);
+  const { uri } = subject.madeIn === "object" ? subject.vault : subject.staging;
+  return json(200, {
+    id: subject.object.id,
+    rotationId,
+    requestId: operation.requestId,
+    // Where it can be merged as well, by whoever may: `az keyvault certificate pending merge`.
+    certificate: `${uri}/certificates/${name}`,
+    request: pem,
+  });
 };
 
 const body = z.strictObject({
