@@ -17,11 +17,14 @@ export interface Scene {
   readonly signal: AbortSignal;
   readonly step: Step<unknown>;
   /** Changes the object's state in the midst of the step; `LEASE_LOST` when the object has moved on to where this step may not run. */
-  patch(change: StatePatch): Promise<ObjectState>;
+  patch(change: Change): Promise<ObjectState>;
 }
 
 /** A change of an object's state; `undefined` clears a field. */
 export type StatePatch = { readonly [K in keyof ObjectState]?: ObjectState[K] | undefined };
+
+/** A change, or how it follows from the state that is found when it is written. */
+export type Change = StatePatch | ((now: ObjectState) => StatePatch);
 
 export interface Done<S extends StepName> {
   readonly result: Steps[S]["result"];
@@ -67,7 +70,7 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
   const work = async (subject: Subject, input: StepInput<S>, signal: AbortSignal): Promise<Reply<S>> => {
     const page = await deps.records.read(subject.key, input.rotationId);
     let stored = page.state;
-    const patch = async (change: StatePatch): Promise<ObjectState> => {
+    const patch = async (change: Change): Promise<ObjectState> => {
       stored = await patchState(deps, subject.key, change, stored, first ? taking : mine);
       return stored.value;
     };
@@ -91,7 +94,7 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
     const round = "round" in input ? input.round : 1;
     const notes: Notes = {
       read: (note) => stored.value.notes?.[note],
-      write: async (note, text) => void (await patch({ notes: noted(stored.value.notes, note, text) })),
+      write: async (note, text) => void (await patch((now) => ({ notes: noted(now.notes, note, text) }))),
     };
     const { rotationId } = input;
     const slots = openSlots({
@@ -146,12 +149,13 @@ function end(deadline: AbortSignal): Promise<never> {
 async function patchState(
   deps: Deps,
   key: string,
-  patch: StatePatch,
+  change: Change,
   known: Stored<ObjectState>,
   due: (now: ObjectState) => boolean,
 ): Promise<Stored<ObjectState>> {
   for (let at = known; ; at = (await deps.records.read(key)).state) {
     if (at !== known && !due(at.value)) throw tooLate("a write of its state");
+    const patch = typeof change === "function" ? change(at.value) : change;
     const value = { ...at.value, ...patch } as ObjectState;
     const etag = await deps.records.write(key, value, at.etag);
     if (etag !== undefined) return { value, etag };
