@@ -46,5 +46,7 @@ export function storageAccount(
     });
   const reads = newest === undefined ? "pinned" : "latest";
   const consumer = { kind: "storage-account", id, resourceId, reads, lag: "PT1M" };
-  return { arm, consumer, moves, uses: () => keyversion };
+  /** Somebody else pins it. */
+  const put = async (next: string) => void (keyversion = next);
+  return { arm, consumer, moves, put, uses: () => keyversion };
 }

@@ -88,7 +88,13 @@ describe("readers that follow the newest version", () => {
     const account = storageAccount(world.uri, name, source, {
       newest: async () => (await newestOf(name)).version ?? "",
     });
-    const object = { kind: "key" as const, rotator, rollback, consumers: [account.consumer], retry: { backoff: "PT2H" } };
+    const object = {
+      kind: "key" as const,
+      rotator,
+      rollback,
+      consumers: [account.consumer],
+      retry: { backoff: "PT2H" },
+    };
     return { source, account, object };
   };
 

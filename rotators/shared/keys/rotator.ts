@@ -104,7 +104,10 @@ async function roundTrip<T>(step: Step<T>, key: VaultKey, which: string): Promis
 
 /** RSA-OAEP-256, as the vault wraps. */
 function wrapOutside({ jwk }: VaultKey, secret: Uint8Array): Uint8Array {
-  return publicEncrypt({ key: publicKeyOf(jwk), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" }, secret);
+  return publicEncrypt(
+    { key: publicKeyOf(jwk), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" },
+    secret,
+  );
 }
 
 const byCurve: Readonly<Record<string, SignatureAlgorithm>> = { "P-256": "ES256", "P-384": "ES384", "P-521": "ES512" };
