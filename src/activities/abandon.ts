@@ -47,9 +47,8 @@ async function removeOperation({ subject, step, signal }: Scene): Promise<void> 
 
 async function takeBackMade({ subject, step, signal }: Scene, sourceVersion: string): Promise<void> {
   const { vault, object } = subject;
-  const made = newerThan(await vault.versions(object.name, signal), sourceVersion).find((version) =>
-    isAdoptable(version, step.rotationId),
-  );
+  const newer = await newerThan(vault, object.name, sourceVersion, signal);
+  const made = newer.find((version) => isAdoptable(version, step.rotationId));
   if (made === undefined) return;
   const followed = object.consumers.some(({ reads }) => reads === "latest");
   const { rotationId } = step;

@@ -4,7 +4,7 @@ import type { CertificateSlot, CertificateWish, Notes, VaultCertificate } from "
 import type { CertificateOperations } from "../vault/certificate-operations.ts";
 import { stagingName } from "../vault/staging.ts";
 import { ownMarks, tags } from "../vault/tags.ts";
-import type { ObjectVersion } from "../vault/vault.ts";
+import type { ObjectVersion, Vault } from "../vault/vault.ts";
 import type { Subject } from "./deps.ts";
 
 /** Where a rotation's candidate is made: in the staging certificate, or in the object itself. */
@@ -132,8 +132,8 @@ async function madeVersion(place: SlotPlace): Promise<VaultCertificate | undefin
   if (newest !== undefined && isCandidate(newest, place)) return newest;
   if (subject.madeIn === "staging") return undefined;
   // The placeholder of a later operation may hide it.
-  const versions = await subject.vault.versions(subject.object.name, signal);
-  const found = newerThan(versions, sourceVersion).find((version) => isAdoptable(version, rotationId));
+  const newer = await newerThan(subject.vault, subject.object.name, sourceVersion, signal);
+  const found = newer.find((version) => isAdoptable(version, rotationId));
   return found && (await operations.read(name, found.version, signal));
 }
 
@@ -151,11 +151,22 @@ export function isAdoptable(found: Pick<ObjectVersion, "version" | "tags" | "ena
   return found.enabled && marks[tags.withdrawn] === undefined && (by === undefined || by === rotationId);
 }
 
-/** The versions that were made after one of them, newest first. */
-export function newerThan(versions: readonly ObjectVersion[], source: string): readonly ObjectVersion[] {
-  const at = versions.find(({ version }) => version === source);
+/**
+ * The versions that were made after one of them, newest first. Times are whole seconds: of those of the source's own second only the one
+ * that the vault gives as its newest is surely later.
+ */
+export async function newerThan(
+  vault: Vault,
+  name: string,
+  source: string,
+  signal: AbortSignal,
+): Promise<readonly ObjectVersion[]> {
+  const versions = await vault.versions(name, signal);
+  const at = versions.find(({ version }) => version === source)?.createdOn.getTime() ?? Number.POSITIVE_INFINITY;
+  const same = versions.some(({ version, createdOn }) => version !== source && createdOn.getTime() === at);
+  const newest = same ? (await vault.latest(name, signal)).version : undefined;
   return versions.filter(
-    ({ version, createdOn }) => version !== source && at !== undefined && createdOn >= at.createdOn,
+    ({ version, createdOn }) => version !== source && (createdOn.getTime() > at || version === newest),
   );
 }
 

@@ -80,7 +80,7 @@ async function takeBack(scene: Scene, sourceVersion: string, version: string): P
       publishedVersion: kept,
       publishedAt: undefined,
       ...(followed ? { remembered: { version, at, why } } : {}),
-      superseded: followed ? state.superseded : state.superseded.filter((one) => one !== sourceVersion),
+      superseded: state.superseded.filter((one) => one !== sourceVersion),
     },
     event: { name: "RolledBack", data: { version: kept, rollbackOf: sourceVersion } },
   };

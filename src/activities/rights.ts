@@ -10,13 +10,18 @@ const vaultActions = (...actions: string[]) => actions.map((action) => `Microsof
 const staged = vaultActions("secrets/getSecret/action", "secrets/setSecret/action", "secrets/update/action");
 const issued = vaultActions("certificates/read", "certificates/create/action", "certificates/update/action");
 
+const read = vaultActions("secrets/getSecret/action");
+
 /** What a rotation does with an object, and with the one in which its candidate is staged. Facts: data actions of Microsoft.KeyVault. */
 const actionsOf = {
   secret: { object: [...staged, ...vaultActions("secrets/readMetadata/action")], staging: staged },
   certificate: {
-    object: [...issued, ...vaultActions("certificates/import/action", "secrets/getSecret/action")],
-    staging: [...issued, ...vaultActions("secrets/getSecret/action")],
+    object: [...vaultActions("certificates/read", "certificates/import/action", "certificates/update/action"), ...read],
+    staging: [...issued, ...read, ...vaultActions("keys/read")],
   },
+  /** A certificate whose candidate is made in the object: a signature of its key proves it. */
+  inside: { object: [...issued, ...read, ...vaultActions("keys/read", "keys/sign/action")], staging: [] },
+  // What is done with its material (sign and verify, wrap and unwrap) is tried before this is asked.
   key: {
     object: vaultActions(
       "keys/read",
@@ -42,7 +47,8 @@ export async function proveRights(scene: Scene): Promise<readonly Proof[]> {
   const { object, key, resourceIds } = subject;
   const code = "VAULT_FORBIDDEN";
   const at = (vault: string, name: string) => `${vault}/${object.kind}s/${name}`;
-  const { object: own, staging } = actionsOf[object.kind];
+  const inside = object.kind === "certificate" && subject.madeIn === "object";
+  const { object: own, staging } = actionsOf[inside ? "inside" : object.kind];
   const asked: readonly Asked[] = [
     { code, what: object.id, scope: at(resourceIds.vault, object.name), dataActions: own },
     ...(subject.madeIn === "object"

@@ -25,7 +25,7 @@ function openKeySlot({
   const { object, vault, keys } = subject;
   return {
     async make() {
-      const newer = newerThan(await vault.versions(object.name, signal), sourceVersion);
+      const newer = await newerThan(vault, object.name, sourceVersion, signal);
       const made =
         newer.find((version) => isAdoptable(version, rotationId)) ?? (await keys.rotate(object.name, signal));
       return await ports.keys.get(vault.url(object.name, made.version));

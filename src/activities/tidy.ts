@@ -1,4 +1,5 @@
 import type { Consumer, Retention } from "../consumer.ts";
+import { ownMarks, tags } from "../vault/tags.ts";
 import type { ObjectVersion } from "../vault/vault.ts";
 import type { Ending } from "../workflow/steps.ts";
 import { boundConsumers } from "./consumers.ts";
@@ -20,7 +21,7 @@ export async function disposable(scene: Scene, { retired = [] }: Ending): Promis
 }
 
 /**
- * Old versions of a key that nothing can need any more: replaced longer ago than the longest time for which any consumer keeps backups or
+ * Old versions of a key that nothing can need any more: left longer ago than the longest time for which any consumer keeps backups or
  * logs that its services cannot read without them. A consumer that does not tell keeps all of them.
  */
 async function outlived(scene: Scene): Promise<readonly string[]> {
@@ -32,16 +33,37 @@ async function outlived(scene: Scene): Promise<readonly string[]> {
   if (told.some((retention) => retention === undefined)) return [];
   const longest = Math.max(0, ...told.map((retention) => retention?.days ?? 0)) * day;
   const references = await Promise.all(bound.map(({ kind, at }) => kind.read(at)));
-  // One that follows the newest may still be at work with an older one.
-  const held = new Set(references.flatMap(({ pinned, active }) => [pinned, active]));
+  const { version: current } = await vault.latest(object.name, signal);
   const versions = await vault.versions(object.name, signal);
+  // One that follows the newest may still be at work with an older one.
+  const held = new Set([
+    current,
+    versions[0]?.version,
+    ...references.flatMap(({ pinned, active }) => [pinned, active]),
+  ]);
   return versions
-    .filter(({ version, enabled }, at) => {
-      const next: ObjectVersion | undefined = versions[at - 1];
-      const replaced = next?.createdOn.getTime();
-      return enabled && !held.has(version) && replaced !== undefined && replaced + longest + object.grace < now;
+    .filter(({ version, enabled }) => {
+      const left = leftAt(scene, versions, version);
+      return enabled && !held.has(version) && left !== undefined && left + longest + object.grace < now;
     })
     .map(({ version }) => version);
+}
+
+/**
+ * When every consumer had left a version (milliseconds). Of one that was replaced by hand it is not known: they had when the version after
+ * its successor was made. Versions that were turned back replaced nothing.
+ */
+function leftAt({ state }: Scene, versions: readonly ObjectVersion[], version: string): number | undefined {
+  const known = state.left?.find((one) => one.version === version);
+  if (known !== undefined) return Date.parse(known.at);
+  const newer = versions.slice(
+    0,
+    versions.findIndex((one) => one.version === version),
+  );
+  return newer
+    .filter((one) => ownMarks(one)[tags.withdrawn] === undefined)
+    .at(-2)
+    ?.createdOn.getTime();
 }
 
 const retentionOf = async (

@@ -10,7 +10,7 @@ export const createVerify = (deps: Deps) =>
     name: "verify",
     phases: ["running", "grace", "rolling-back"],
     async run(scene, { version, back, rotationId, turningBack }) {
-      const { key } = scene.subject;
+      const { key, rotator } = scene.subject;
       const expected = back === undefined ? () => version : await expectedBack(scene, back, version);
       const proofs = [
         ...(await proveConsumers(scene, ({ id }) => expected(id))),
@@ -21,11 +21,17 @@ export const createVerify = (deps: Deps) =>
       return {
         result: {},
         proofs,
-        state: { phase: "grace" },
+        state: { phase: "grace", ...(rotator.former === "serves" && { left: leftNow(scene) }) },
         event: { name: "Verified", data: { publishedVersion: version } },
       };
     },
   });
+
+/** The source version was left by everybody now, at the latest: from here on counts how long backups need it. */
+function leftNow({ deps, state: { left = [], sourceVersion: version = "" } }: Scene) {
+  const at = new Date(deps.now()).toISOString();
+  return [...left.filter((one) => one.version !== version), { version, at }].slice(-20);
+}
 
 /** Where each consumer must be after a retreat; undefined for one that somebody else has moved, which proves nothing of ours. */
 async function expectedBack(scene: Scene, back: readonly Before[], newest: string) {

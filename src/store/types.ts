@@ -30,6 +30,8 @@ export interface ObjectState {
   readonly endedAt?: string;
   /** Versions that were current before: a late event for one of them starts nothing. The last 20. */
   readonly superseded: readonly string[];
+  /** When every consumer was proven to have left a version that serves on. ISO 8601. The last 20. */
+  readonly left?: readonly { readonly version: string; readonly at: string }[];
   /** A request that came when it could not be served, and the person who made it, if one did; the sweep acts on it later. */
   readonly remembered?: { readonly version: string; readonly at: string; readonly why: string; readonly by?: Actor };
   readonly lastCommand?: string;

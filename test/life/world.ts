@@ -6,6 +6,7 @@ import { CertificateClient } from "@azure/keyvault-certificates";
 import { KeyClient } from "@azure/keyvault-keys";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { ensureTls } from "../../local/tls.ts";
+import type { Authorize } from "../../local/vault/model.ts";
 import { startVaults } from "../../local/vault/vaults.ts";
 import { findRotator, rotators } from "../../rotators/index.ts";
 import { createActivities } from "../../src/activities/index.ts";
@@ -15,6 +16,7 @@ import { findConsumer } from "../../src/consumers/index.ts";
 import { PinionError } from "../../src/errors.ts";
 import { parsePolicy } from "../../src/policy-file.ts";
 import type { Arm } from "../../src/azure/arm.ts";
+import type { Rotator } from "../../src/rotator.ts";
 import type { Command, ObjectState } from "../../src/store/types.ts";
 import { memoryRecords } from "../review/fakes.ts";
 import { outside } from "./process.ts";
@@ -37,8 +39,8 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** A vault that is seen by its clock only. */
-export async function openWorld(): Promise<World> {
+/** A vault that is seen by its clock only. Anybody may do everything there, unless `authorize` says otherwise. */
+export async function openWorld({ authorize }: { readonly authorize?: Authorize } = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "pinion-life-"));
   const tls = await ensureTls(join(dir, "tls"), { now: () => Date.now() });
   setDefaultCACertificates([...getCACertificates("default"), tls.ca]);
@@ -49,6 +51,7 @@ export async function openWorld(): Promise<World> {
     tls,
     stateDir: join(dir, "vaults"),
     vaults: [{ name: vaultName, resourceId }],
+    ...(authorize && { authorize }),
   });
   const uri = vaults.vaults[0]?.url ?? "";
   const options = { disableChallengeResourceVerification: true };
@@ -72,7 +75,8 @@ export interface ObjectOptions {
   readonly object: Readonly<Record<string, unknown>> & { readonly kind: "certificate" | "key" | "secret" };
   readonly name: string;
   readonly arm?: Arm;
-  readonly files?: Readonly<Record<string, unknown>>;
+  /** A rotator beside those of the app. */
+  readonly rotator?: Rotator<unknown>;
 }
 
 export interface Told {
@@ -81,7 +85,7 @@ export interface Told {
 }
 
 /** One object with its records; `app()` is what a process that starts anew makes of it. */
-export function openObject(world: World, { object, name, arm }: ObjectOptions) {
+export function openObject(world: World, { object, name, arm, rotator }: ObjectOptions) {
   const { kind } = object;
   const file = {
     version: 1,
@@ -89,7 +93,8 @@ export function openObject(world: World, { object, name, arm }: ObjectOptions) {
     vaults: { main: { uri: world.uri, resourceId } },
     objects: [{ id: name, vault: "main", name, validity: "P90D", grace: "PT1H", consumers: [], ...object }],
   };
-  const registry = { rotators, find: findRotator };
+  const find: typeof findRotator = (kind, strategy) => (rotator?.kind === kind ? rotator : findRotator(kind, strategy));
+  const registry = { rotators: rotator ? [...rotators, rotator] : rotators, find };
   const parsed = parsePolicy(file, rotatorFacts(registry));
   if (parsed.faults.length > 0) throw new Error(JSON.stringify(parsed.faults));
   const key = `${vaultName}--${kind}--${name}`;
@@ -136,7 +141,7 @@ export function openObject(world: World, { object, name, arm }: ObjectOptions) {
             }),
         }),
       } as unknown as Deps["evidence"],
-      rotator: findRotator,
+      rotator: find,
       consumer: findConsumer,
       arm: arm ?? noArm,
       ports: { ...openPorts(vaults, credential, arm ?? noArm), now: world.clock.now },

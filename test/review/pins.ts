@@ -26,5 +26,9 @@ export function moved(now: string, prove: Consumer["prove"] = async () => []) {
   const consumers = [{ kind: "app-service", id: "api", resourceId: site, setting: "DB", reads: "pinned", lag: "PT0S" }];
   const { steps, records } = stage({ consumer: () => consumer, object: { consumers } });
   records.become({ phase: "rolling-back", publishedVersion: "ours" });
-  return { steps, text: () => text, before: [{ id: "api", reads: "pinned", text: pinnedTo("former"), pinned: "former" }] as const };
+  return {
+    steps,
+    text: () => text,
+    before: [{ id: "api", reads: "pinned", text: pinnedTo("former"), pinned: "former" }] as const,
+  };
 }

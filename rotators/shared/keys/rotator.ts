@@ -1,6 +1,8 @@
-import { createHash, randomBytes } from "node:crypto";
+import { constants, createHash, publicEncrypt, randomBytes } from "node:crypto";
 import { PinionError } from "../../../src/errors.ts";
 import type { Credential, KeySlot, Observed, Proof, SignatureAlgorithm, Step, VaultKey } from "../../../src/rotator.ts";
+import { hasExpired } from "../expired.ts";
+import { publicKeyOf } from "../jwk.ts";
 
 /** The parts of a rotator that all keys share. Old versions serve on: what they encrypted must be read. */
 export function keyParts<T>() {
@@ -73,28 +75,39 @@ export function urlOf({ material, id }: Credential): string {
 
 /**
  * What was encrypted with a version is read with it, in the vault: an RSA key wraps and unwraps, where it may; any other key signs and
- * verifies.
+ * verifies. One that has expired still unwraps what anybody can wrap with its public part; what it still verifies cannot be shown, since
+ * nobody can sign with it any more.
  */
-async function roundTrip<T>({ ports }: Step<T>, key: VaultKey, which: string): Promise<Proof> {
+async function roundTrip<T>(step: Step<T>, key: VaultKey, which: string): Promise<Proof> {
+  const { keys } = step.ports;
   const { url } = key;
-  const [does, ok] =
-    key.operations.includes("wrapKey") && key.operations.includes("unwrapKey")
-      ? (["wraps and unwraps", await wraps()] as const)
-      : (["signs and verifies", await signs()] as const);
-  return { name: `the ${which} version ${does}`.replace("  ", " "), ok, detail: key.version };
-
-  async function wraps(): Promise<boolean> {
+  const expired = hasExpired(step, key);
+  const wraps = key.operations.includes("wrapKey") && key.operations.includes("unwrapKey");
+  const said = (does: string, ok: boolean) => ({
+    name: `the ${which} version ${does}`.replace("  ", " "),
+    ok,
+    detail: key.version,
+  });
+  if (wraps) {
     const secret = randomBytes(32);
-    return Buffer.from(await ports.keys.unwrap(url, await ports.keys.wrap(url, secret))).equals(secret);
+    const wrapped = expired ? wrapOutside(key, secret) : await keys.wrap(url, secret);
+    const ok = Buffer.from(await keys.unwrap(url, wrapped)).equals(secret);
+    return said(expired ? "has expired, and unwraps" : "wraps and unwraps", ok);
   }
+  if (expired) return said("has expired, and signs no more", key.enabled);
+  const algorithm = algorithmOf(key);
+  const digest = createHash(`sha${algorithm.slice(2)}`)
+    .update(randomBytes(32))
+    .digest();
+  return said("signs and verifies", await keys.verify(url, algorithm, digest, await keys.sign(url, algorithm, digest)));
+}
 
-  async function signs(): Promise<boolean> {
-    const algorithm = algorithmOf(key);
-    const digest = createHash(`sha${algorithm.slice(2)}`)
-      .update(randomBytes(32))
-      .digest();
-    return await ports.keys.verify(url, algorithm, digest, await ports.keys.sign(url, algorithm, digest));
-  }
+/** RSA-OAEP-256, as the vault wraps. */
+function wrapOutside({ jwk }: VaultKey, secret: Uint8Array): Uint8Array {
+  return publicEncrypt(
+    { key: publicKeyOf(jwk), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" },
+    secret,
+  );
 }
 
 const byCurve: Readonly<Record<string, SignatureAlgorithm>> = { "P-256": "ES256", "P-384": "ES384", "P-521": "ES512" };

@@ -29,7 +29,14 @@ export const show: ApiHandler = async (call) => {
 };
 
 function summary({ object, vaultName, rotator }: Subject, state: ObjectState, status?: Status) {
-  const { superseded: _versions, lastCommand: _command, controlledFor: _control, notes: _notes, ...rest } = state;
+  const {
+    superseded: _versions,
+    lastCommand: _command,
+    controlledFor: _control,
+    notes: _notes,
+    left: _left,
+    ...rest
+  } = state;
   return {
     id: object.id,
     vault: vaultName,
