@@ -11,7 +11,7 @@ const staged = vaultActions("secrets/getSecret/action", "secrets/setSecret/actio
 const issued = vaultActions("certificates/read", "certificates/create/action", "certificates/update/action");
 
 /** What a rotation does with an object, and with the one in which its candidate is staged. Facts: data actions of Microsoft.KeyVault. */
-const actionsOf = {
+export const actionsOf = {
   secret: { object: [...staged, ...vaultActions("secrets/readMetadata/action")], staging: staged },
   certificate: {
     object: [...issued, ...vaultActions("certificates/import/action", "secrets/getSecret/action")],
