@@ -13,7 +13,7 @@ const issued = vaultActions("certificates/read", "certificates/create/action", "
 const read = vaultActions("secrets/getSecret/action");
 
 /** What a rotation does with an object, and with the one in which its candidate is staged. Facts: data actions of Microsoft.KeyVault. */
-const actionsOf = {
+export const actionsOf = {
   secret: { object: [...staged, ...vaultActions("secrets/readMetadata/action")], staging: staged },
   certificate: {
     object: [...vaultActions("certificates/read", "certificates/import/action", "certificates/update/action"), ...read],

@@ -27,3 +27,24 @@ export function blocksOf(page: string): readonly Block[] {
 
 /** The page without its blocks of code. */
 export const proseOf = (page: string): string => page.replace(/^```\w+\n[^]*?^```$/gm, "");
+
+/** The rows of the table whose first heading is `heading`, each as its cells; an escaped bar stays in its cell. */
+export function tableOf(page: string, heading: string): readonly (readonly string[])[] {
+  const lines = page.split("\n");
+  const begin = lines.findIndex((line) => line.startsWith(`| ${heading} |`));
+  if (begin < 0) throw new Error(`There is no table that begins with ${heading}.`);
+  const end = lines.findIndex((line, at) => at > begin && !line.startsWith("|"));
+  return lines.slice(begin + 2, end < 0 ? undefined : end).map((line) =>
+    line
+      .slice(1, -1)
+      .split(/(?<!\\)\|/)
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** What stands between backticks. */
+export const codesIn = (text: string): readonly string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code!);
+
+/** The names in the first cells of a field table. */
+export const fieldsOf = (page: string, heading: string): ReadonlySet<string> =>
+  new Set(tableOf(page, heading).flatMap(([first = ""]) => codesIn(first)));
