@@ -12,7 +12,7 @@ it("a note that is written beside a running step survives that step's own", asyn
     await step.notes.write("ours", "2");
     return { id: "app", material: "candidate-value" };
   };
-  const { deps, steps, vault, records, given } = stage({ rotator: () => ({ ...rotator, create }) as typeof rotator });
+  const { deps, steps, vault, records, given } = stage({ rotator: () => ({ ...rotator, create }) });
   const source = await vault.vault.write("db", { value: "source-value", tags: {} }, new AbortController().signal);
   const subject = await findSubject(deps, "db");
   beside = await stepBeside(deps, subject!, "beside", new AbortController().signal);
