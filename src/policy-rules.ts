@@ -58,6 +58,8 @@ function kindRules({
   disableOld,
   format,
   endpoints,
+  issueWithin,
+  rotateBefore,
 }: Partial<ManagedObject>): Broken[] {
   const broken: Broken[] = [];
   const add = (path: Path, message: string, expected: string): void => void broken.push({ path, message, expected });
@@ -71,6 +73,13 @@ function kindRules({
     add(["disableOld"], `is true, but the object is a ${kind}`, "false, or a key");
   if (kind !== undefined && kind !== "certificate" && endpoints !== undefined && endpoints.length > 0)
     add(["endpoints"], `are there, but the object is a ${kind}`, "none, or a certificate");
+  if (issueWithin !== undefined && rotateBefore !== undefined && issueWithin >= rotateBefore) {
+    add(
+      ["issueWithin"],
+      `is ${formatDuration(issueWithin)}, and the version in use ends before that`,
+      `less than rotateBefore, ${formatDuration(rotateBefore)}`,
+    );
+  }
   const follower = consumers?.findIndex(({ reads }) => reads === "latest") ?? -1;
   const inVault = kind === "key" || (kind === "certificate" && certificate?.exportable === false);
   if (inVault && follower >= 0 && rollback === "pin") {

@@ -137,8 +137,10 @@ export const objectShape = {
       "How to turn back what the vault itself made newest (a key, a certificate that is not exportable): `pin` needs every consumer pinned; `reissue` accepts that readers of the newest stay on it until another is made.",
     ),
   issueWithin: positiveDurationSchema
-    .prefault("P1D")
-    .describe("How long a candidate may take to come: a CA that asks people, a person who merges."),
+    .exactOptional()
+    .describe(
+      "How long a candidate may take to come. Default: a day; where a person is waited for, most of rotateBefore.",
+    ),
   remindEvery: positiveDurationSchema
     .prefault("P1D")
     .describe("How often a reminder is sent while a person is waited for."),

@@ -135,6 +135,8 @@ export interface CertificateWish {
   readonly names: readonly string[];
   /** Milliseconds. */
   readonly validity: number;
+  /** Milliseconds before its end at which the next one is due: one that ends sooner would be due at once. */
+  readonly rotateBefore: number;
   readonly key:
     | { readonly type: "RSA"; readonly size: 2048 | 3072 | 4096 }
     | { readonly type: "EC"; readonly curve: "P-256" | "P-384" | "P-521" };

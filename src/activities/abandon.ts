@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { PinionError } from "../errors.ts";
-import type { Notes, Proof } from "../rotator.ts";
+import type { CertificateWish, Notes, Proof, Step } from "../rotator.ts";
 import { withdraw } from "../vault/adopting.ts";
 import { tags } from "../vault/tags.ts";
 import {
@@ -9,12 +9,13 @@ import {
   isAdoptable,
   newerThan,
   chainNote,
-  operationNote,
+  ownerOf,
   requireCertificate,
   wishOf,
 } from "./certificate-slot.ts";
 import type { Deps, Subject } from "./deps.ts";
-import { createStep, type Scene } from "./step.ts";
+import { createStep, type Scene, type StatePatch } from "./step.ts";
+import { takenBack } from "./taken-back.ts";
 
 /**
  * Undoes what an unfinished stage left: the rotator's orders and challenges, the pending operation of this rotation, and, in the object
@@ -27,33 +28,56 @@ export const createAbandon = (deps: Deps) =>
     phases: ["running", "rolling-back"],
     async run(scene, { sourceVersion }) {
       const { subject, step } = scene;
-      const proofs: Proof[] = [...((await subject.rotator.abandon?.(step)) ?? [])];
-      if (subject.object.kind === "certificate") await removeOperation(scene);
-      if (subject.madeIn === "object") await takeBackMade(scene, sourceVersion);
-      if (subject.object.kind === "certificate" && subject.madeIn === "object")
+      const { kind } = subject.object;
+      const proofs: Proof[] = [];
+      if (kind === "certificate") await removeOperation(scene);
+      const back = subject.madeIn === "object" ? await takeBackMade(scene, sourceVersion) : {};
+      if (kind === "certificate" && subject.madeIn === "object")
         proofs.push(await coverPlaceholder(scene, sourceVersion));
-      return { result: {}, proofs, state: { pendingSince: undefined, remindedAt: undefined, parked: undefined } };
+      if (kind === "certificate" && subject.madeIn === "staging") await disableStaged(scene);
+      // Last: what it left elsewhere may be out of reach for good, and the vault must not wait for that.
+      proofs.push(...(await abandonElsewhere(subject.rotator, step)));
+      const waited = { pendingSince: undefined, remindedAt: undefined, parked: undefined };
+      return { result: {}, proofs, state: { ...waited, ...back } };
     },
   });
+
+/** The rotator's own cleaning. What it cannot do for good is said; what may heal is tried again. */
+async function abandonElsewhere(rotator: Subject["rotator"], step: Step<unknown>): Promise<readonly Proof[]> {
+  try {
+    return (await rotator.abandon?.(step)) ?? [];
+  } catch (error) {
+    if (!(error instanceof PinionError) || error.class !== "permanent") throw error;
+    return [{ name: "nothing is left at the issuer", ok: false, detail: `${error.code}. ${error.message}` }];
+  }
+}
 
 async function removeOperation({ subject, step, signal }: Scene): Promise<void> {
   const { operations, name } = certificateOf(subject);
   const operation = await operations.operation(name, signal);
   if (operation === undefined || operation.status === "completed") return;
-  const noted = step.notes.read(operationNote) === `${step.rotationId} ${operation.requestId}`;
-  const mine = noted || (await operations.newestTags(name, signal))?.[tags.rotation] === step.rotationId;
-  if (mine) await operations.remove(name, signal);
+  const { rotationId, notes } = step;
+  if ((await ownerOf({ subject, rotationId, notes, signal }, operation)) === "ours")
+    await operations.remove(name, signal);
 }
 
-async function takeBackMade({ subject, step, signal }: Scene, sourceVersion: string): Promise<void> {
+/** A staged certificate that nobody will publish holds a private key that can be exported. */
+async function disableStaged({ subject, step, signal }: Scene): Promise<void> {
+  const made = await step.slot?.made();
+  if (made !== undefined) await subject.staging.disable(certificateOf(subject).name, made.version, signal);
+}
+
+async function takeBackMade(scene: Scene, sourceVersion: string): Promise<StatePatch> {
+  const { subject, step, signal } = scene;
   const { vault, object } = subject;
   const newer = await newerThan(vault, object.name, sourceVersion, signal);
   const made = newer.find((version) => isAdoptable(version, step.rotationId));
-  if (made === undefined) return;
+  if (made === undefined) return {};
   const followed = object.consumers.some(({ reads }) => reads === "latest");
   const { rotationId } = step;
   const { name, tags: policyTags } = object;
   await withdraw(vault, { name, rotationId, sourceVersion, version: made.version, tags: policyTags, followed }, signal);
+  return takenBack(scene, { sourceVersion, version: made.version, followed });
 }
 
 /**
@@ -66,6 +90,8 @@ async function coverPlaceholder({ subject, step, signal }: Scene, sourceVersion:
   const operations = certificates.object;
   const name = "the newest version of the certificate is whole";
   if ((await operations.read(object.name, undefined, signal)) !== undefined) return { name, ok: true };
+  if ((await operations.operation(object.name, signal))?.status === "inProgress")
+    return { name, ok: false, detail: "an operation of somebody else is pending; it is left as it is" };
   const chain = await formerChain(subject, step.notes, sourceVersion, signal);
   const stays = {
     name,
@@ -78,7 +104,13 @@ async function coverPlaceholder({ subject, step, signal }: Scene, sourceVersion:
   try {
     await operations.begin(
       object.name,
-      { wish: wishOf(subject), issuer: "Unknown", contentType, tags: { ...object.tags, ...marks }, reuseKey: true },
+      {
+        wish: { ...wishOf(subject), key: keyOf(chain[0]) },
+        issuer: "Unknown",
+        contentType,
+        tags: { ...object.tags, ...marks },
+        reuseKey: true,
+      },
       signal,
     );
     await operations.merge(object.name, chain, signal);
@@ -89,6 +121,20 @@ async function coverPlaceholder({ subject, step, signal }: Scene, sourceVersion:
     await operations.remove(object.name, signal);
     return stays;
   }
+}
+
+const curves: Readonly<Record<string, "P-256" | "P-384" | "P-521">> = {
+  prime256v1: "P-256",
+  secp384r1: "P-384",
+  secp521r1: "P-521",
+};
+
+/** The kind of key that a certificate (DER) is for: the policy may ask for another by now, and a vault uses only one of the same kind again. */
+function keyOf(leaf: Uint8Array = new Uint8Array()): CertificateWish["key"] {
+  const { asymmetricKeyDetails: details = {} } = new X509Certificate(leaf).publicKey;
+  const curve = curves[details.namedCurve ?? ""];
+  if (curve !== undefined) return { type: "EC", curve };
+  return { type: "RSA", size: details.modulusLength === 4096 ? 4096 : details.modulusLength === 3072 ? 3072 : 2048 };
 }
 
 /** The former certificate with its issuers (DER), from a PEM, from what was noted when it was merged, or alone where it signs itself. */

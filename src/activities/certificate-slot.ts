@@ -1,7 +1,7 @@
 import { PinionError } from "../errors.ts";
 import { type PolicyCertificate, subjectOf } from "../policy-certificate.ts";
 import type { CertificateSlot, CertificateWish, Notes, VaultCertificate } from "../rotator.ts";
-import type { CertificateOperations } from "../vault/certificate-operations.ts";
+import type { CertificateOperations, Operation } from "../vault/certificate-operations.ts";
 import { stagingName } from "../vault/staging.ts";
 import { ownMarks, tags } from "../vault/tags.ts";
 import type { ObjectVersion, Vault } from "../vault/vault.ts";
@@ -27,7 +27,17 @@ export function wishOf({ object }: Subject): CertificateWish {
   const certificate = requireCertificate(object);
   const { names, key, exportable, usages, roots, revocation } = certificate;
   const subject = subjectOf(certificate);
-  return { subject, names, validity: object.validity, key, exportable, usages, roots, revocation };
+  return {
+    subject,
+    names,
+    validity: object.validity,
+    rotateBefore: object.rotateBefore,
+    key,
+    exportable,
+    usages,
+    roots,
+    revocation,
+  };
 }
 
 export function requireCertificate(object: Subject["object"]): PolicyCertificate {
@@ -49,14 +59,25 @@ export function openSlot(place: SlotPlace): CertificateSlot {
   const { operations, name } = certificateOf(subject);
   const made = () => madeVersion(place);
 
-  const running = async () => {
+  /** The operation of this rotation, as it is now. What an earlier rotation left behind is taken away first. */
+  const running = async (): Promise<Operation | undefined> => {
     const found = await operations.operation(name, signal);
-    if (found?.status !== "inProgress") return found;
-    const mine =
-      notes.read(operationNote) === `${rotationId} ${found.requestId}` ||
-      (await operations.newestTags(name, signal))?.[tags.rotation] === rotationId;
-    if (!mine) throw foreign(subject, name);
-    return found;
+    const whose = found && (await ownerOf(place, found));
+    if (whose === "ours" || found === undefined) return found;
+    if (found.status !== "inProgress") return undefined;
+    if (whose === "others") throw foreign(subject, name);
+    await operations.remove(name, signal);
+    return undefined;
+  };
+
+  const begin = async (issuer: string): Promise<void> => {
+    const ask = async () => await operations.begin(name, { ...request(place, issuer), wish: wanted }, signal);
+    await ask().catch(async (error: unknown) => {
+      const deleted = error instanceof PinionError && error.code === "CONFLICT" && subject.madeIn === "staging";
+      if (!deleted) throw error;
+      await subject.staging.recover(name, signal).catch(() => undefined);
+      await ask();
+    });
   };
 
   return {
@@ -65,8 +86,8 @@ export function openSlot(place: SlotPlace): CertificateSlot {
     made,
     async pending(issuer = "Unknown") {
       let operation = await running();
-      if (operation?.status !== "inProgress") {
-        await operations.begin(name, { ...request(place, issuer), wish: wanted }, signal);
+      if (operation === undefined || operation.status === "completed") {
+        await begin(issuer);
         operation = await running();
       }
       if (operation === undefined) throw lost(subject);
@@ -99,6 +120,25 @@ export function openSlot(place: SlotPlace): CertificateSlot {
       return certificatesIn(text).slice(1);
     },
   };
+}
+
+/**
+ * Whose an operation is: this rotation's, by the note or by its placeholder's mark; left behind by an earlier one of this object; or
+ * somebody else's.
+ */
+export async function ownerOf(
+  { subject, rotationId, notes, signal }: Pick<SlotPlace, "subject" | "rotationId" | "notes" | "signal">,
+  { requestId }: Operation,
+): Promise<"ours" | "leftover" | "others"> {
+  const [by, noted] = notes.read(operationNote)?.split(" ") ?? [];
+  // The client tells no request id of an operation that failed.
+  if (by === rotationId && (noted === requestId || requestId === "")) return "ours";
+  const { operations, name } = certificateOf(subject);
+  const marks = (await operations.newestTags(name, signal)) ?? {};
+  if (marks[tags.rotation] === rotationId) return "ours";
+  // A vault that renews by itself copies the tags of a version that was marked after it was made.
+  const left = subject.madeIn === "staging" ? marks[tags.stageFor] === subject.key : marks[tags.marks] === undefined;
+  return left && marks[tags.rotation] !== undefined ? "leftover" : "others";
 }
 
 const vaultOf = ({ madeIn, vault, staging }: Subject) => (madeIn === "object" ? vault : staging);
@@ -148,7 +188,8 @@ function isCandidate(found: VaultCertificate, { subject, rotationId, sourceVersi
 export function isAdoptable(found: Pick<ObjectVersion, "version" | "tags" | "enabled">, rotationId: string): boolean {
   const marks = ownMarks(found);
   const by = marks[tags.rotation];
-  return found.enabled && marks[tags.withdrawn] === undefined && (by === undefined || by === rotationId);
+  const turnedBack = marks[tags.withdrawn] !== undefined || marks[tags.rollbackOf] !== undefined;
+  return found.enabled && !turnedBack && (by === undefined || by === rotationId);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { CredentialRef } from "../rotator.ts";
 import { mark } from "../vault/adopting.ts";
 import { partsOf } from "../vault/key-port.ts";
 import type { Steps } from "../workflow/steps.ts";
+import { isAdoptable, newerThan } from "./certificate-slot.ts";
 import { claimAgain } from "./place.ts";
 import { requireOpenWindow } from "./window.ts";
 import { announce, type Done, type Scene } from "./step.ts";
@@ -23,8 +24,9 @@ const slow = 300_000;
 export async function issue(scene: Scene, { sourceVersion, current, idle }: Sources): Promise<Done<"stage">> {
   const { subject, step, signal } = scene;
   const { rotator, object, vault, madeIn } = subject;
-  // For readers of the newest this is the cutover.
-  if (madeIn === "object" && object.consumers.some(({ reads }) => reads === "latest")) requireOpenWindow(scene);
+  // For readers of the newest this is the cutover; what came already is proven at once, whatever the hour.
+  const followed = madeIn === "object" && object.consumers.some(({ reads }) => reads === "latest");
+  if (followed && !(await isMade(scene, sourceVersion))) requireOpenWindow(scene);
   const { material, expiresAt } = await rotator.create(step, { current, idle }).catch(async (error: unknown) => {
     if (error instanceof PinionError && error.code === "ISSUANCE_PENDING") await wait(scene, error);
     throw error;
@@ -35,7 +37,6 @@ export async function issue(scene: Scene, { sourceVersion, current, idle }: Sour
       `${rotator.kind} makes a text; ${object.kind}s are made by the vault.`,
     );
   }
-  if (scene.state.parked) await claimAgain(scene);
   const { version = "" } = partsOf(material.vaultVersion);
   if (madeIn === "object")
     await mark(
@@ -43,11 +44,17 @@ export async function issue(scene: Scene, { sourceVersion, current, idle }: Sour
       { name: object.name, rotationId: step.rotationId, sourceVersion, version, tags: object.tags },
       signal,
     );
+  if (scene.state.parked) await claimAgain(scene);
   const result: Steps["stage"]["result"] = {
     stagedVersion: version,
     candidate: { id: version, ...(expiresAt === undefined ? {} : { expiresAt }) },
   };
   return { result, state: { pendingSince: undefined, remindedAt: undefined } };
+}
+
+async function isMade({ subject, step, signal }: Scene, sourceVersion: string): Promise<boolean> {
+  const newer = await newerThan(subject.vault, subject.object.name, sourceVersion, signal);
+  return newer.some((version) => isAdoptable(version, step.rotationId));
 }
 
 /** While it waits: gives its place in the fleet to others, and reminds whoever is waited for. */
@@ -59,11 +66,10 @@ async function wait(scene: Scene, pending: PinionError): Promise<void> {
   if (scene.state.pendingSince === undefined) await scene.patch({ pendingSince: since });
   const isSlow = rotator.waitsFor === "person" || now - Date.parse(since) > slow;
   if (!isSlow) return;
-  if (!scene.state.parked) {
-    await scene.patch({ parked: true });
-    signal.throwIfAborted();
-    await deps.fleet.release(subject.key, step.rotationId);
-  }
+  if (!scene.state.parked) await scene.patch({ parked: true });
+  signal.throwIfAborted();
+  // Each time: a process may have died between the two.
+  await deps.fleet.release(subject.key, step.rotationId);
   const last = scene.state.remindedAt;
   if (last !== undefined && now - Date.parse(last) < object.remindEvery) return;
   await scene.patch({ remindedAt: new Date(now).toISOString() });

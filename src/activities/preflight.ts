@@ -5,7 +5,7 @@ import type { Command } from "../store/types.ts";
 import type { LatestVersion } from "../vault/vault.ts";
 import { carriedBy, ownTagCount, ownTagLimit } from "../vault/tags.ts";
 import type { Plan } from "../workflow/steps.ts";
-import { operationNote } from "./certificate-slot.ts";
+import { ownerOf } from "./certificate-slot.ts";
 import { readReferences } from "./consumers.ts";
 import { demand, toCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
@@ -174,10 +174,13 @@ function requireWayBack({ subject: { object, madeIn } }: Scene): void {
 
 /** An operation that is pending on the object would meet ours, or the import, with 409. */
 async function requireNoOperation({ subject, step, signal }: Scene): Promise<void> {
-  const { object, certificates } = subject;
+  const { object, certificates, rotator, madeIn } = subject;
+  // The vault's own renewal is what such a rotator waits for.
+  if (rotator.madeInObject?.(object.rotator.target) === true) return;
   const operation = await certificates.object.operation(object.name, signal);
   if (operation?.status !== "inProgress") return;
-  if (step.notes.read(operationNote) === `${step.rotationId} ${operation.requestId}`) return;
+  const { rotationId, notes } = step;
+  if (madeIn === "object" && (await ownerOf({ subject, rotationId, notes, signal }, operation)) !== "others") return;
   throw new PinionError(
     "OUT_OF_BAND_CHANGE",
     `${object.id}: an operation of somebody else (issuer ${operation.issuer}) is pending on it: merge, cancel or delete it, then start again.`,
@@ -214,6 +217,13 @@ async function idleIsFree({ subject, step }: Scene, seen: Observed): Promise<rea
   );
 }
 
+const day = 86_400_000;
+
+/** Milliseconds that a candidate may take: a CA answers within a day, a person needs most of the time that there is. */
+function patienceOf({ object, rotator }: Scene["subject"]): number {
+  return object.issueWithin ?? (rotator.waitsFor === "person" ? object.rotateBefore * 0.8 : day);
+}
+
 function planFor({ subject, step }: Scene, newest: LatestVersion, seen: Observed, consumers: Plan["consumers"]): Plan {
   const { object, rotator } = subject;
   const seconds = (milliseconds: number) => Math.ceil(milliseconds / 1000);
@@ -230,7 +240,7 @@ function planFor({ subject, step }: Scene, newest: LatestVersion, seen: Observed
     current: publicFacts(seen.current),
     idle: publicFacts(seen.idle),
     ...(subject.madeIn === "object" ? { madeInObject: true } : {}),
-    ...(object.kind === "secret" ? {} : { issueSeconds: seconds(object.issueWithin) }),
+    ...(object.kind === "secret" ? {} : { issueSeconds: seconds(patienceOf(subject)) }),
     suspends: rotator.strategy !== "in-place" && rotator.suspension !== undefined,
     validations: successes,
     validateEverySeconds: successes > 1 ? seconds(over / (successes - 1)) : 0,

@@ -35,6 +35,7 @@ export const createPublish = (deps: Deps) =>
         state: {
           publishedVersion: published.version,
           publishedAt: new Date(deps.now()).toISOString(),
+          publishedUntil: published.expiresAt === "" ? undefined : published.expiresAt,
           versionCount: published.versions,
           superseded: [...state.superseded.filter((version) => version !== sourceVersion), sourceVersion].slice(-20),
         },

@@ -4,6 +4,7 @@ import { isOurs, publish } from "../vault/publishing.ts";
 import { rollbackMark } from "../vault/tags.ts";
 import type { Deps } from "./deps.ts";
 import { createStep, type Done, type Scene } from "./step.ts";
+import { takenBack } from "./taken-back.ts";
 
 /** Makes the newest version carry the former credential again. When ours never came to be, there is nothing to do. */
 export const createRepublish = (deps: Deps) =>
@@ -59,14 +60,12 @@ export const createRepublish = (deps: Deps) =>
  * stay on the candidate until another one is made, which is asked for at once.
  */
 async function takeBack(scene: Scene, sourceVersion: string, version: string): Promise<Done<"republish">> {
-  const { deps, subject, step, signal, state } = scene;
+  const { subject, step, signal } = scene;
   const { object, vault } = subject;
   const followed = object.consumers.some(({ reads }) => reads === "latest");
   const { name, tags } = object;
   await withdraw(vault, { name, rotationId: step.rotationId, sourceVersion, version, tags, followed }, signal);
   const kept = followed ? version : sourceVersion;
-  const at = new Date(deps.now()).toISOString();
-  const why = "It was turned back while readers follow the newest version: another one is made as soon as it may.";
   return {
     result: { version: kept, ...(followed ? {} : { candidateVersion: version }) },
     proofs: [
@@ -76,12 +75,7 @@ async function takeBack(scene: Scene, sourceVersion: string, version: string): P
         detail: kept,
       },
     ],
-    state: {
-      publishedVersion: kept,
-      publishedAt: undefined,
-      ...(followed ? { remembered: { version, at, why } } : {}),
-      superseded: state.superseded.filter((one) => one !== sourceVersion),
-    },
+    state: takenBack(scene, { sourceVersion, version, followed }),
     event: { name: "RolledBack", data: { version: kept, rollbackOf: sourceVersion } },
   };
 }

@@ -20,10 +20,13 @@ export const createRestore = (deps: Deps) =>
         rotator.strategy === "in-place" && rotator.restorable
           ? await rotator.restore(scene.step, previous, await candidateOf(scene, input))
           : [];
+      // One that has expired by itself is put back as it was: nobody changed it.
+      const { expiresAt } = current;
+      const expired = rotator.former === "expires" && expiresAt !== undefined && Date.parse(expiresAt) <= deps.now();
       const works = {
         name: "the former credential logs in",
-        ok: await rotator.works(scene.step, previous),
-        detail: previous.id,
+        ok: expired || (await rotator.works(scene.step, previous)),
+        detail: expired ? `${previous.id}, which expired at ${expiresAt}` : previous.id,
       };
       const proofs = demand(
         [...restored, works],

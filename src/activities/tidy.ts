@@ -1,4 +1,5 @@
 import type { Consumer, Retention } from "../consumer.ts";
+import { PinionError } from "../errors.ts";
 import { ownMarks, tags } from "../vault/tags.ts";
 import type { ObjectVersion } from "../vault/vault.ts";
 import type { Ending } from "../workflow/steps.ts";
@@ -11,10 +12,18 @@ const day = 86_400_000;
  * The versions that are disabled at the end of a rotation. Of a secret or certificate: those that are retired, but never the newest, which
  * readers may follow. Of a key: none, unless the policy allows it; then those that no consumer holds and no backup can need.
  */
-export async function disposable(scene: Scene, { retired = [] }: Ending): Promise<readonly string[]> {
-  const { subject, signal } = scene;
+export async function disposable(scene: Scene, { outcome, retired = [] }: Ending): Promise<readonly string[]> {
+  const { deps, subject, signal } = scene;
   const { object, vault, rotator, madeIn } = subject;
-  if (rotator.former === "serves") return object.disableOld ? await outlived(scene) : [];
+  if (rotator.former === "serves") {
+    if (!object.disableOld || outcome !== "rotated") return [];
+    return await outlived(scene).catch((error: unknown) => {
+      if (!(error instanceof PinionError && error.class === "permanent")) throw error;
+      // Tidying is worth no rotation that is never written down.
+      deps.log("warning", `${object.id}: its old versions are left as they are: ${error.code}. ${error.message}`);
+      return [];
+    });
+  }
   if (madeIn === "staging" || retired.length === 0) return retired;
   const [newest] = await vault.versions(object.name, signal);
   return retired.filter((version) => version !== newest?.version);

@@ -9,12 +9,16 @@ export const createVerify = (deps: Deps) =>
   createStep(deps, {
     name: "verify",
     phases: ["running", "grace", "rolling-back"],
-    async run(scene, { version, back, rotationId, turningBack }) {
+    async run(scene, { version, back, followersStay, rotationId, turningBack }) {
       const { key, rotator } = scene.subject;
-      const expected = back === undefined ? () => version : await expectedBack(scene, back, version);
+      const expected =
+        back === undefined
+          ? () => version
+          : await expectedBack(scene, back, followersStay === true ? undefined : version);
       const proofs = [
         ...(await proveConsumers(scene, ({ id }) => expected(id))),
-        ...(await proveEndpoints(scene, version)),
+        // While some stay and some go back, no endpoint can be held to one certificate.
+        ...(followersStay === true ? [] : await proveEndpoints(scene, version)),
       ];
       await deps.fleet.release(key, rotationId);
       if (turningBack) return { result: {}, proofs };
@@ -34,7 +38,7 @@ function leftNow({ deps, state: { left = [], sourceVersion: version = "" } }: Sc
 }
 
 /** Where each consumer must be after a retreat; undefined for one that somebody else has moved, which proves nothing of ours. */
-async function expectedBack(scene: Scene, back: readonly Before[], newest: string) {
+async function expectedBack(scene: Scene, back: readonly Before[], newest: string | undefined) {
   const versions = new Map<string, string | undefined>();
   for (const bound of boundConsumers(scene)) {
     const { id, reads } = bound.at.consumer;

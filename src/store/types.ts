@@ -16,6 +16,8 @@ export interface ObjectState {
   readonly expiresAt?: string;
   readonly publishedVersion?: string;
   readonly publishedAt?: string;
+  /** When the published version ends: a CA may give less than the policy asks. */
+  readonly publishedUntil?: string;
   /** Since when the old credential was seen idle without a break, in which round of suspending: in a hold between two rounds nobody looks. */
   readonly idleSince?: string;
   readonly idleRound?: number;

@@ -178,7 +178,7 @@ function judge(
   }
   if (byPerson(actor)) return undefined;
   const age = state.publishedAt === undefined ? undefined : now() - Date.parse(state.publishedAt);
-  const fresh = age !== undefined && age < (object.validity - object.rotateBefore) / 2;
+  const fresh = age !== undefined && age < (lifeOf(object.validity, state) - object.rotateBefore) / 2;
   // Unless a person wished for it while there was no room for another rotation.
   if (state.publishedVersion === version && fresh && early !== true && state.remembered?.version !== version) {
     return no(
@@ -206,6 +206,12 @@ function judge(
     return no("refused", "CONFLICT", `${object.id} failed; it is tried again after ${state.retryNotBefore}.`, true);
   }
   return undefined;
+}
+
+/** Milliseconds that the published version really lives. */
+function lifeOf(validity: number, { publishedAt, publishedUntil }: ObjectState): number {
+  if (publishedAt === undefined || publishedUntil === undefined) return validity;
+  return Math.min(validity, Date.parse(publishedUntil) - Date.parse(publishedAt));
 }
 
 /** Keeps a refused request for the sweep, on top of whatever a running rotation writes at the same moment. A person's name stays with it. */

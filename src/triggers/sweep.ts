@@ -118,11 +118,16 @@ async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectS
 /** A later Terraform run or a slot swap can put an old pin back. The old credential may be dead: say so before a restart finds out. */
 async function comparePins(deps: Deps, subject: Subject, state: ObjectState): Promise<string[]> {
   const drifted: string[] = [];
+  const { vault, object, madeIn } = subject;
+  // What somebody else had the vault make moves no consumer.
+  const current =
+    madeIn === "object" ? (await vault.latest(object.name, AbortSignal.timeout(perObject))).version : undefined;
   for (const { kind, at } of boundConsumers({ deps, subject, signal: AbortSignal.timeout(perObject) })) {
     const { pinned } = await kind.read(at);
-    if (pinned !== undefined && state.superseded.includes(pinned) && pinned !== state.publishedVersion) {
-      drifted.push(`${at.consumer.id} is pinned to the former version ${pinned}`);
-    }
+    if (pinned === undefined || pinned === state.publishedVersion) continue;
+    if (state.superseded.includes(pinned)) drifted.push(`${at.consumer.id} is pinned to the former version ${pinned}`);
+    else if (current !== undefined && pinned !== current)
+      drifted.push(`${at.consumer.id} is pinned to version ${pinned}, which is not the current one`);
   }
   for (const note of drifted)
     deps.log("warning", `${subject.object.id}: ${note}: find what re-pinned it and move it to the newest version`, {

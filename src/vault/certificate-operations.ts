@@ -140,8 +140,11 @@ function policyOf(wish: CertificateWish, issuer: string, contentType: string, re
 
 const day = 86_400_000;
 
-/** Whole months, as the vault counts: never longer than what was asked for, but for the shortest. */
-export const monthsOf = (validity: number): number => Math.max(1, Math.floor(validity / (30 * day)));
+/** A twelfth of a year. */
+const month = (365.25 / 12) * day;
+
+/** Whole months, as the vault counts: as many as hold what was asked for. P30D and P31D are one month, P90D three, P365D twelve. */
+export const monthsOf = (validity: number): number => Math.max(1, Math.ceil(validity / month - 0.05));
 
 function describeCertificate(uri: string, name: string, { cer, properties }: KeyVaultCertificate): VaultCertificate {
   // Certificate, key and secret of a version share its id.

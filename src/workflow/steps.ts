@@ -83,7 +83,15 @@ export interface Steps {
   publish: { input: Candidate; result: { publishedVersion: string; expiresAt: string } };
   cutover: { input: { version: string; consumers: readonly Before[] }; result: object };
   /** Proves every consumer on `version`, or, when turning back, on the reference it had before. */
-  verify: { input: { version: string; back?: readonly Before[] }; result: object };
+  verify: {
+    input: {
+      version: string;
+      back?: readonly Before[];
+      /** Readers of the newest stay where they are, and nothing is asked of them: another version will come for them. */
+      followersStay?: true;
+    };
+    result: object;
+  };
   hear: { input: object; result: { heard?: Exclude<Verb, "start" | "withdraw"> } };
   suspend: { input: Retirement; result: { waitSeconds?: number } };
   /** Looks whether anybody misses the suspended credential. */

@@ -37,9 +37,12 @@ export function* turnBack(run: Run, progress: Progress, fault: Fault | undefined
     const { version, candidateVersion } = yield* step(run, "republish", candidate, cleanup);
     // Readers of *latest* can only fetch what is newest by now.
     const follows = plan.consumers.some(({ reads }) => reads === "latest");
-    if (follows) yield* step(run, "retreat", { consumers: plan.consumers }, cleanup);
+    // What the vault made cannot be unmade: its followers wait for another version, and nobody waits for them.
+    const stay = follows && plan.madeInObject === true;
+    if (follows && !stay) yield* step(run, "retreat", { consumers: plan.consumers }, cleanup);
     const patient = { ...uptake(plan), most: 3600, total: cleanup.total };
-    yield* step(run, "verify", { version, back: plan.consumers }, patient);
+    const verify = { version, back: plan.consumers, ...(stay && { followersStay: true as const }) };
+    yield* step(run, "verify", verify, stay ? uptake(plan) : patient);
     if (candidateVersion === undefined) {
       if (plan.madeInObject !== true) yield* step(run, "discard", candidate, cleanup);
       return done;

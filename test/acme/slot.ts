@@ -32,6 +32,7 @@ export function createSlot(
   const wanted: CertificateWish = {
     subject: `CN=${names[0]}`,
     names,
+    rotateBefore: 30 * 86_400_000,
     validity: 90 * 86_400_000,
     key,
     exportable: false,

@@ -112,21 +112,24 @@ test("nobody comes: reminders, then the request is taken away and the object is 
   expect((await world.certificates.getCertificate(name)).properties).toMatchObject({ version: source, enabled: true });
 });
 
-test("a certificate with other names than the policy's is never published", async () => {
-  const name = "wrong-names";
+test.each([
+  ["with other names than the policy's", ["www.contoso.com", "evil.example"], 200, "contoso.com"],
+  ["that ends before the next one is due", names, 2, "valid for 2.00 days more"],
+] as const)("a certificate %s is never published", async (_what, given, days, why) => {
+  const name = `wrong-${days}`;
   const source = await firstCertificate(world, name);
   const object = openObject(world, { name, object: certificate() });
   const lived = await live(world, object, source, {
     async meanwhile({ fault }) {
       if (fault?.code !== "ISSUANCE_PENDING") return false;
       const asked = bodyOf(await request(call(object)));
-      const chain = authority.sign(asked["request"] ?? "", ["www.contoso.com", "evil.example"]);
+      const chain = authority.sign(asked["request"] ?? "", given, days);
       await merge(call(object, { rotationId: asked["rotationId"], chain }));
       return true;
     },
   });
   expect([lived.outcome, lived.fault?.code]).toEqual(["failed", "CANDIDATE_LOGIN_FAILED"]);
-  expect(lived.fault?.message).toContain("contoso.com");
+  expect(lived.fault?.message).toContain(why);
   expect(await certificateVersions(world, name)).toHaveLength(1);
 });
 

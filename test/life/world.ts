@@ -36,6 +36,8 @@ export interface World {
   readonly certificates: CertificateClient;
   readonly keys: KeyClient;
   readonly secrets: SecretClient;
+  /** How the vault behaves: issuers that refuse, delays. */
+  readonly control: Awaited<ReturnType<typeof startVaults>>["control"];
   close(): Promise<void>;
 }
 
@@ -61,6 +63,7 @@ export async function openWorld({ authorize }: { readonly authorize?: Authorize 
     certificates: new CertificateClient(uri, credential, options),
     keys: new KeyClient(uri, credential, options),
     secrets: new SecretClient(uri, credential, options),
+    control: vaults.control,
     async close() {
       await vaults.close();
       rmSync(dir, { recursive: true, force: true });
@@ -75,7 +78,7 @@ export interface ObjectOptions {
   readonly object: Readonly<Record<string, unknown>> & { readonly kind: "certificate" | "key" | "secret" };
   readonly name: string;
   readonly arm?: Arm;
-  /** A rotator beside those of the app. */
+  /** A rotator beside those of the app, or in place of one of its kind. */
   readonly rotator?: Rotator<unknown>;
 }
 

@@ -25,6 +25,7 @@ export const now = Math.floor(Date.now() / 1000) * 1000 + 60_000;
 export const wish = (more: Partial<CertificateWish> = {}): CertificateWish => ({
   subject: "CN=www.contoso.com, O=Contoso",
   names: ["www.contoso.com", "*.api.contoso.com"],
+  rotateBefore: 30 * 86_400_000,
   validity: 90 * day,
   key: p256,
   exportable: false,

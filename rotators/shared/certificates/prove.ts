@@ -33,7 +33,7 @@ export async function proveCertificate<T>(
     wanted,
     key: jwk,
     now,
-    policy: { selfSigned },
+    policy: { selfSigned, remaining: wanted.rotateBefore + day },
   });
   const revocation =
     wanted.revocation === "check" && !selfSigned
@@ -53,6 +53,8 @@ export async function proveCertificate<T>(
     { name: "the certificate is enabled", ok: found.enabled, detail: thumbprintOf(leaf) },
   ];
 }
+
+const day = 86_400_000;
 
 const serverAuth = "1.3.6.1.5.5.7.3.1";
 
