@@ -114,7 +114,7 @@ test("nobody comes: reminders, then the request is taken away and the object is 
 
 test.each([
   ["with other names than the policy's", ["www.contoso.com", "evil.example"], 200, "contoso.com"],
-  ["that ends before the next one is due", names, 2, "valid for 2.00 days more"],
+  ["that ends before the next one is due", names, 2, "days more, and the policy asks for 31.00 days"],
 ] as const)("a certificate %s is never published", async (_what, given, days, why) => {
   const name = `wrong-${days}`;
   const source = await firstCertificate(world, name);

@@ -83,7 +83,7 @@ test("somebody else's operation is left alone, and nobody waits a week for it", 
   const started = world.clock.now();
   let begun = false;
   const observe: Rotator<unknown>["observe"] = async (step, current, options) => {
-    const seen = await certificateSelfSigned.observe(step as never, current);
+    const seen = await certificateSelfSigned.observe(step as never, current, options);
     if (!begun) await world.certificates.beginCreateCertificate(name, { issuerName: "Unknown", subject: "CN=theirs" });
     begun = true;
     return seen;
