@@ -2,6 +2,7 @@ import { lacking, type Needs } from "../azure/permissions.ts";
 import { type ErrorCode, PinionError } from "../errors.ts";
 import type { Proof } from "../rotator.ts";
 import { stagingName } from "../vault/staging.ts";
+import type { ObjectKind } from "../vault/vault.ts";
 import { boundConsumers } from "./consumers.ts";
 import { demand } from "./credentials.ts";
 import type { Scene } from "./step.ts";
@@ -37,6 +38,23 @@ export const actionsOf = {
 interface Asked extends Needs {
   readonly what: string;
   readonly code: ErrorCode;
+  /** The ARM id of the vault that it is in. */
+  readonly vault?: string;
+}
+
+/** What is done in a vault under one name. The secret and the key of a certificate have ARM ids of their own, at which roles may be given. */
+function askVault(
+  { vault, kind, name, what }: { vault: string; kind: ObjectKind; name: string; what: string },
+  actions: readonly string[],
+): readonly Asked[] {
+  const collectionOf = (action: string) => /vaults\/(secrets|certificates)\//.exec(action)?.[1] ?? "keys";
+  return [...Map.groupBy(actions, collectionOf)].map(([collection, dataActions]) => ({
+    code: "VAULT_FORBIDDEN",
+    vault,
+    what: collection === `${kind}s` ? what : `the ${collection.slice(0, -1)} of ${what}`,
+    scope: `${vault}/${collection}/${name}`,
+    dataActions,
+  }));
 }
 
 /**
@@ -44,23 +62,13 @@ interface Asked extends Needs {
  */
 export async function proveRights(scene: Scene): Promise<readonly Proof[]> {
   const { deps, subject, signal } = scene;
-  const { object, key, resourceIds } = subject;
-  const code = "VAULT_FORBIDDEN";
-  const at = (vault: string, name: string) => `${vault}/${object.kind}s/${name}`;
-  const inside = object.kind === "certificate" && subject.madeIn === "object";
-  const { object: own, staging } = actionsOf[inside ? "inside" : object.kind];
+  const { object, key, resourceIds, madeIn } = subject;
+  const { kind, name, id } = object;
+  const { object: own, staging } = actionsOf[kind === "certificate" && madeIn === "object" ? "inside" : kind];
+  const sibling = { vault: resourceIds.staging, kind, name: stagingName(key), what: `its staging ${kind}` };
   const asked: readonly Asked[] = [
-    { code, what: object.id, scope: at(resourceIds.vault, object.name), dataActions: own },
-    ...(subject.madeIn === "object"
-      ? []
-      : [
-          {
-            code,
-            what: `its staging ${object.kind}`,
-            scope: at(resourceIds.staging, stagingName(key)),
-            dataActions: staging,
-          } as const,
-        ]),
+    ...askVault({ vault: resourceIds.vault, kind, name, what: id }, own),
+    ...(madeIn === "object" ? [] : askVault(sibling, staging)),
     ...(subject.rotator.needs?.(object.rotator.target) ?? []).map(
       (needs) => ({ ...needs, what: needs.scope.split("/").slice(-2).join("/"), code: "TARGET_FORBIDDEN" }) as const,
     ),
@@ -69,21 +77,28 @@ export async function proveRights(scene: Scene): Promise<readonly Proof[]> {
       return needs === undefined ? [] : [{ ...needs, what: at.consumer.id, code: "CONSUMER_FORBIDDEN" } as const];
     }),
   ];
-  const look = async ({ what, code, ...needs }: Asked) => {
-    const missing = await lacking(deps.arm, needs, signal);
-    // Not told is not proven: then there is no proof, and what is lacking shows when it is written.
+  const told = await Promise.all(asked.map((one) => lacking(deps.arm, one, signal)));
+  // A vault goes by roles for all that is in it, or for nothing.
+  const byRoles = new Set(asked.filter((_, at) => told[at] !== undefined).map(({ vault }) => vault));
+  const look = async (one: Asked, at: number) => {
+    const known = one.vault !== undefined && byRoles.has(one.vault);
+    const missing = told[at] ?? (known ? await lacking(deps.arm, one, signal, { byRoles: true }) : undefined);
+    // Not told is not proven: then there is no proof, and what is lacking shows when it is used.
     if (missing === undefined) return [];
-    const proof = { name: `${what} may be written`, ok: missing.length === 0 };
-    return [{ code, needs, proof: missing.length === 0 ? proof : { ...proof, detail: missing.join(", ") } }];
+    const proof = {
+      name: `${one.what} may be ${one.what.startsWith("the ") ? "used" : "written"}`,
+      ok: missing.length === 0,
+    };
+    return [{ asked: one, proof: missing.length === 0 ? proof : { ...proof, detail: missing.join(", ") } }];
   };
   const looks = (await Promise.all(asked.map(look))).flat();
   return demand(
     looks.map(({ proof }) => proof),
     (failed) => {
-      const { code: refusal = code, needs } = looks.find(({ proof }) => proof === failed) ?? {};
+      const { code = "VAULT_FORBIDDEN", scope = "" } = looks.find(({ proof }) => proof === failed)?.asked ?? {};
       return new PinionError(
-        refusal,
-        `The app's identity lacks ${failed.detail ?? ""} at ${needs?.scope ?? ""}: assign it a role that has them; nothing was changed.`,
+        code,
+        `The app's identity lacks ${failed.detail ?? ""} at ${scope}: assign it a role that has them; nothing was changed.`,
         { class: "propagation" },
       );
     },

@@ -22,12 +22,13 @@ const patience = 10_000;
  * Which of the needed actions the app's identity lacks, by Azure's own account of it ("List For Resource", Microsoft.Authorization
  * 2022-04-01: what every role assignment at the scope and above it gives). Undefined where Azure does not tell: no answer, no right to
  * read one's own permissions, more assignments than one page, or none of the needed data actions is given to an identity that may well
- * have them by a vault's access policies. Throws only what asks to wait (429).
+ * have them by a vault's access policies (`byRoles`: it is known to go by roles). Throws only what asks to wait (429).
  */
 export async function lacking(
   arm: Arm,
   { scope, actions = [], dataActions = [] }: Needs,
   signal: AbortSignal,
+  { byRoles = false }: { readonly byRoles?: boolean } = {},
 ): Promise<readonly string[] | undefined> {
   const path = `${scope}/providers/Microsoft.Authorization/permissions`;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
@@ -40,7 +41,7 @@ export async function lacking(
   const { value, nextLink } = parsed.data;
   const missing = actions.filter((action) => !value.some((one) => gives(one, action)));
   const missingData = dataActions.filter((action) => !value.some((one) => givesData(one, action)));
-  const byPolicy = dataActions.length > 0 && missingData.length === dataActions.length;
+  const byPolicy = !byRoles && dataActions.length > 0 && missingData.length === dataActions.length;
   const all = byPolicy ? missing : [...missing, ...missingData];
   if (all.length > 0) return nextLink === undefined ? all : undefined;
   return byPolicy ? undefined : [];

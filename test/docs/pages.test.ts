@@ -18,6 +18,8 @@ const routes = [...readFile("src/main.ts").matchAll(/^api\("[\w-]+", "(\w+)", "(
 );
 const scripts = Object.keys((JSON.parse(readFile("package.json")) as { scripts: object }).scripts);
 
+const cli = [...readFile("src/cli/run.ts").matchAll(/usage: "(\w+)/g)].map(([, command]) => command);
+
 const headings = (page: string) =>
   [...proseOf(page).matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
     title!
@@ -57,6 +59,7 @@ describe.each(pages)("%s", (path) => {
     );
     for (const name of named) expect([name, name.includes("*") || existsSync(join(root, name))]).toEqual([name, true]);
     for (const [, script] of page.matchAll(/npm run ([\w:]+)/g)) expect(scripts).toContain(script);
+    for (const [, command] of page.matchAll(/npm run pinion -- ([a-z]+)/g)) expect(cli).toContain(command);
   });
 
   test("its routes are the app's", () => {
