@@ -1,7 +1,7 @@
 import { PinionError } from "../errors.ts";
 import { type PolicyCertificate, subjectOf } from "../policy-certificate.ts";
 import type { CertificateSlot, CertificateWish, Notes, VaultCertificate } from "../rotator.ts";
-import type { CertificateOperations } from "../vault/certificate-operations.ts";
+import type { CertificateOperations, Operation } from "../vault/certificate-operations.ts";
 import { stagingName } from "../vault/staging.ts";
 import { ownMarks, tags } from "../vault/tags.ts";
 import type { ObjectVersion, Vault } from "../vault/vault.ts";
@@ -49,14 +49,17 @@ export function openSlot(place: SlotPlace): CertificateSlot {
   const { operations, name } = certificateOf(subject);
   const made = () => madeVersion(place);
 
-  const running = async () => {
+  /** Whether an operation is this rotation's; of one that failed, only the tags of its placeholder still tell. */
+  const isMine = async ({ requestId }: Operation): Promise<boolean> =>
+    notes.read(operationNote) === `${rotationId} ${requestId}` ||
+    (await operations.newestTags(name, signal))?.[tags.rotation] === rotationId;
+
+  /** This rotation's operation, under way or ended; undefined where it must be begun. */
+  const begun = async (): Promise<Operation | undefined> => {
     const found = await operations.operation(name, signal);
-    if (found?.status !== "inProgress") return found;
-    const mine =
-      notes.read(operationNote) === `${rotationId} ${found.requestId}` ||
-      (await operations.newestTags(name, signal))?.[tags.rotation] === rotationId;
-    if (!mine) throw foreign(subject, name);
-    return found;
+    if (found === undefined || (await isMine(found))) return found;
+    if (found.status === "inProgress") throw foreign(subject, name);
+    return undefined;
   };
 
   return {
@@ -64,12 +67,15 @@ export function openSlot(place: SlotPlace): CertificateSlot {
     source: () => subject.certificates.object.read(subject.object.name, sourceVersion, signal),
     made,
     async pending(issuer = "Unknown") {
-      let operation = await running();
-      if (operation?.status !== "inProgress") {
+      let operation = await begun();
+      // The certificate came after the caller had looked; another operation would make another version.
+      if (operation?.status === "completed") throw cameMeanwhile(subject);
+      if (operation === undefined) {
         await operations.begin(name, { ...request(place, issuer), wish: wanted }, signal);
-        operation = await running();
+        operation = await begun();
       }
       if (operation === undefined) throw lost(subject);
+      // Another one would be another order.
       if (operation.status === "failed" || operation.status === "cancelled") {
         throw new PinionError(
           "TARGET_REFUSED",
@@ -175,6 +181,13 @@ function foreign({ object }: Subject, name: string): PinionError {
     "OUT_OF_BAND_CHANGE",
     `${object.id}: somebody else's operation is pending on the certificate ${name}: merge, cancel or delete it, then start again.`,
   );
+}
+
+function cameMeanwhile({ object }: Subject): PinionError {
+  return new PinionError("ISSUANCE_PENDING", `${object.id}: its certificate has just come; it is taken up.`, {
+    class: "transient",
+    retryAfterSeconds: 1,
+  });
 }
 
 function lost({ object }: Subject): PinionError {
