@@ -1,8 +1,8 @@
-/** One way in which a secret could be written somewhere. */
-export interface Form {
+/** One way in which a secret, a text or bytes, could be written somewhere. */
+export interface Form<S = string> {
   readonly name: string;
   /** Byte strings; finding any of them is a leak. */
-  encode(secret: string): readonly Buffer[];
+  encode(secret: S): readonly Buffer[];
 }
 
 const bytes = (text: string): Buffer => Buffer.from(text, "utf8");
@@ -34,6 +34,30 @@ export const forms: readonly Form[] = [
     ],
   },
   { name: "reversed", encode: (secret) => [bytes(Array.from(secret).reverse().join(""))] },
+];
+
+/** The forms in which bytes are searched for, a private key's number say. Whatever holds it holds it so: DER, PEM and a JSON Web Key alike. */
+export const byteForms: readonly Form<Buffer>[] = [
+  { name: "raw", encode: (secret) => [secret] },
+  { name: "base64", encode: (secret) => base64Alignments(secret, "base64") },
+  { name: "base64url", encode: (secret) => base64Alignments(secret, "base64url") },
+  {
+    name: "hex",
+    encode: (secret) => {
+      const text = secret.toString("hex");
+      const pairs = text.replaceAll(/..(?=.)/g, "$&:");
+      return [text, text.toUpperCase(), pairs, pairs.toUpperCase()].map(bytes);
+    },
+  },
+  // As JSON shows a Buffer, and a Uint8Array.
+  {
+    name: "numbers",
+    encode: (secret) => [
+      bytes([...secret].join(",")),
+      bytes([...secret].map((byte, at) => `"${at}":${byte}`).join(",")),
+    ],
+  },
+  { name: "reversed", encode: (secret) => [Buffer.from(secret.toReversed())] },
 ];
 
 function unicodeEscaped(secret: string): string {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { brotliDecompressSync, inflateRawSync, inflateSync } from "node:zlib";
-import { forms } from "./forms.ts";
+import { byteForms, forms } from "./forms.ts";
 
 /** A secret found where none may be. The secret itself is not told. */
 export interface Leak {
@@ -17,11 +17,14 @@ export interface Place {
   readonly content: Buffer;
 }
 
-/** Searches places for secrets in every form, in what is compressed too. Secrets shorter than 8 characters are refused: they are everywhere. */
-export function scan(places: Iterable<Place>, secrets: readonly string[]): readonly Leak[] {
+/**
+ * Searches places for secrets, texts or bytes, in every form, in what is compressed or broken into lines too. Secrets shorter than 8
+ * characters are refused: they are everywhere.
+ */
+export function scan(places: Iterable<Place>, secrets: readonly (string | Buffer)[]): readonly Leak[] {
   if (secrets.some((secret) => secret.length < 8)) throw new RangeError("a canary must have at least 8 characters");
   const needles = secrets.flatMap((secret, index) =>
-    forms.flatMap(({ name, encode }) => encode(secret).map((needle) => ({ index, name, needle }))),
+    encodings(secret).flatMap(([name, all]) => all.map((needle) => ({ index, name, needle }))),
   );
   const leaks = new Map<string, Leak>();
   for (const place of places) {
@@ -35,6 +38,11 @@ export function scan(places: Iterable<Place>, secrets: readonly string[]): reado
   }
   return [...leaks.values()];
 }
+
+const encodings = (secret: string | Buffer): (readonly [string, readonly Buffer[]])[] =>
+  typeof secret === "string"
+    ? forms.map(({ name, encode }) => [name, encode(secret)] as const)
+    : byteForms.map(({ name, encode }) => [name, encode(secret)] as const);
 
 /** Every file below a folder, but those that `except` names (by their path from the folder). */
 export function* filesBelow(folder: string, except: (path: string) => boolean = () => false): Iterable<Place> {
@@ -61,10 +69,19 @@ function* opened(content: Buffer): Iterable<readonly [string, Buffer]> {
     if (inner !== undefined) yield ["gzip", inner];
   }
   if (content.length > 4_000_000) return;
+  const whole = unbroken(content);
+  if (whole !== undefined) yield ["in lines", whole];
   for (const [how, open] of openers) {
     const inner = attempt(() => open(content));
     if (inner !== undefined) yield [how, inner];
   }
+}
+
+/** Without line breaks, those that are escaped in JSON too: PEM and MIME break base64 after some characters. */
+function unbroken(content: Buffer): Buffer | undefined {
+  const text = content.toString("latin1");
+  const whole = text.replaceAll(/(?:\\+[rn]|[\r\n])+/g, "");
+  return whole.length === text.length ? undefined : Buffer.from(whole, "latin1");
 }
 
 /** Length of a gzip header (RFC 1952). What follows the compressed data is not read: other blobs may stand there. */

@@ -9,14 +9,9 @@ interface Line {
 
 /** Every value that a vault of this state folder has ever held, disabled and deleted versions too. For the canary scan only. */
 export function valuesEverHeld(stateDir: string): readonly string[] {
-  const key = sealingKey();
   const found = new Set<string>();
   for (const file of readdirSync(stateDir).filter((name) => name.endsWith(".journal"))) {
-    for (const line of readFileSync(join(stateDir, file), "latin1")
-      .split("\n")
-      .filter((text) => text !== "")) {
-      const record = unseal(key, file, Buffer.from(line, "base64"));
-      if (record === undefined) continue;
+    for (const record of recordsOf(stateDir, file)) {
       const changes = [JSON.parse(record) as Line | readonly Line[]].flat();
       for (const { value } of changes.flatMap(({ versions }) => versions ?? [])) {
         if (value !== undefined) found.add(value);
@@ -24,6 +19,15 @@ export function valuesEverHeld(stateDir: string): readonly string[] {
     }
   }
   return [...found];
+}
+
+/** The records (JSON) of a vault's journal, opened. */
+export function* recordsOf(stateDir: string, file: string): Iterable<string> {
+  const key = sealingKey();
+  for (const line of readFileSync(join(stateDir, file), "latin1").split("\n")) {
+    const record = line === "" ? undefined : unseal(key, file, Buffer.from(line, "base64"));
+    if (record !== undefined) yield record;
+  }
 }
 
 /** The passwords in such values: a JSON value's `password`, or the whole value. */

@@ -86,11 +86,14 @@ export function openSlot(place: SlotPlace): CertificateSlot {
     made,
     async pending(issuer = "Unknown") {
       let operation = await running();
-      if (operation === undefined || operation.status === "completed") {
+      // The certificate came after the caller had looked; another operation would make another version.
+      if (operation?.status === "completed") throw cameMeanwhile(subject);
+      if (operation === undefined) {
         await begin(issuer);
         operation = await running();
       }
       if (operation === undefined) throw lost(subject);
+      // Another one would be another order.
       if (operation.status === "failed" || operation.status === "cancelled") {
         throw new PinionError(
           "TARGET_REFUSED",
@@ -216,6 +219,13 @@ function foreign({ object }: Subject, name: string): PinionError {
     "OUT_OF_BAND_CHANGE",
     `${object.id}: somebody else's operation is pending on the certificate ${name}: merge, cancel or delete it, then start again.`,
   );
+}
+
+function cameMeanwhile({ object }: Subject): PinionError {
+  return new PinionError("ISSUANCE_PENDING", `${object.id}: its certificate has just come; it is taken up.`, {
+    class: "transient",
+    retryAfterSeconds: 1,
+  });
 }
 
 function lost({ object }: Subject): PinionError {

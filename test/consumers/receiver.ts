@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { createServer } from "node:http";
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Nginx } from "../../local/targets/nginx.ts";
 import { probeEndpoint } from "../../src/certificates/handshake.ts";
@@ -15,11 +15,15 @@ export interface ReceiverOptions {
   fetch(version: string | undefined): Promise<{ readonly version: string; readonly pem: string }>;
   readonly installed: string;
   readonly pem: string;
+  /** Milliseconds since 1970 by the clock that calls are signed with; the machine's own by default. */
+  readonly now?: () => number;
+  /** Told of every call as it came. */
+  readonly onCall?: (headers: IncomingHttpHeaders, body: string) => void;
 }
 
 /** A receiver for nginx as docs/consumers/webhook.md describes it. */
 export async function startReceiver(options: ReceiverOptions) {
-  const { key, object, nginx, fetch } = options;
+  const { key, object, nginx, fetch, now = Date.now, onCall } = options;
   let installed = options.installed;
   const thumbprints = new Map([[thumbprintOf(options.pem), installed]]);
   let reloads = 0;
@@ -53,7 +57,8 @@ export async function startReceiver(options: ReceiverOptions) {
   const handle = async (request: IncomingMessage): Promise<{ status: number; version?: string | null }> => {
     let body = "";
     for await (const part of request as AsyncIterable<Buffer>) body += part.toString();
-    if (!isPinion(key, request.headers, body)) return { status: 401 };
+    onCall?.(request.headers, body);
+    if (!isPinion(key, request.headers, body, now())) return { status: 401 };
     const call = JSON.parse(body) as { action: keyof typeof actions; object: string; version?: string };
     if (call.object !== object || actions[call.action] === undefined) return { status: 404 };
     return { status: 200, version: await actions[call.action](call.version) };
@@ -62,6 +67,7 @@ export async function startReceiver(options: ReceiverOptions) {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/pinion`,
     reloads: () => reloads,
+    installed: () => installed,
     close: () => {
       server.closeAllConnections();
       server.close();

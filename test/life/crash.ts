@@ -12,6 +12,10 @@ export interface Dying {
   faults(world: World, object: LifeObject, lived: Lived, source: string): Promise<readonly string[]>;
   readonly arm?: (world: World, name: string) => Arm;
   readonly options?: (world: World, object: LifeObject, source: string) => LifeOptions;
+  /** Calls at which nothing dies, since dying at the next one is the same. */
+  readonly spares?: (call: Call) => boolean;
+  /** Ends what it opened outside. */
+  close?(): Promise<void>;
 }
 
 export interface Verdict {
@@ -34,7 +38,7 @@ export async function callsOf(world: World, dying: Dying): Promise<readonly Call
 /** A process dies on each side of every outside call, one rotation each. `calls` from {@link callsOf}. */
 export async function dieEverywhere(world: World, dying: Dying, calls: readonly Call[]): Promise<readonly Verdict[]> {
   const verdicts: Verdict[] = [];
-  for (const { name, nth } of calls) {
+  for (const { name, nth } of calls.filter((call) => dying.spares?.(call) !== true)) {
     for (const phase of phases) {
       const fate = newFate({ name, nth, phase });
       const faults = await once(world, dying, fate).catch((error: unknown) => [String(error)]);
@@ -63,6 +67,8 @@ export function nameOf(method: string, { pathname }: URL): string {
     .replace(/\/+$/, "")
     .replaceAll(/\/dying-\d+/g, "/{object}")
     .replaceAll(/\/pinion-stage-[0-9a-f]+/g, "/{staging}")
-    .replaceAll(/\/[0-9a-f]{32}/g, "/{version}");
+    .replaceAll(/\/[0-9a-f]{32}/g, "/{version}")
+    // Resources of a CA.
+    .replace(/^\/(orders?|authz|challenge|finalize|cert|account|ari)\/[\w.-]+$/, "/$1/{id}");
   return `${method} ${path}`;
 }

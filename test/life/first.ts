@@ -1,4 +1,4 @@
-import type { CertificateProperties } from "@azure/keyvault-certificates";
+import type { CertificatePolicy, CertificateProperties } from "@azure/keyvault-certificates";
 import type { KeyProperties } from "@azure/keyvault-keys";
 import type { World } from "./world.ts";
 
@@ -12,6 +12,7 @@ export async function firstCertificate(
   name: string,
   exportable = true,
   contentType = "application/x-pkcs12",
+  key: Pick<CertificatePolicy, "keyType" | "keyCurveName"> = {},
 ): Promise<string> {
   const [subject = "", ...others] = names;
   const poller = await world.certificates.beginCreateCertificate(
@@ -21,6 +22,7 @@ export async function firstCertificate(
       subject: `CN=${subject}`,
       subjectAlternativeNames: { dnsNames: [subject, ...others] },
       exportable,
+      ...key,
       contentType: contentType as "application/x-pkcs12",
       lifetimeActions: [{ action: "EmailContacts", lifetimePercentage: 80 }],
     },

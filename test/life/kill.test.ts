@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callsOf, describeVerdict, dieEverywhere, nameOf, type Dying } from "./crash.ts";
+import { byAcme } from "./dying-acme.ts";
 import { byHand, byPrivateCa, openHolder } from "./dying.ts";
 import { firstCertificate, firstKey, names } from "./first.ts";
 import { certificateRotated, keyRotated } from "./promises.ts";
@@ -16,6 +17,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   unwatch();
+  for (const { close } of Object.values(dying)) await close?.();
   await world.close();
 });
 
@@ -36,6 +38,8 @@ const dying: Readonly<Record<string, Dying>> = {
   },
   "a certificate from a private authority": byPrivateCa({ exportable: true, key }),
   "a certificate from a private authority, in the object": byPrivateCa({ exportable: false, key }),
+  "a certificate through ACME": byAcme({ exportable: true, key }),
+  "a certificate through ACME, in the object": byAcme({ exportable: false, key }),
   "a certificate by hand": byHand({ exportable: true, key }),
   "a certificate by hand, in the object": byHand({ exportable: false, key }),
   "a key": {
@@ -47,7 +51,7 @@ const dying: Readonly<Record<string, Dying>> = {
 };
 
 describe.each(Object.entries(dying))("%s", (_name, one) => {
-  test("one version and no leftovers, wherever the process dies", { timeout: 600_000 }, async () => {
+  test("one version and no leftovers, wherever the process dies", { timeout: 1_200_000 }, async () => {
     const calls = await callsOf(world, one);
     expect(calls.length).toBeGreaterThan(20);
     const verdicts = await dieEverywhere(world, one, calls);

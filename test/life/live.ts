@@ -54,7 +54,10 @@ export async function live(
       get currentUtcDateTime() {
         return new Date(world.clock.now());
       },
-      setCustomStatus: (next: typeof status) => void (status = next),
+      setCustomStatus(next: typeof status) {
+        status = next;
+        object.leave("status", next);
+      },
       callActivity: (name: StepName, input: unknown): Wish => ({
         kind: "activity",
         name,
@@ -78,8 +81,12 @@ export async function live(
     for (;;) {
       try {
         const activity = activities[name] as (given: unknown) => Promise<unknown>;
-        return JSON.parse(JSON.stringify(await process.live(async () => await activity(input)))) as unknown;
+        object.leave(`input of ${name}`, input);
+        const reply = await process.live(async () => await activity(input));
+        object.leave(`result of ${name}`, reply);
+        return JSON.parse(JSON.stringify(reply)) as unknown;
       } catch (error) {
+        object.leave(`thrown by ${name}`, error instanceof Error ? `${error.stack}` : String(error));
         if (!(error instanceof Died)) throw error;
         // The next process comes up, after the leases of the dead one.
         world.clock.advance(61_000);

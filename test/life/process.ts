@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { EventEmitter } from "node:events";
+import http from "node:http";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import https from "node:https";
 
@@ -110,11 +111,30 @@ export async function outside<T>(name: string, work: () => Promise<T>): Promise<
   return result;
 }
 
-/** Sees every https request and every fetch of a life. Returns what undoes it. */
+/** Sees every request of node:https and node:http and every fetch of a life. Returns what undoes it. */
 export function watchNetwork(nameOf: (method: string, url: URL) => string): () => void {
-  const { request } = https;
+  const unwatch = [watchModule(https, nameOf), watchModule(http, nameOf)];
   const { fetch } = globalThis;
-  https.request = ((options: https.RequestOptions, callback?: (reply: IncomingMessage) => void) => {
+  globalThis.fetch = async (input, init) => {
+    const process = current.getStore();
+    if (process === undefined) return await fetch(input, init);
+    const url = new URL(input instanceof Request ? input.url : input);
+    const passage = process.pass(nameOf(init?.method ?? "GET", url));
+    if (!passage.leaves) return await never();
+    const reply = await fetch(input, init);
+    if (!passage.done()) return await never();
+    passage.taken();
+    return reply;
+  };
+  return () => {
+    for (const undo of unwatch) undo();
+    globalThis.fetch = fetch;
+  };
+}
+
+function watchModule(module: Pick<typeof https, "request">, nameOf: (method: string, url: URL) => string): () => void {
+  const { request } = module;
+  module.request = ((options: https.RequestOptions, callback?: (reply: IncomingMessage) => void) => {
     const process = current.getStore();
     if (process === undefined || typeof options === "string" || options instanceof URL)
       return request(options as URL, callback as never);
@@ -128,21 +148,7 @@ export function watchNetwork(nameOf: (method: string, url: URL) => string): () =
       } else reply.resume();
     });
   }) as typeof https.request;
-  globalThis.fetch = async (input, init) => {
-    const process = current.getStore();
-    if (process === undefined) return await fetch(input, init);
-    const url = new URL(input instanceof Request ? input.url : input);
-    const passage = process.pass(nameOf(init?.method ?? "GET", url));
-    if (!passage.leaves) return await never();
-    const reply = await fetch(input, init);
-    if (!passage.done()) return await never();
-    passage.taken();
-    return reply;
-  };
-  return () => {
-    https.request = request;
-    globalThis.fetch = fetch;
-  };
+  return () => void (module.request = request);
 }
 
 /** A request that goes nowhere. */

@@ -6,6 +6,7 @@ import { CertificateClient } from "@azure/keyvault-certificates";
 import { KeyClient } from "@azure/keyvault-keys";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { ensureTls } from "../../local/tls.ts";
+import type { Place } from "../../local/canary/scan.ts";
 import type { Authorize } from "../../local/vault/model.ts";
 import { startVaults } from "../../local/vault/vaults.ts";
 import { findRotator, rotators } from "../../rotators/index.ts";
@@ -29,6 +30,8 @@ export const day = 86_400_000;
 export const vaultName = "kv-life";
 const resourceId = `/subscriptions/00000000-0000-4000-8000-000000000000/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/${vaultName}`;
 
+type Vaults = Awaited<ReturnType<typeof startVaults>>;
+
 /** What a test knows of the outside. */
 export interface World {
   readonly uri: string;
@@ -36,8 +39,10 @@ export interface World {
   readonly certificates: CertificateClient;
   readonly keys: KeyClient;
   readonly secrets: SecretClient;
-  /** How the vault behaves: issuers that refuse, delays. */
-  readonly control: Awaited<ReturnType<typeof startVaults>>["control"];
+  /** What the vault does beside its service: how late issuers answer, say. */
+  readonly control: Vaults["control"];
+  /** Where it keeps everything, sealed. */
+  readonly stateDir: string;
   close(): Promise<void>;
 }
 
@@ -64,6 +69,7 @@ export async function openWorld({ authorize }: { readonly authorize?: Authorize 
     keys: new KeyClient(uri, credential, options),
     secrets: new SecretClient(uri, credential, options),
     control: vaults.control,
+    stateDir: join(dir, "vaults"),
     async close() {
       await vaults.close();
       rmSync(dir, { recursive: true, force: true });
@@ -103,6 +109,11 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
   const key = `${vaultName}--${kind}--${name}`;
   const { records, commands, now } = memoryRecords();
   const told: Told[] = [];
+  const traces: Place[] = [];
+  const leave = (name: string, what: unknown): void => {
+    const text = typeof what === "string" || Buffer.isBuffer(what) ? what : JSON.stringify(what);
+    traces.push({ name, content: Buffer.from(text) });
+  };
   const evidence = new Map<string, string>();
   const leases = new Map<string, number>();
   const noArm: Arm = async () => undefined;
@@ -115,12 +126,15 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
       records: {
         ...records,
         read: (...args) => outside("table read", () => records.read(...args)),
-        write: (...args) => outside("table write", () => records.write(...args)),
+        write: (...args) => {
+          leave("record", args);
+          return outside("table write", () => records.write(...args));
+        },
       },
       fleet: {
         claim: async () => undefined,
-        release: () => outside("fleet release", async () => undefined),
-        tell: () => outside("fleet tell", async () => undefined),
+        release: (...args) => outside("fleet release", async () => leave("fleet", args)),
+        tell: (...args) => outside("fleet tell", async () => leave("fleet", args)),
         open: async () => ({ active: {}, day: "", started: 0, failures: {} }),
       },
       async withLease(account, work) {
@@ -141,6 +155,7 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
             outside("evidence", async () => {
               if (evidence.has(blob)) throw Object.assign(new Error("exists"), { statusCode: 409 });
               evidence.set(blob, text);
+              leave("evidence", text);
             }),
         }),
       } as unknown as Deps["evidence"],
@@ -148,10 +163,13 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
       consumer: findConsumer,
       arm: arm ?? noArm,
       ports: { ...openPorts(vaults, credential, arm ?? noArm), now: world.clock.now },
-      publish: ({ type, data }) => outside("topic", async () => void told.push({ type, data })),
+      publish(event) {
+        leave("event", event);
+        return outside("topic", async () => void told.push(event));
+      },
       stop: false,
       now: world.clock.now,
-      log: () => undefined,
+      log: (...line) => leave("log", line),
     };
     return { deps, activities: createActivities(deps) };
   };
@@ -161,18 +179,23 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
     key,
     told,
     evidence,
+    /** All that was ever written outside of vault and target, each piece as it was. */
+    traces,
+    leave,
     app,
     state: (): ObjectState => now(),
     parsed,
     /** Records a command, as a trigger does. */
     command: (command: Pick<Command, "verb" | "rotationId" | "version">) => {
       const { verb } = command;
-      commands.push({
+      const record: Command = {
         ...command,
         id: `${verb}-${commands.length}`,
         actor: { kind: "person", id: "operator", roles: [] },
         at: new Date(world.clock.now()).toISOString(),
-      });
+      };
+      commands.push(record);
+      leave("command", record);
     },
   };
 }

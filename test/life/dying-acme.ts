@@ -1,0 +1,91 @@
+import { startCa, type StandIn } from "../acme/ca/server.ts";
+import { startNameServer, txt, type NameServer } from "../dns/name-server.ts";
+import type { Dying } from "./crash.ts";
+import { startZoneWebhook, type ZoneWebhook } from "./dns-webhook.ts";
+import { firstCertificate, names } from "./first.ts";
+import { certificateRotated, holding } from "./promises.ts";
+import type { World } from "./world.ts";
+
+interface Wish {
+  readonly exportable: boolean;
+  readonly key: Readonly<Record<string, string>>;
+}
+
+interface Outside {
+  readonly ca: StandIn;
+  readonly zone: ZoneWebhook;
+  readonly dns: NameServer;
+}
+
+/**
+ * A CA of ours, which counts its orders and looks challenge values up in a zone that is written by a webhook: all that is changed outside
+ * is changed by a call on which the process can die.
+ */
+export function byAcme({ exportable, key }: Wish): Dying {
+  let opened: Promise<Outside> | undefined;
+  let outside: Outside | undefined;
+  const ordersBefore = new Map<string, number>();
+  return {
+    object: ({ uri }, name) => ({
+      kind: "certificate",
+      certificate: { names, key, exportable, roots: [outside!.ca.root] },
+      rotator: {
+        kind: "certificate-acme",
+        strategy: "dual",
+        target: {
+          directory: outside!.ca.directory,
+          account: `${uri}/keys/${accountKey(name)}`,
+          termsOfServiceAgreed: true,
+          challenge: {
+            kind: "webhook",
+            url: outside!.zone.url,
+            secret: `${uri}/secrets/zone-webhook`,
+            resolvers: [outside!.dns.address],
+            servers: [outside!.dns.address],
+          },
+        },
+      },
+    }),
+    async first(world, name) {
+      outside = await (opened ??= openOutside(world));
+      ordersBefore.set(name, outside.ca.orders.length);
+      await world.keys.createKey(accountKey(name), "EC", { curve: "P-256", keyOps: ["sign", "verify"] });
+      return await firstCertificate(world, name, exportable, undefined, { keyType: "EC", keyCurveName: "P-256" });
+    },
+    faults: async (world, object, lived, source) => [
+      ...(await certificateRotated(world, object, lived, source)),
+      ...(await holding(async (hold) => {
+        hold("orders at the CA", outside!.ca.orders.length - ordersBefore.get(object.id)!, 1);
+        hold("orders that are open", outside!.ca.orders.filter(({ status }) => status !== "valid").length, 0);
+        hold("challenge values that are left", outside!.zone.left(), []);
+        const notes = Object.keys(object.state().notes ?? {});
+        hold(
+          "notes of an order that are left",
+          notes.filter((note) => /order|values/.test(note)),
+          [],
+        );
+      })),
+    ],
+    // A signature changes nothing; what it is for is sent by the next call.
+    spares: (call) => call.name.endsWith("/sign"),
+    async close() {
+      outside?.ca.close();
+      await outside?.zone.close();
+      await outside?.dns.stop();
+    },
+  };
+}
+
+/** Each life registers an account of its own, so that all of them make the same calls. */
+const accountKey = (name: string): string => `${name}-account`;
+
+async function openOutside({ secrets }: World): Promise<Outside> {
+  await secrets.setSecret("zone-webhook", "the-key-that-signs-calls-to-the-zone");
+  const zone = await startZoneWebhook();
+  const ca = await startCa(zone.lookup);
+  // Both ways in which a CA lets an order be found again whose reply was lost.
+  ca.manners.listsOrders = true;
+  ca.manners.reusesOrders = true;
+  const dns = await startNameServer((name, type) => (type === "TXT" ? txt(name, zone.lookup(name)) : []));
+  return { ca, zone, dns };
+}
