@@ -1,8 +1,8 @@
-/** One way in which a secret could be written somewhere. */
-export interface Form {
+/** One way in which a secret could be written somewhere: a text, or the number of a private key. */
+export interface Form<T = string> {
   readonly name: string;
   /** Byte strings; finding any of them is a leak. */
-  encode(secret: string): readonly Buffer[];
+  encode(secret: T): readonly Buffer[];
 }
 
 const bytes = (text: string): Buffer => Buffer.from(text, "utf8");
@@ -21,10 +21,7 @@ export const forms: readonly Form[] = [
   { name: "base64", encode: (secret) => base64Alignments(bytes(secret), "base64") },
   { name: "base64url", encode: (secret) => base64Alignments(bytes(secret), "base64url") },
   { name: "base64 of UTF-16", encode: (secret) => base64Alignments(Buffer.from(secret, "utf16le"), "base64") },
-  {
-    name: "hex",
-    encode: (secret) => [bytes(bytes(secret).toString("hex")), bytes(bytes(secret).toString("hex").toUpperCase())],
-  },
+  { name: "hex", encode: (secret) => hex(bytes(secret)) },
   {
     name: "URL-encoded",
     encode: (secret) => [
@@ -35,6 +32,26 @@ export const forms: readonly Form[] = [
   },
   { name: "reversed", encode: (secret) => [bytes(Array.from(secret).reverse().join(""))] },
 ];
+
+/**
+ * A private number is in DER, PFX and PEM files, in a JWK, and in what programs print. PEM breaks its base64 after every 48 bytes, so that
+ * at least one of two neighbouring pieces of 16 bytes stays whole; and 16 bytes are nowhere by chance.
+ */
+export const numberForms: readonly Form<Buffer>[] = [
+  { name: "DER", encode: piecesOf },
+  { name: "PEM or base64", encode: (number) => piecesOf(number).flatMap((piece) => base64Alignments(piece, "base64")) },
+  { name: "JWK", encode: (number) => piecesOf(number).flatMap((piece) => base64Alignments(piece, "base64url")) },
+  { name: "hex", encode: (number) => piecesOf(number).flatMap(hex) },
+];
+
+function piecesOf(number: Buffer): readonly Buffer[] {
+  return [number.subarray(0, 16), number.subarray(16, 32)];
+}
+
+function hex(secret: Buffer): readonly Buffer[] {
+  const text = secret.toString("hex");
+  return [bytes(text), bytes(text.toUpperCase())];
+}
 
 function unicodeEscaped(secret: string): string {
   return Array.from(secret)

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { brotliDecompressSync, inflateRawSync, inflateSync } from "node:zlib";
-import { forms } from "./forms.ts";
+import { forms, numberForms } from "./forms.ts";
 
 /** A secret found where none may be. The secret itself is not told. */
 export interface Leak {
@@ -17,12 +17,14 @@ export interface Place {
   readonly content: Buffer;
 }
 
-/** Searches places for secrets in every form, in what is compressed too. Secrets shorter than 8 characters are refused: they are everywhere. */
-export function scan(places: Iterable<Place>, secrets: readonly string[]): readonly Leak[] {
-  if (secrets.some((secret) => secret.length < 8)) throw new RangeError("a canary must have at least 8 characters");
-  const needles = secrets.flatMap((secret, index) =>
-    forms.flatMap(({ name, encode }) => encode(secret).map((needle) => ({ index, name, needle }))),
-  );
+/**
+ * Searches places for secrets in every form, in what is compressed too: texts, and, as bytes, the numbers of private keys. Texts shorter
+ * than 8 characters and numbers shorter than 32 bytes are refused: they are everywhere.
+ */
+export function scan(places: Iterable<Place>, secrets: readonly (string | Buffer)[]): readonly Leak[] {
+  if (secrets.some((secret) => secret.length < (typeof secret === "string" ? 8 : 32)))
+    throw new RangeError("a canary must have at least 8 characters, or 32 bytes");
+  const needles = secrets.flatMap((secret, index) => written(secret).map((form) => ({ index, ...form })));
   const leaks = new Map<string, Leak>();
   for (const place of places) {
     for (const [how, content] of opened(place.content)) {
@@ -34,6 +36,12 @@ export function scan(places: Iterable<Place>, secrets: readonly string[]): reado
     }
   }
   return [...leaks.values()];
+}
+
+function written(secret: string | Buffer): readonly { readonly name: string; readonly needle: Buffer }[] {
+  return typeof secret === "string"
+    ? forms.flatMap(({ name, encode }) => encode(secret).map((needle) => ({ name, needle })))
+    : numberForms.flatMap(({ name, encode }) => encode(secret).map((needle) => ({ name, needle })));
 }
 
 /** Every file below a folder, but those that `except` names (by their path from the folder). */

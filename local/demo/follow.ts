@@ -71,12 +71,14 @@ export interface Followed {
 interface Follow {
   readonly cloud: Cloud;
   readonly api: Api;
-  readonly service: Service;
+  readonly services: readonly Service[];
   readonly id: string;
   /** The rotation that had ended before; the one that is followed is another. */
   readonly previous: string | undefined;
   readonly say: (line: string) => void;
 }
+
+const day = 86_400_000;
 
 /** Below this many milliseconds a wait is waited; a longer one is skipped by the clock. */
 const worthSkipping = 400;
@@ -85,7 +87,7 @@ const worthSkipping = 400;
 const patience = 8_000;
 
 /** Follows a rotation to its end, prints each step as it completes, and moves the cloud's clock through its waits. */
-export async function follow({ cloud, api, service, id, previous, say }: Follow): Promise<Followed> {
+export async function follow({ cloud, api, services, id, previous, say }: Follow): Promise<Followed> {
   const began = performance.now();
   const printed = new Set<string>();
   let wait = "";
@@ -106,7 +108,7 @@ export async function follow({ cloud, api, service, id, previous, say }: Follow)
         const line = waitLine(status.step, status.until, cloud.clock.now(), status.fault?.message);
         if (line !== wait && status.step !== "retry") say(line);
         wait = line;
-        await skip(cloud, service, Date.parse(status.until));
+        await skip(cloud, services, Date.parse(status.until));
       }
     } else if (!swept && performance.now() - began > patience) {
       swept = true;
@@ -119,10 +121,17 @@ export async function follow({ cloud, api, service, id, previous, say }: Follow)
   }
 }
 
-/** Goes forward, but first only to where a replaced instance of the service has ended: it may use what it was given for its whole lag. */
-async function skip(cloud: Cloud, service: Service, until: number): Promise<void> {
-  const drained = service.drainsUntil;
-  if (drained !== undefined && drained <= until) {
+/** Moves the cloud's clock to 30 days before an expiry, if that is still to come. */
+export function moveToNearExpiry({ clock }: Cloud, expiresOn: Date | undefined): void {
+  const wait = (expiresOn?.getTime() ?? 0) - 30 * day + 1000 - clock.now();
+  if (wait > 0) clock.advance(wait);
+}
+
+/** Goes forward, but first only to where each replaced instance of a service has ended: it may use what it was given for its whole lag. */
+async function skip(cloud: Cloud, services: readonly Service[], until: number): Promise<void> {
+  for (const service of services) {
+    const drained = service.drainsUntil;
+    if (drained === undefined || drained > until) continue;
     cloud.clock.advance(Math.max(0, drained - cloud.clock.now()));
     while (service.drainsUntil !== undefined) await delay(10);
   }
