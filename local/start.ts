@@ -9,7 +9,16 @@ import { startAppHost } from "./cloud/app-host.ts";
 import { type Authority, startAuthority } from "./cloud/authority.ts";
 import { startCloud } from "./cloud/cloud.ts";
 import { writeEndpoints } from "./cloud/endpoints.ts";
-import { demoTiming, ordersSite, policyFor, reportsSite, seed, sites, vault } from "./cloud/scenario.ts";
+import {
+  demoTiming,
+  firstValidDays,
+  ordersSite,
+  policyFor,
+  reportsSite,
+  seed,
+  sites,
+  vault,
+} from "./cloud/scenario.ts";
 import { seedShop, shopCertificate, shopObject, shopValidity, webhookKeys, whyNotAcme } from "./cloud/shop.ts";
 import { parseDuration } from "../src/duration.ts";
 import { createProgress } from "./demo/progress.ts";
@@ -61,7 +70,7 @@ const services = {
 };
 const seeded = join(dir, "seeded");
 if (!existsSync(seeded)) {
-  await seed(cloud, health);
+  await seed(cloud, health, demoTiming, firstValidDays);
   writeFileSync(seeded, "");
 }
 await seedShop(cloud);

@@ -10,7 +10,7 @@ export const shopCertificate = "shop-tls";
 export const shopServer = "shop-web";
 export const shopNames = ["shop.contoso.com", "*.shop.contoso.com"] as const;
 /** Days for which a renewed one is good. */
-export const shopValidity = 150;
+export const shopValidity = 90;
 
 /** Names in the vault beside the certificate. */
 const accountKey = "acme-account";
@@ -50,7 +50,9 @@ export async function seedShop(cloud: Cloud): Promise<void> {
       keyType: "EC",
       keyCurveName: "P-256",
       contentType: "application/x-pem-file",
-      validityInMonths: 6,
+      validityInMonths: 4,
+      // The vault would renew it by itself otherwise.
+      lifetimeActions: [{ action: "EmailContacts", lifetimePercentage: 80 }],
     },
     { intervalInMs: 50 },
   );

@@ -2,9 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Cloud } from "../cloud/cloud.ts";
 import { vault } from "../cloud/scenario.ts";
 import { shopCertificate, shopNames } from "../cloud/shop.ts";
-import { moveToNearExpiry } from "./follow.ts";
 import { type Handshakes, startHandshakes } from "./handshakes.ts";
-import type { Chapter } from "./story.ts";
+import type { Chapter, Expiring } from "./story.ts";
 
 /** The certificate of the story: where it is served, and how the next one is had. */
 export interface Shop {
@@ -27,12 +26,21 @@ interface Scene {
   readonly cloud: Cloud;
   readonly shop: Shop;
   readonly run: (chapter: Chapter) => Promise<void>;
+  /** Has a version come near its end: by the clock, or, where it is there already, by a person's start. */
+  readonly nearExpiry: (id: string, kind: string, version: Expiring) => Promise<void>;
   readonly say: (line: string) => void;
   readonly broken: string[];
 }
 
 /** The last part of the story: a certificate is renewed while clients keep coming. */
-export async function renewCertificate({ cloud, shop, run, say, broken }: Scene): Promise<RenewedCertificate> {
+export async function renewCertificate({
+  cloud,
+  shop,
+  run,
+  nearExpiry,
+  say,
+  broken,
+}: Scene): Promise<RenewedCertificate> {
   const { tlsPort, notAcme } = shop;
   const [name] = shopNames;
   const how = notAcme === undefined ? "through ACME, dns-01, from pebble" : `self-signed, since ${notAcme}`;
@@ -50,8 +58,7 @@ export async function renewCertificate({ cloud, shop, run, say, broken }: Scene)
       shows: "its endpoint is proven to serve the new one",
       async begin() {
         const { properties } = await cloud.certificates(vault).getCertificate(shopCertificate);
-        moveToNearExpiry(cloud, properties.expiresOn);
-        say("  the clock moved; Event Grid delivers CertificateNearExpiry");
+        await nearExpiry(shopCertificate, "Certificate", properties);
       },
     });
     await handshakes.stop();

@@ -78,8 +78,6 @@ interface Follow {
   readonly say: (line: string) => void;
 }
 
-const day = 86_400_000;
-
 /** Below this many milliseconds a wait is waited; a longer one is skipped by the clock. */
 const worthSkipping = 400;
 
@@ -92,6 +90,7 @@ export async function follow({ cloud, api, services, id, previous, say }: Follow
   const printed = new Set<string>();
   let wait = "";
   let swept = false;
+  let ended: number | undefined;
   for (;;) {
     const shown = await api.call<Shown>("GET", `rotations/${id}`);
     const { status } = shown;
@@ -102,11 +101,17 @@ export async function follow({ cloud, api, services, id, previous, say }: Follow
         printed.add(key);
         say(stepLine(entry));
       }
-      if (shown.phase === "idle" && shown.outcome !== undefined)
-        return { shown, seconds: (performance.now() - began) / 1000 };
+      if (shown.phase === "idle" && shown.outcome !== undefined) {
+        if (ended !== undefined) return { shown, seconds: (ended - began) / 1000 };
+        // The record comes before what the orchestration says of its last step: one more look.
+        ended = performance.now();
+        await delay(100);
+        continue;
+      }
       if (status?.until !== undefined) {
         const line = waitLine(status.step, status.until, cloud.clock.now(), status.fault?.message);
-        if (line !== wait && status.step !== "retry") say(line);
+        const worthSaying = Date.parse(status.until) - cloud.clock.now() > worthSkipping && status.step !== "retry";
+        if (line !== wait && worthSaying) say(line);
         wait = line;
         await skip(cloud, services, Date.parse(status.until));
       }
@@ -119,12 +124,6 @@ export async function follow({ cloud, api, services, id, previous, say }: Follow
       throw new Error(`${id} did not end in two minutes; see its log in host/host.log`);
     await delay(40);
   }
-}
-
-/** Moves the cloud's clock to 30 days before an expiry, if that is still to come. */
-export function moveToNearExpiry({ clock }: Cloud, expiresOn: Date | undefined): void {
-  const wait = (expiresOn?.getTime() ?? 0) - 30 * day + 1000 - clock.now();
-  if (wait > 0) clock.advance(wait);
 }
 
 /** Goes forward, but first only to where each replaced instance of a service has ended: it may use what it was given for its whole lag. */

@@ -5,7 +5,7 @@ import type { AppHost } from "../cloud/app-host.ts";
 import { type Cloud, siteResourceId } from "../cloud/cloud.ts";
 import { arm, ordersSite, reportsSite, vault } from "../cloud/scenario.ts";
 import { renewCertificate, type RenewedCertificate, type Shop } from "./certificate.ts";
-import { type Evidence, follow, moveToNearExpiry, openApi, type Shown } from "./follow.ts";
+import { type Evidence, follow, openApi, type Shown } from "./follow.ts";
 import type { Service } from "./services.ts";
 
 export interface Told {
@@ -43,6 +43,13 @@ export interface Chapter {
   begin(): Promise<void>;
 }
 
+/** A version with its end. */
+export interface Expiring {
+  readonly version?: string | undefined;
+  readonly expiresOn?: Date | undefined;
+}
+
+const day = 86_400_000;
 /** The longest gap of an in-place rotation that the story lets pass, in milliseconds. */
 const gapLimit = 15_000;
 
@@ -81,14 +88,20 @@ export async function tell({ cloud, host, services, shop, say }: Stage): Promise
     const { made, failed } = services[ordersSite].logins;
     say(`  orders-api so far: ${made} logins, ${failed} failed\n`);
   };
-  const nearExpiry = async (name: string) => {
-    const { expiresOn } = (await cloud.secrets(vault).getSecret(name)).properties;
-    moveToNearExpiry(cloud, expiresOn);
-    say("  the clock moved; Event Grid delivers SecretNearExpiry");
+  const nearExpiry = async (id: string, kind: string, { version, expiresOn }: Expiring) => {
+    const wait = (expiresOn?.getTime() ?? 0) - 30 * day + 1000 - cloud.clock.now();
+    if (wait > 0) {
+      cloud.clock.advance(wait);
+      return say(`  the clock moved; Event Grid delivers ${kind}NearExpiry`);
+    }
+    await api.call("POST", `rotations/${id}/start`, { version, reason: "demonstration: its event has come already" });
+    say(`  near its expiry already: started by POST /api/rotations/${id}/start`);
   };
+  const secretNearExpiry = async (id: string) =>
+    await nearExpiry(id, "Secret", (await cloud.secrets(vault).getSecret(id)).properties);
 
   say(`1. ${vault}/orders-db comes within 30 days of its expiry (two roles, alternating)`);
-  await run({ id: "orders-db", expected: "rotated", ...dead, begin: () => nearExpiry("orders-db") });
+  await run({ id: "orders-db", expected: "rotated", ...dead, begin: () => secretNearExpiry("orders-db") });
   logins();
 
   say("2. The next rotation gets a release that does not bear it: its health probe fails");
@@ -110,7 +123,7 @@ export async function tell({ cloud, host, services, shop, say }: Stage): Promise
   logins();
 
   say("3. reports-db has one role only (in place): new logins fail for a moment, and the moment is measured");
-  await run({ id: "reports-db", expected: "rotated", ...dead, begin: () => nearExpiry("reports-db") });
+  await run({ id: "reports-db", expected: "rotated", ...dead, begin: () => secretNearExpiry("reports-db") });
   await settled(services[reportsSite]);
   const { longest, open } = services[reportsSite].gap;
   if (open || longest > gapLimit) broken.push(`the in-place gap was ${open ? "not closed" : `${longest} ms`}`);
@@ -119,7 +132,7 @@ export async function tell({ cloud, host, services, shop, say }: Stage): Promise
     `  gap of ${longest} ms between the first failed and the first succeeded login (${failed} of ${made} logins, counted apart)\n`,
   );
 
-  const certificate = await renewCertificate({ cloud, shop, run, say, broken });
+  const certificate = await renewCertificate({ cloud, shop, run, nearExpiry, say, broken });
   return { rotations, inPlaceGapMs: longest, certificate, evidence, broken, replies: api.replies };
 }
 
