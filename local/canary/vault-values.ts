@@ -6,8 +6,8 @@ import { sealingKey } from "../vault/vault-key.ts";
 
 interface Line {
   readonly versions?: readonly { readonly value?: string; readonly jwk?: JsonWebKey }[];
-  /** A certificate that is being made; its key is PKCS#8 in base64. */
-  readonly pending?: { readonly key?: string };
+  /** Of a certificate that is being made; its key is PKCS#8 in base64. */
+  readonly state?: { readonly pending?: { readonly key?: string } };
 }
 
 /** Every value that a vault of this state folder has ever held, disabled and deleted versions too. For the canary scan only. */
@@ -18,9 +18,9 @@ export function valuesEverHeld(stateDir: string): readonly string[] {
 
 /** Every private key that such a vault has ever held, those of certificates too, whether they may be exported or not: the numbers that nobody else may know. */
 export function privateNumbersEverHeld(stateDir: string): readonly Buffer[] {
-  const keys = [...changesEverMade(stateDir)].flatMap(({ versions, pending }) => [
+  const keys = [...changesEverMade(stateDir)].flatMap(({ versions, state }) => [
     ...(versions ?? []).map(({ jwk }) => jwk),
-    ...(pending?.key === undefined ? [] : [jwkOf(pending.key)]),
+    ...(state?.pending?.key === undefined ? [] : [jwkOf(state.pending.key)]),
   ]);
   const numbers = keys.flatMap((jwk) => [jwk?.d, jwk?.p, jwk?.q]).filter((number) => number !== undefined);
   return [...new Set(numbers)].map((number) => Buffer.from(number, "base64url"));
