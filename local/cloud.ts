@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { appSettings } from "./cloud/app-host.ts";
 import { startCloud } from "./cloud/cloud.ts";
 import { writeEndpoints } from "./cloud/endpoints.ts";
-import { demoTiming, policyFor, seed, sites, vault } from "./cloud/scenario.ts";
+import { demoTiming, firstValidDays, policyFor, seed, sites, vault } from "./cloud/scenario.ts";
 import { createProgress } from "./demo/progress.ts";
 
 const { values: args } = parseArgs({ options: { dir: { type: "string", default: ".pinion" } } });
@@ -16,7 +16,7 @@ const cloud = await startCloud({ dir, vaults: [vault], sites, progress: progress
 const seeded = join(dir, "seeded");
 if (existsSync(seeded)) await cloud.putPolicy(policyFor(cloud, {}, demoTiming));
 else {
-  await cloud.putPolicy((await seed(cloud)).policy);
+  await cloud.putPolicy((await seed(cloud, {}, demoTiming, firstValidDays)).policy);
   writeFileSync(seeded, "");
 }
 cloud.azure.appService.start();

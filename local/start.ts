@@ -3,15 +3,28 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { keysEverHeld } from "./canary/vault-keys.ts";
 import { passwordsIn, valuesEverHeld } from "./canary/vault-values.ts";
 import { filesBelow, type Leak, scan } from "./canary/scan.ts";
 import { startAppHost } from "./cloud/app-host.ts";
+import { type Authority, startAuthority } from "./cloud/authority.ts";
 import { startCloud } from "./cloud/cloud.ts";
 import { writeEndpoints } from "./cloud/endpoints.ts";
-import { demoTiming, ordersSite, policyFor, reportsSite, seed, sites, vault } from "./cloud/scenario.ts";
+import {
+  demoTiming,
+  firstValidDays,
+  ordersSite,
+  policyFor,
+  reportsSite,
+  seed,
+  sites,
+  vault,
+} from "./cloud/scenario.ts";
+import { seedShop, shopCertificate, shopObject, shopValidity, webhookKeys, whyNotAcme } from "./cloud/shop.ts";
 import { parseDuration } from "../src/duration.ts";
 import { createProgress } from "./demo/progress.ts";
 import { createService } from "./demo/services.ts";
+import { startShopWeb } from "./demo/shop-web.ts";
 import { tell } from "./demo/story.ts";
 
 const { values: args } = parseArgs({
@@ -29,6 +42,7 @@ const health = {
   [reportsSite]: `http://127.0.0.1:${ports.reports}/`,
 };
 const lag = parseDuration(demoTiming.lag);
+const day = 86_400_000;
 
 const restarting = new Map<string, Promise<void>>();
 const cloud = await startCloud({
@@ -56,22 +70,37 @@ const services = {
   ),
 };
 const seeded = join(dir, "seeded");
-if (existsSync(seeded)) await cloud.putPolicy(policyFor(cloud, health, demoTiming));
-else {
-  const { policy } = await seed(cloud, health);
-  await cloud.putPolicy(policy);
+if (!existsSync(seeded)) {
+  await seed(cloud, health, demoTiming, firstValidDays);
   writeFileSync(seeded, "");
 }
+await seedShop(cloud);
 progress.step("credentials");
+const keys = await webhookKeys(cloud);
+const { authority, notAcme } = await openAuthority(keys.challenge);
+if (authority !== undefined) progress.step("pebble");
+const shopWeb = await startShopWeb({
+  tlsPort: ports.shop,
+  webhookPort: ports.shopWebhook,
+  certificate: shopCertificate,
+  secrets: cloud.secrets(vault, "site"),
+  vaultUrl: cloud.vaultUrl(vault),
+  key: keys.server,
+  now: cloud.clock.now,
+  file: join(dir, "shop-web.json"),
+});
+const policy = policyFor(cloud, health, demoTiming);
+const addresses = { tlsPort: ports.shop, webhookUrl: `http://127.0.0.1:${ports.shopWebhook}/pinion` };
+await cloud.putPolicy({ ...policy, objects: [...policy.objects, shopObject(cloud, addresses, authority)] });
 cloud.azure.appService.start();
 const host = await startAppHost({ cloud });
 progress.step("Pinion");
 progress.end(`The local cloud is up after ${((performance.now() - began) / 1000).toFixed(1)} s.\n`);
-const endpoints = writeEndpoints(cloud, host, health);
+const endpoints = writeEndpoints(cloud, host, { ...health, "shop-web": `https://127.0.0.1:${ports.shop}/` });
 
 let code = 1;
 try {
-  const told = await tell({ cloud, host, services, say });
+  const told = await tell({ cloud, host, services, shop: { tlsPort: ports.shop, notAcme }, say });
   const logins = services[ordersSite].logins;
   if (args.once) await shutDown();
   const leaks = findLeaks(told.replies);
@@ -87,6 +116,7 @@ try {
       logins: logins.made,
       failedLogins: logins.failed,
       inPlaceGapMs: told.inPlaceGapMs,
+      certificate: told.certificate,
       leaks: leaks.length,
       evidence: told.evidence.map((path) => relative(process.cwd(), path)),
     };
@@ -104,25 +134,38 @@ process.exit(code);
 
 async function shutDown(): Promise<void> {
   await host.stop();
-  await Promise.all(Object.values(services).map((service) => service.stop()));
+  await Promise.all([...Object.values(services), shopWeb].map((part) => part.stop()));
+  await authority?.stop();
   await cloud.stop();
 }
 
-/** Every password that was ever in a vault, searched for in everything that was written or answered. The vaults and the target hold them rightly. */
+/** The ACME authority, where this machine has one. What it issues lives as long as the policy says from when the story asks for it. */
+async function openAuthority(secret: string): Promise<{ authority?: Authority; notAcme?: string }> {
+  const notAcme = whyNotAcme();
+  if (notAcme !== undefined) return { notAcme };
+  const { properties } = await cloud.certificates(vault).getCertificate(shopCertificate);
+  const asked = Math.max((properties.expiresOn?.getTime() ?? 0) - 30 * day, cloud.clock.now());
+  return { authority: await startAuthority(cloud, { secret, validUntil: asked + shopValidity * day }) };
+}
+
+/** Every password and private key that was ever in a vault, searched for in everything that was written or answered. The vaults and the target hold them rightly. */
 function findLeaks(replies: readonly string[]): readonly Leak[] {
-  const passwords = passwordsIn(valuesEverHeld(join(dir, "vaults")));
+  const vaults = join(dir, "vaults");
+  const secrets = [...passwordsIn(valuesEverHeld(vaults)), ...keysEverHeld(vaults)];
   const rightful = (path: string): boolean => /^(vaults|tls)\/|^postgres\/(data|server\.json)/.test(path);
   const places = function* () {
     yield* filesBelow(dir, rightful);
     yield { name: "HTTP replies", content: Buffer.from(replies.join("\n")) };
   };
-  return scan(places(), passwords);
+  return scan(places(), secrets);
 }
 
-/** The services' ports stay the same over restarts, since the policy names them. */
-async function keptPorts(file: string): Promise<{ orders: number; reports: number }> {
-  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as { orders: number; reports: number };
-  const kept = { orders: await freePort(), reports: await freePort() };
+/** Ports of the services. They stay the same over restarts, since the policy names them. */
+async function keptPorts(file: string): Promise<Record<"orders" | "reports" | "shop" | "shopWebhook", number>> {
+  const last = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<typeof fresh>) : {};
+  const [orders, reports, shop, shopWebhook] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+  const fresh = { orders, reports, shop, shopWebhook };
+  const kept = { ...fresh, ...last };
   writeFileSync(file, JSON.stringify(kept));
   return kept;
 }

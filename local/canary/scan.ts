@@ -61,16 +61,23 @@ const openers = [
   ["brotli", brotliDecompressSync],
 ] as const;
 
-/** The content as it is, and opened where something in it is compressed: gzip anywhere (blobs stand one after the other in a file), others as a whole. */
+/** The content as it is, opened where something in it is compressed, and each of these without line breaks. */
 function* opened(content: Buffer): Iterable<readonly [string, Buffer]> {
+  for (const [how, inner] of unpacked(content)) {
+    yield [how, inner];
+    const whole = unbroken(inner);
+    if (whole !== undefined) yield [how === "" ? "in lines" : `${how}, in lines`, whole];
+  }
+}
+
+/** Gzip is opened anywhere (blobs stand one after the other in a file), others as a whole. */
+function* unpacked(content: Buffer): Iterable<readonly [string, Buffer]> {
   yield ["", content];
   for (let at = content.indexOf(gzipMagic); at >= 0; at = content.indexOf(gzipMagic, at + 1)) {
     const inner = attempt(() => inflateRawSync(content.subarray(at + gzipHeader(content, at))));
     if (inner !== undefined) yield ["gzip", inner];
   }
   if (content.length > 4_000_000) return;
-  const whole = unbroken(content);
-  if (whole !== undefined) yield ["in lines", whole];
   for (const [how, open] of openers) {
     const inner = attempt(() => open(content));
     if (inner !== undefined) yield [how, inner];

@@ -2,6 +2,8 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { QueueServiceClient } from "@azure/storage-queue";
+import { CertificateClient } from "@azure/keyvault-certificates";
+import { KeyClient } from "@azure/keyvault-keys";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { startAzure } from "../azure/server.ts";
 import type { Azure, AzureOptions } from "../azure/server.ts";
@@ -36,19 +38,26 @@ export const vaultResourceId = (name: string): string =>
 export const siteResourceId = (name: string): string =>
   `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Web/sites/${name}`;
 
-/** What the identities hold at a vault: the app writes secrets, a site reads them, people do all. */
+/** What the identities hold at a vault: the app writes secrets and certificates and signs with keys, a site reads secrets, people do all. */
 const rolesAt = (vault: string) => {
   const scope = vaultResourceId(vault);
   return [
     { principalId: identities.app.objectId, role: "Key Vault Secrets Officer", scope },
+    { principalId: identities.app.objectId, role: "Key Vault Certificates Officer", scope },
+    { principalId: identities.app.objectId, role: "Key Vault Crypto User", scope },
     { principalId: identities.site.objectId, role: "Key Vault Secrets User", scope },
     { principalId: identities.person.objectId, role: "Key Vault Administrator", scope },
   ];
 };
 
+/** What the app is told of. */
+const eventTypes = ["Secret", "Certificate", "Key"].flatMap((kind) =>
+  ["NearExpiry", "Expired"].map((moment) => `Microsoft.KeyVault.${kind}${moment}`),
+);
+
 export interface CloudOptions extends Pick<
   AzureOptions,
-  "onStart" | "restartLagSeconds" | "cacheSeconds" | "timeFactor"
+  "onStart" | "restartLagSeconds" | "cacheSeconds" | "timeFactor" | "dnsZones"
 > {
   /** Folder of everything that outlives the processes. */
   readonly dir: string;
@@ -71,8 +80,10 @@ export interface Cloud {
   readonly vaults: Vaults;
   readonly azure: Azure;
   readonly postgres: PostgresServer;
-  /** A client as a person with rights on the vault would have. */
-  secrets(vault: string): SecretClient;
+  /** Clients as a person with rights on the vault would have, or, of secrets, a site's own identity. */
+  secrets(vault: string, who?: "person" | "site"): SecretClient;
+  keys(vault: string): KeyClient;
+  certificates(vault: string): CertificateClient;
   vaultUrl(vault: string): string;
   /** Puts the policy where the app's settings say it is. */
   putPolicy(policy: unknown): Promise<void>;
@@ -115,7 +126,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
           options.webhook === undefined
             ? { type: "storageQueue", connectionString: azurite.connectionString, queue: eventsQueue }
             : { type: "webhook", url: options.webhook },
-        filters: { includedEventTypes: ["Microsoft.KeyVault.SecretNearExpiry", "Microsoft.KeyVault.SecretExpired"] },
+        filters: { includedEventTypes: eventTypes },
         deadLetter: { connectionString: azurite.connectionString, container: "dead-letters" },
       })),
       vaults: () => Object.fromEntries(vaults.vaults.map(({ name, url }) => [name, url])),
@@ -145,6 +156,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     }),
   );
   await prepareStorage(azurite.connectionString);
+  const clientOptions = { disableChallengeResourceVerification: true, tlsOptions: { ca: tls.ca } };
+  const person = credentialOf(azure, identities.person);
+  const site = credentialOf(azure, identities.site);
   const policyUrl = `${azurite.blobUrl}/pinion-policy/rotations.json`;
   return {
     dir,
@@ -156,7 +170,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     azure,
     postgres,
     policyUrl,
-    secrets: (vault) => personsClient(azure, tls, vaultUrl(vaults, vault)),
+    secrets: (vault, who) => new SecretClient(vaultUrl(vaults, vault), who === "site" ? site : person, clientOptions),
+    keys: (vault) => new KeyClient(vaultUrl(vaults, vault), person, clientOptions),
+    certificates: (vault) => new CertificateClient(vaultUrl(vaults, vault), person, clientOptions),
     vaultUrl: (vault) => vaultUrl(vaults, vault),
     async putPolicy(policy) {
       const text = JSON.stringify(policy, null, 2);
@@ -179,19 +195,14 @@ function vaultUrl({ vaults }: Vaults, name: string): string {
   return found.url;
 }
 
-function personsClient({ tokens }: Azure, tls: Tls, url: string): SecretClient {
-  const credential = {
+function credentialOf({ tokens }: Azure, { objectId, clientId }: { objectId: string; clientId: string }) {
+  return {
     async getToken() {
-      const { objectId, clientId } = identities.person;
-      const { token, expiresOn } = await tokens.issue({
-        audience: "https://vault.azure.net",
-        objectId,
-        appId: clientId,
-      });
-      return { token, expiresOnTimestamp: expiresOn * 1000 };
+      const { token } = await tokens.issue({ audience: "https://vault.azure.net", objectId, appId: clientId });
+      // Never kept: the cloud's clock may jump past its end.
+      return { token, expiresOnTimestamp: Date.now() };
     },
   };
-  return new SecretClient(url, credential, { disableChallengeResourceVerification: true, tlsOptions: { ca: tls.ca } });
 }
 
 async function prepareStorage(connectionString: string): Promise<void> {

@@ -17,6 +17,13 @@ export interface Timing {
 
 export const demoTiming: Timing = { grace: "PT1H", lag: "PT5M", watch: "PT10M", idleFor: "PT5M" };
 
+/**
+ * Days for which the first credentials of the demonstration are good. Thirty days before the end each is renewed for ninety, so that their
+ * times never meet: one comes near its expiry after 60 days and every 60 from then on, the other 15 days later, and the certificate of
+ * shop.ts another 15.
+ */
+export const firstValidDays = { orders: 90, reports: 105 } as const;
+
 /** The settings the sites begin with: a reference that seeding pins, and one that has nothing to do with Pinion. */
 export const sites = {
   [ordersSite]: { ORDERS_DB: "unset", LOG_LEVEL: "info" },
@@ -30,7 +37,12 @@ export type HealthUrls = Readonly<Partial<Record<string, string>>>;
  * Seeds what a team would have: a database with two roles for the orders service and one for the reports service, their credentials in
  * the vault, and each site's setting pinned to its version. Returns the policy for it.
  */
-export async function seed(cloud: Cloud, health: HealthUrls = {}, timing: Timing = demoTiming, validDays = 90) {
+export async function seed(
+  cloud: Cloud,
+  health: HealthUrls = {},
+  timing: Timing = demoTiming,
+  validDays = firstValidDays,
+) {
   const { postgres } = cloud;
   const orders = await seedAlternating(postgres, {
     database: "orders",
@@ -40,16 +52,16 @@ export async function seed(cloud: Cloud, health: HealthUrls = {}, timing: Timing
   });
   const reports = await seedInPlace(postgres, { database: "reports", role: "reports", admin: "pinion_reports" });
   const secrets = cloud.secrets(vault);
-  const expiresOn = new Date(cloud.clock.now() + validDays * day);
+  const expiry = (days: number) => new Date(cloud.clock.now() + days * day);
   const login = ({ user, password }: { user: string; password: string }, database: string) =>
     JSON.stringify({ host: postgres.host, port: postgres.port, database, username: user, password });
-  const put = async (name: string, value: string, contentType: string) =>
-    (await secrets.setSecret(name, value, { contentType, expiresOn })).properties.version ?? "";
-  await put("pinion-orders-admin", orders.admin.password, "text/plain");
-  await put("pinion-reports-admin", reports.admin.password, "text/plain");
+  const put = async (name: string, value: string, contentType: string, days: number) =>
+    (await secrets.setSecret(name, value, { contentType, expiresOn: expiry(days) })).properties.version ?? "";
+  await put("pinion-orders-admin", orders.admin.password, "text/plain", validDays.orders);
+  await put("pinion-reports-admin", reports.admin.password, "text/plain", validDays.reports);
   const versions = {
-    orders: await put("orders-db", login(orders.roles[0], "orders"), "application/json"),
-    reports: await put("reports-db", login(reports.role, "reports"), "application/json"),
+    orders: await put("orders-db", login(orders.roles[0], "orders"), "application/json", validDays.orders),
+    reports: await put("reports-db", login(reports.role, "reports"), "application/json", validDays.reports),
   };
   const url = cloud.vaultUrl(vault);
   await setSetting(

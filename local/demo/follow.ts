@@ -71,7 +71,7 @@ export interface Followed {
 interface Follow {
   readonly cloud: Cloud;
   readonly api: Api;
-  readonly service: Service;
+  readonly services: readonly Service[];
   readonly id: string;
   /** The rotation that had ended before; the one that is followed is another. */
   readonly previous: string | undefined;
@@ -85,11 +85,12 @@ const worthSkipping = 400;
 const patience = 8_000;
 
 /** Follows a rotation to its end, prints each step as it completes, and moves the cloud's clock through its waits. */
-export async function follow({ cloud, api, service, id, previous, say }: Follow): Promise<Followed> {
+export async function follow({ cloud, api, services, id, previous, say }: Follow): Promise<Followed> {
   const began = performance.now();
   const printed = new Set<string>();
   let wait = "";
   let swept = false;
+  let ended: number | undefined;
   for (;;) {
     const shown = await api.call<Shown>("GET", `rotations/${id}`);
     const { status } = shown;
@@ -100,13 +101,19 @@ export async function follow({ cloud, api, service, id, previous, say }: Follow)
         printed.add(key);
         say(stepLine(entry));
       }
-      if (shown.phase === "idle" && shown.outcome !== undefined)
-        return { shown, seconds: (performance.now() - began) / 1000 };
+      if (shown.phase === "idle" && shown.outcome !== undefined) {
+        if (ended !== undefined) return { shown, seconds: (ended - began) / 1000 };
+        // The record comes before what the orchestration says of its last step: one more look.
+        ended = performance.now();
+        await delay(100);
+        continue;
+      }
       if (status?.until !== undefined) {
         const line = waitLine(status.step, status.until, cloud.clock.now(), status.fault?.message);
-        if (line !== wait && status.step !== "retry") say(line);
+        const worthSaying = Date.parse(status.until) - cloud.clock.now() > worthSkipping && status.step !== "retry";
+        if (line !== wait && worthSaying) say(line);
         wait = line;
-        await skip(cloud, service, Date.parse(status.until));
+        await skip(cloud, services, Date.parse(status.until));
       }
     } else if (!swept && performance.now() - began > patience) {
       swept = true;
@@ -119,10 +126,11 @@ export async function follow({ cloud, api, service, id, previous, say }: Follow)
   }
 }
 
-/** Goes forward, but first only to where a replaced instance of the service has ended: it may use what it was given for its whole lag. */
-async function skip(cloud: Cloud, service: Service, until: number): Promise<void> {
-  const drained = service.drainsUntil;
-  if (drained !== undefined && drained <= until) {
+/** Goes forward, but first only to where each replaced instance of a service has ended: it may use what it was given for its whole lag. */
+async function skip(cloud: Cloud, services: readonly Service[], until: number): Promise<void> {
+  for (const service of services) {
+    const drained = service.drainsUntil;
+    if (drained === undefined || drained > until) continue;
     cloud.clock.advance(Math.max(0, drained - cloud.clock.now()));
     while (service.drainsUntil !== undefined) await delay(10);
   }

@@ -19,7 +19,7 @@ export interface ServiceOptions {
 export interface Service {
   /** A restart of the site: a new process with the settings as they are resolved now. */
   restart(settings: Readonly<Record<string, string>>): Promise<void>;
-  /** The next credential it gets will look unhealthy; the one it has stays well. */
+  /** The next credential it gets will look unhealthy, until it is turned back to the one it has, which stays well. */
   refuseNext(): void;
   readonly logins: { readonly made: number; readonly failed: number };
   /** Milliseconds from the first failed to the next successful login, of all gaps so far the longest; undefined while one is open. */
@@ -101,7 +101,8 @@ export function createService(options: ServiceOptions, clock: Clock): Service {
       child.on("message", (message: FromService) => heard(instance, message));
       all.push(instance);
       current = instance;
-      const unhealthy = refused !== undefined && value !== refused;
+      if (value === refused) refused = undefined;
+      const unhealthy = refused !== undefined;
       const login = {
         host: host ?? "",
         port: Number(dbPort),

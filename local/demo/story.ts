@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { AppHost } from "../cloud/app-host.ts";
 import { type Cloud, siteResourceId } from "../cloud/cloud.ts";
 import { arm, ordersSite, reportsSite, vault } from "../cloud/scenario.ts";
+import { renewCertificate, type RenewedCertificate, type Shop } from "./certificate.ts";
 import { type Evidence, follow, openApi, type Shown } from "./follow.ts";
 import type { Service } from "./services.ts";
 
@@ -15,6 +16,7 @@ export interface Told {
     readonly seconds: number;
   }[];
   readonly inPlaceGapMs: number;
+  readonly certificate: RenewedCertificate;
   /** Paths of the evidence that was fetched. */
   readonly evidence: readonly string[];
   /** What did not hold, in words; empty when all did. */
@@ -26,66 +28,102 @@ interface Stage {
   readonly cloud: Cloud;
   readonly host: AppHost;
   readonly services: Readonly<Record<typeof ordersSite | typeof reportsSite, Service>>;
+  readonly shop: Shop;
   readonly say: (line: string) => void;
+}
+
+/** One rotation of the story. */
+export interface Chapter {
+  readonly id: string;
+  readonly expected: string;
+  /** Names of proofs that its evidence must hold. */
+  readonly proofs: readonly string[];
+  /** What these show, in words. */
+  readonly shows: string;
+  begin(): Promise<void>;
+}
+
+/** A version with its end. */
+export interface Expiring {
+  readonly version?: string | undefined;
+  readonly expiresOn?: Date | undefined;
 }
 
 const day = 86_400_000;
 /** The longest gap of an in-place rotation that the story lets pass, in milliseconds. */
 const gapLimit = 15_000;
 
-/** The main job, told: a rotation by event, one that fails and turns itself back, and one in place with its gap. */
-export async function tell({ cloud, host, services, say }: Stage): Promise<Told> {
+const dead = {
+  proofs: ["the old credential is refused", "the kept credential logs in"],
+  shows: "the retired credential is proven dead",
+} as const;
+
+/** The main job, told: a rotation by event, one that fails and turns itself back, one in place with its gap, and a certificate. */
+export async function tell({ cloud, host, services, shop, say }: Stage): Promise<Told> {
   const api = openApi(host);
   const rotations: { id: string; strategy: string; outcome: string; seconds: number }[] = [];
   const evidence: string[] = [];
   const broken: string[] = [];
-  const run = async (id: string, service: Service, expected: string, begin: () => Promise<void>): Promise<Shown> => {
+  const following = { cloud, api, services: Object.values(services) };
+  const run = async ({ id, expected, proofs, shows, begin }: Chapter): Promise<void> => {
     let before = await api.call<Shown>("GET", `rotations/${id}`);
     if (before.phase !== "idle") {
       say("  one that an earlier run left under way comes to its end first");
-      before = (await follow({ cloud, api, service, id, previous: undefined, say: () => undefined })).shown;
+      before = (await follow({ ...following, id, previous: undefined, say: () => undefined })).shown;
     }
     await begin();
-    const { shown, seconds } = await follow({ cloud, api, service, id, previous: before.rotationId, say });
+    const { shown, seconds } = await follow({ ...following, id, previous: before.rotationId, say });
     const record = await api.call<Evidence>("GET", `evidence/${shown.rotationId}`);
     evidence.push(keep(cloud, record));
     rotations.push({ id, strategy: shown.strategy, outcome: shown.outcome ?? "", seconds: Number(seconds.toFixed(2)) });
     if (shown.outcome !== expected)
       broken.push(`${id}: expected ${expected}, was ${shown.outcome}: ${shown.message ?? ""}`);
-    broken.push(...unproven(record, expected));
-    say(`  ${shown.outcome} in ${seconds.toFixed(1)} s${deathNote(record)}`);
-    return shown;
+    const all = record.steps.flatMap((step) => step.proofs);
+    const missing = proofs.filter((name) => !all.some((proof) => proof.name === name && proof.ok));
+    broken.push(...missing.map((name) => `evidence of ${record.rotationId} (${expected}) does not prove: ${name}`));
+    const note = missing.length === 0 ? `; ${shows}` : "";
+    say(`  ${shown.outcome} in ${seconds.toFixed(1)} s, ${all.length} proofs in evidence${note}`);
   };
   const logins = () => {
     const { made, failed } = services[ordersSite].logins;
     say(`  orders-api so far: ${made} logins, ${failed} failed\n`);
   };
+  const nearExpiry = async (id: string, kind: string, { version, expiresOn }: Expiring) => {
+    const wait = (expiresOn?.getTime() ?? 0) - 30 * day + 1000 - cloud.clock.now();
+    if (wait > 0) {
+      cloud.clock.advance(wait);
+      return say(`  the clock moved; Event Grid delivers ${kind}NearExpiry`);
+    }
+    await api.call("POST", `rotations/${id}/start`, { version, reason: "demonstration: its event has come already" });
+    say(`  near its expiry already: started by POST /api/rotations/${id}/start`);
+  };
+  const secretNearExpiry = async (id: string) =>
+    await nearExpiry(id, "Secret", (await cloud.secrets(vault).getSecret(id)).properties);
 
   say(`1. ${vault}/orders-db comes within 30 days of its expiry (two roles, alternating)`);
-  await run("orders-db", services[ordersSite], "rotated", async () => {
-    await moveToNearExpiry(cloud, "orders-db");
-    say("  the clock moved; Event Grid delivers SecretNearExpiry");
-  });
+  await run({ id: "orders-db", expected: "rotated", ...dead, begin: () => secretNearExpiry("orders-db") });
   logins();
 
   say("2. The next rotation gets a release that does not bear it: its health probe fails");
   services[ordersSite].refuseNext();
-  await run("orders-db", services[ordersSite], "rolled-back", async () => {
-    const { version } = (await cloud.secrets(vault).getSecret("orders-db")).properties;
-    await api.call("POST", "rotations/orders-db/start", {
-      version,
-      reason: "demonstration: the health probe will fail",
-    });
-    say("  started by POST /api/rotations/orders-db/start");
+  await run({
+    id: "orders-db",
+    expected: "rolled-back",
+    ...dead,
+    async begin() {
+      const { version } = (await cloud.secrets(vault).getSecret("orders-db")).properties;
+      await api.call("POST", "rotations/orders-db/start", {
+        version,
+        reason: "demonstration: the health probe will fail",
+      });
+      say("  started by POST /api/rotations/orders-db/start");
+    },
   });
   await expectPinned(cloud, say, broken);
   logins();
 
   say("3. reports-db has one role only (in place): new logins fail for a moment, and the moment is measured");
-  await run("reports-db", services[reportsSite], "rotated", async () => {
-    await moveToNearExpiry(cloud, "reports-db");
-    say("  the clock moved; Event Grid delivers SecretNearExpiry");
-  });
+  await run({ id: "reports-db", expected: "rotated", ...dead, begin: () => secretNearExpiry("reports-db") });
   await settled(services[reportsSite]);
   const { longest, open } = services[reportsSite].gap;
   if (open || longest > gapLimit) broken.push(`the in-place gap was ${open ? "not closed" : `${longest} ms`}`);
@@ -93,14 +131,9 @@ export async function tell({ cloud, host, services, say }: Stage): Promise<Told>
   say(
     `  gap of ${longest} ms between the first failed and the first succeeded login (${failed} of ${made} logins, counted apart)\n`,
   );
-  return { rotations, inPlaceGapMs: longest, evidence, broken, replies: api.replies };
-}
 
-/** Moves the cloud's clock to 30 days before a secret's expiry, if that is still to come. */
-async function moveToNearExpiry(cloud: Cloud, name: string): Promise<void> {
-  const { expiresOn } = (await cloud.secrets(vault).getSecret(name)).properties;
-  const wait = (expiresOn?.getTime() ?? 0) - 30 * day + 1000 - cloud.clock.now();
-  if (wait > 0) cloud.clock.advance(wait);
+  const certificate = await renewCertificate({ cloud, shop, run, nearExpiry, say, broken });
+  return { rotations, inPlaceGapMs: longest, certificate, evidence, broken, replies: api.replies };
 }
 
 /** After the rollback the site must hold exactly the reference that it had. */
@@ -117,20 +150,6 @@ async function expectPinned(cloud: Cloud, say: (line: string) => void, broken: s
 
 async function settled(service: Service): Promise<void> {
   for (let tries = 0; tries < 100 && service.gap.open; tries++) await delay(100);
-}
-
-const dead = ["the old credential is refused", "the kept credential logs in"];
-
-function unproven(record: Evidence, expected: string): readonly string[] {
-  const proofs = record.steps.flatMap(({ proofs: all }) => all);
-  const missing = dead.filter((name) => !proofs.some((proof) => proof.name === name && proof.ok));
-  return missing.map((name) => `evidence of ${record.rotationId} (${expected}) does not prove: ${name}`);
-}
-
-function deathNote(record: Evidence): string {
-  const count = record.steps.flatMap(({ proofs }) => proofs).length;
-  const proven = unproven(record, "").length === 0;
-  return `, ${count} proofs in evidence${proven ? "; the retired credential is proven dead" : ""}`;
 }
 
 function keep(cloud: Cloud, record: Evidence): string {

@@ -48,6 +48,8 @@ export interface PebbleOptions {
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
   /** External accounts by kid; then nobody is registered without one. */
   readonly externalAccounts?: Readonly<Record<string, string>>;
+  /** How long its certificates are good for; absent: five years. It goes by the machine's clock, whatever the cloud's says. */
+  readonly validSeconds?: number;
   /** `host:port` of the name server that it asks in place of `pebble-challtestsrv`. */
   readonly nameServer?: string;
   /** `PEBBLE_*` variables of its documentation, as in `{ PEBBLE_WFE_NONCEREJECT: "50" }`. */
@@ -64,7 +66,7 @@ export function hasPebble(): boolean {
 
 /** Starts both on free ports of 127.0.0.1. What pebble knows ends with it: accounts, orders and the CA itself. */
 export async function startPebble(options: PebbleOptions): Promise<Pebble> {
-  const { dir, tls, externalAccounts, nameServer, env = {} } = options;
+  const { dir, tls, externalAccounts, validSeconds, nameServer, env = {} } = options;
   mkdirSync(dir, { recursive: true });
   const [acme, management, http, tlsAlpn, dns, control] = await freePorts(6);
   const certificate = join(dir, "pebble.pem");
@@ -78,6 +80,7 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     privateKey,
     httpPort: http,
     tlsPort: tlsAlpn,
+    ...(validSeconds === undefined ? {} : { certificateValidityPeriod: validSeconds }),
     externalAccountBindingRequired: externalAccounts !== undefined,
     ...(externalAccounts === undefined ? {} : { externalAccountMACKeys: externalAccounts }),
   };

@@ -1,3 +1,5 @@
+import { generateKeyPairSync } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,6 +48,50 @@ it.each(Object.entries(planted))("finds a planted leak: %s", (_name, content) =>
   expect(found.map(({ secret: which }) => which)).toContain(1);
   expect(found.every(({ secret: which }) => which === 1)).toBe(true);
   expect(JSON.stringify(found)).not.toContain(secret);
+});
+
+const keys = {
+  EC: generateKeyPairSync("ec", { namedCurve: "P-256" }),
+  RSA: generateKeyPairSync("rsa", { modulusLength: 2048 }),
+};
+const numbersOf = ({ privateKey }: { privateKey: KeyObject }): Buffer[] => {
+  const { d, p, q } = privateKey.export({ format: "jwk" });
+  return [d, p, q].filter((number) => number !== undefined).map((number) => Buffer.from(number, "base64url"));
+};
+const writtenBy: Readonly<Record<string, (key: KeyObject) => string | Buffer>> = {
+  "PKCS#8 as PEM": (key) => key.export({ type: "pkcs8", format: "pem" }),
+  "the same in JSON": (key) => JSON.stringify({ value: key.export({ type: "pkcs8", format: "pem" }) }),
+  "the type's own PEM": (key) => key.export({ type: key.asymmetricKeyType === "ec" ? "sec1" : "pkcs1", format: "pem" }),
+  "PKCS#8 as DER, in the midst of a file": (key) =>
+    Buffer.concat([Buffer.from("x"), key.export({ type: "pkcs8", format: "der" }), Buffer.from("y")]),
+  "base64 of that, as a PFX file in a secret": (key) =>
+    Buffer.concat([Buffer.from("ab"), key.export({ type: "pkcs8", format: "der" })]).toString("base64"),
+  "a JWK": (key) => JSON.stringify(key.export({ format: "jwk" })),
+  hex: (key) => key.export({ type: "pkcs8", format: "der" }).toString("hex"),
+  "gzip of PEM": (key) => gzipSync(key.export({ type: "pkcs8", format: "pem" })),
+};
+
+it.each(Object.keys(writtenBy).flatMap((how) => (["EC", "RSA"] as const).map((type) => [how, type] as const)))(
+  "finds a private key as %s (%s)",
+  (how, type) => {
+    const content = Buffer.from(writtenBy[how]!(keys[type].privateKey));
+    const others = numbersOf(generateKeyPairSync("ec", { namedCurve: "P-256" }));
+    const found = scan([{ name: "planted", content }], [...others, ...numbersOf(keys[type])]);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.every(({ secret: which }) => which > 0)).toBe(true);
+  },
+);
+
+it("takes a public key for none, and refuses a number that would be everywhere", () => {
+  const content = Buffer.concat(
+    Object.values(keys).flatMap(({ publicKey }) => [
+      publicKey.export({ type: "spki", format: "der" }),
+      Buffer.from(publicKey.export({ type: "spki", format: "pem" })),
+      Buffer.from(JSON.stringify(publicKey.export({ format: "jwk" }))),
+    ]),
+  );
+  expect(scan([{ name: "public", content }], Object.values(keys).flatMap(numbersOf))).toEqual([]);
+  expect(() => scan([], [Buffer.alloc(7)])).toThrow(RangeError);
 });
 
 it("finds nothing where nothing is, and refuses a canary that would be everywhere", () => {

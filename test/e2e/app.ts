@@ -91,7 +91,6 @@ export interface BenchOptions {
   readonly health?: HealthUrls;
   readonly timing?: Timing;
   readonly env?: Readonly<Record<string, string>>;
-  readonly validDays?: number;
   readonly cloud?: Partial<CloudOptions>;
   /** Changes the seeded policy before the app sees it. */
   readonly policy?: (policy: Bench["policy"]) => unknown;
@@ -100,7 +99,7 @@ export interface BenchOptions {
 export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const dir = mkdtempSync(join(tmpdir(), "pinion-e2e-"));
   const cloud = await startCloud({ dir, vaults: [vault], sites, restartLagSeconds: 1, ...options.cloud });
-  const { policy } = await seed(cloud, options.health, options.timing ?? timing, options.validDays);
+  const { policy } = await seed(cloud, options.health, options.timing ?? timing);
   cloud.azure.appService.start();
   await cloud.putPolicy(options.policy?.(structuredClone(policy)) ?? policy);
   const launch = (env: Readonly<Record<string, string>> = {}) =>

@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { valuesEverHeld } from "../../local/canary/vault-values.ts";
+import { skipped, where } from "../acme/pebble.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const dir = mkdtempSync(join(tmpdir(), "pinion-start-"));
@@ -19,14 +22,27 @@ interface Summary {
   readonly logins: number;
   readonly failedLogins: number;
   readonly inPlaceGapMs: number;
+  readonly certificate: {
+    readonly names: readonly string[];
+    readonly issuer: string;
+    readonly before: string;
+    readonly after: string;
+    readonly handshakes: number;
+    readonly failedHandshakes: number;
+  };
   readonly leaks: number;
   readonly evidence: readonly string[];
 }
 
+const names = ["shop.contoso.com", "*.shop.contoso.com"];
+
 /** Runs it on the state that is there. */
-async function start(): Promise<{ readonly code: number; readonly text: string; readonly summary: Summary }> {
+async function start(
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly code: number; readonly text: string; readonly summary: Summary }> {
   const child = spawn(process.execPath, [join(root, "local", "start.ts"), "--once", "--dir", dir], {
     cwd: root,
+    env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
   let text = "";
@@ -36,18 +52,23 @@ async function start(): Promise<{ readonly code: number; readonly text: string; 
 }
 
 test(
-  "npm start -- --once does the main job, and no login of the alternating consumer fails",
+  "npm start -- --once does the main job; no login of the alternating consumer and no TLS handshake fails",
   { timeout: 300_000 },
   async () => {
-    const { code, text, summary } = await start();
+    const { code, text, summary } = await start({ PINION_DEMO_ACME: "off" });
     expect(summary.rotations.map(({ id, strategy, outcome }) => `${id} ${strategy} ${outcome}`)).toEqual([
       "orders-db alternating rotated",
       "orders-db alternating rolled-back",
       "reports-db in-place rotated",
+      "shop-tls dual rotated",
     ]);
     expect(summary).toMatchObject({ failedLogins: 0, leaks: 0 });
     expect(summary.logins).toBeGreaterThan(100);
     expect(summary.inPlaceGapMs).toBeGreaterThan(0);
+    expect(summary.certificate).toMatchObject({ names, issuer: names[0], failedHandshakes: 0 });
+    expect(summary.certificate.after).not.toBe(summary.certificate.before);
+    expect(summary.certificate.handshakes).toBeGreaterThan(20);
+    expect(text).toContain("(self-signed, since PINION_DEMO_ACME is off)");
     expect(text).not.toContain("NOT HELD");
     expect(code).toBe(0);
     for (const path of summary.evidence)
@@ -58,14 +79,38 @@ test(
   },
 );
 
-test(
-  "a second run goes on from where the first one ended, whatever that left under way",
+test.skipIf(skipped)(
+  `a second run goes on from where the first one ended, and has its certificate from a real ACME server${where}`,
   { timeout: 400_000 },
   async () => {
     const { code, text, summary } = await start();
     expect(text).not.toContain("NOT HELD");
-    expect(summary.rotations.map(({ outcome }) => outcome)).toEqual(["rotated", "rolled-back", "rotated"]);
+    expect(text).toContain("(through ACME, dns-01, from pebble)");
+    expect(summary.rotations.map(({ outcome }) => outcome)).toEqual(["rotated", "rolled-back", "rotated", "rotated"]);
     expect(summary).toMatchObject({ failedLogins: 0, leaks: 0 });
+    expect(summary.certificate).toMatchObject({ names, failedHandshakes: 0 });
+    expect(summary.certificate.issuer).toMatch(/^Pebble Intermediate CA /);
+    // What clients saw is what the vault holds.
+    const held = valuesEverHeld(join(dir, "vaults")).filter((value) => value.includes("BEGIN CERTIFICATE"));
+    const thumbprints = held.map((pem) => new X509Certificate(pem).fingerprint.replaceAll(":", ""));
+    expect(thumbprints).toContain(summary.certificate.before);
+    expect(thumbprints).toContain(summary.certificate.after);
     expect(code).toBe(0);
   },
 );
+
+test("a run that is killed in its midst leaves nothing that stops the next one", { timeout: 400_000 }, async () => {
+  const child = spawn(process.execPath, [join(root, "local", "start.ts"), "--once", "--dir", dir], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "exit");
+  for await (const chunk of child.stdout as AsyncIterable<Buffer>) if (chunk.includes("stage ")) break;
+  child.kill("SIGKILL");
+  await ended;
+  const { code, text, summary } = await start({ PINION_DEMO_ACME: "off" });
+  expect(text).not.toContain("NOT HELD");
+  expect(summary.rotations.map(({ outcome }) => outcome)).toEqual(["rotated", "rolled-back", "rotated", "rotated"]);
+  expect(summary).toMatchObject({ failedLogins: 0, leaks: 0, certificate: { failedHandshakes: 0 } });
+  expect(code).toBe(0);
+});
