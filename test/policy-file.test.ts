@@ -175,8 +175,14 @@ test("the sample policy parses clean with the real rotators' schemas, and observ
   const text = readFileSync(new URL("../rotations.json", import.meta.url), "utf8");
   const { policy, faults } = parsePolicyText(text, {
     targetSchema: (kind, strategy) => findRotator(kind, strategy).target,
-    account: (kind, strategy, target) => findRotator(kind, strategy).account(target),
+    account: (kind, strategy, target) => findRotator(kind, strategy).accounts(target),
+    manages: (kind, strategy) => findRotator(kind, strategy).manages ?? "secret",
   });
   expect(faults).toEqual([]);
-  expect(policy?.objects.map(({ mode }) => mode)).toEqual(["observe", "observe"]);
+  expect(policy?.objects.map(({ kind, mode }) => `${kind} ${mode}`)).toEqual([
+    "secret observe",
+    "secret observe",
+    "certificate observe",
+    "key observe",
+  ]);
 });

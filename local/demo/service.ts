@@ -19,6 +19,8 @@ let failed = 0;
 let healthy = false;
 let lastCode = "";
 
+// Its supervisor is gone, by `kill -9` too, or has no more need of it.
+process.once("disconnect", () => process.exit());
 process.on("message", (message: ToService) => {
   if (message.kind === "start") start(message);
   else if (message.kind === "drain") drain();
