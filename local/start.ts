@@ -139,12 +139,15 @@ async function shutDown(): Promise<void> {
   await cloud.stop();
 }
 
-/** The ACME authority, where this machine has one. What it issues lives as long as the policy says from when the story asks for it. */
+/**
+ * The ACME authority, where this machine has one. What it issues lives as long as the policy says from when the story asks for it: when the
+ * certificate comes near its expiry, or 60 days from now where an earlier run left that to be done.
+ */
 async function openAuthority(secret: string): Promise<{ authority?: Authority; notAcme?: string }> {
   const notAcme = whyNotAcme();
   if (notAcme !== undefined) return { notAcme };
   const { properties } = await cloud.certificates(vault).getCertificate(shopCertificate);
-  const asked = Math.max((properties.expiresOn?.getTime() ?? 0) - 30 * day, cloud.clock.now());
+  const asked = Math.max((properties.expiresOn?.getTime() ?? 0) - 30 * day, cloud.clock.now() + 60 * day);
   return { authority: await startAuthority(cloud, { secret, validUntil: asked + shopValidity * day }) };
 }
 
