@@ -10,7 +10,7 @@ import { type VaultMade, type VaultMadeOptions, vaultMadeRotation } from "./vaul
 
 const hour = 3600;
 const day = 24 * hour;
-const runs = Number(process.env["PINION_SCHEDULES"] ?? 1_000);
+const runs = Number(process.env["PINION_SCHEDULES"] ?? 600);
 
 interface Schedule {
   readonly world: Partial<VaultMadeOptions>;
