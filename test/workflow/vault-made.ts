@@ -187,9 +187,13 @@ export function createVaultMade(options: VaultMadeOptions, now: () => number) {
       move("pinned", version);
       return {};
     },
-    verify({ version, back }) {
+    verify({ version, back, followersStay }) {
       const expected = new Map(back?.map(({ id, pinned }) => [id, pinned]));
-      const behind = consumers.find((one) => carriedBy(usedBy(one)) !== carriedBy(expected.get(one.id) ?? version));
+      const behind = consumers.find(
+        (one) =>
+          !(followersStay === true && one.reads === "latest") &&
+          carriedBy(usedBy(one)) !== carriedBy(expected.get(one.id) ?? version),
+      );
       if (behind) return fault("CONSUMER_NOT_MOVED", "transient");
       proven = now();
       return {};
