@@ -38,13 +38,13 @@ export const vaultResourceId = (name: string): string =>
 export const siteResourceId = (name: string): string =>
   `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Web/sites/${name}`;
 
-/** What the identities hold at a vault: the app writes secrets and certificates and signs with keys, a site reads secrets, people do all. */
+/** What the identities hold at a vault: the app writes secrets and certificates and rotates keys, a site reads secrets, people do all. */
 const rolesAt = (vault: string) => {
   const scope = vaultResourceId(vault);
   return [
     { principalId: identities.app.objectId, role: "Key Vault Secrets Officer", scope },
     { principalId: identities.app.objectId, role: "Key Vault Certificates Officer", scope },
-    { principalId: identities.app.objectId, role: "Key Vault Crypto User", scope },
+    { principalId: identities.app.objectId, role: "Key Vault Crypto Officer", scope },
     { principalId: identities.site.objectId, role: "Key Vault Secrets User", scope },
     { principalId: identities.person.objectId, role: "Key Vault Administrator", scope },
   ];

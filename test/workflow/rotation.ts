@@ -1,38 +1,51 @@
 import type { OrchestrationHandler } from "durable-functions";
 import type { Fault } from "../../src/errors.ts";
 import { rotate } from "../../src/workflow/rotate.ts";
-import type { StepName } from "../../src/workflow/steps.ts";
+import type { Reply, StepInput, StepName } from "../../src/workflow/steps.ts";
 import { type Call, type Options, play, type Played, type Stage } from "./play.ts";
 import { createWorld, failed, start, usual, type World, type WorldOptions } from "./world.ts";
 
 /** How a run of an activity goes wrong: before its work, after it (the work is done, the reply says otherwise), or it runs twice. */
 export type Mishap = { readonly when: "before" | "after"; readonly fault: Fault } | { readonly when: "twice" };
 
-export interface RotationOptions {
+/** A model that steps act on: {@link World}, or another one. */
+export interface Model {
+  perform<S extends StepName>(name: S, input: StepInput<S>): Reply<StepName>;
+  command(verb: "rollback" | "finish"): boolean;
+}
+
+export interface RotationOptions<W extends Model = World> {
   readonly world?: Partial<WorldOptions>;
   readonly input?: unknown;
   readonly mishap?: (call: Call) => Mishap | undefined;
   /** Acts before a step's work, or after it while its reply is on its way. */
-  readonly before?: (call: Call, world: World, stage: Stage) => void;
-  readonly after?: (call: Call, world: World, stage: Stage) => void;
-  readonly agenda?: readonly { readonly at: number; act(world: World, stage: Stage): void }[];
+  readonly before?: (call: Call, world: W, stage: Stage) => void;
+  readonly after?: (call: Call, world: W, stage: Stage) => void;
+  readonly agenda?: readonly { readonly at: number; act(world: W, stage: Stage): void }[];
   readonly rotate?: OrchestrationHandler;
   readonly doubled?: boolean;
   readonly mostCalls?: number;
   readonly onCheckpoint?: NonNullable<Options["onCheckpoint"]>;
 }
 
-export interface Rotated extends Played {
-  readonly world: World;
+export interface Rotated<W extends Model = World> extends Played {
+  readonly world: W;
   /** The activities that ran, in order. */
   readonly names: readonly StepName[];
   readonly outcome: unknown;
 }
 
-/** Plays a whole rotation against a model of the world. */
-export async function rotation(options: RotationOptions = {}): Promise<Rotated> {
+/** Plays a whole rotation against the model of a target with two slots. */
+export const rotation = async (options: RotationOptions = {}): Promise<Rotated> =>
+  await rotationOf((now) => createWorld({ ...usual, ...options.world }, now), options);
+
+/** Plays a whole rotation against a model. */
+export async function rotationOf<W extends Model>(
+  model: (now: () => number) => W,
+  options: RotationOptions<W>,
+): Promise<Rotated<W>> {
   let now = () => 0;
-  const world = createWorld({ ...usual, ...options.world }, () => now());
+  const world = model(() => now());
   const { mishap, before, after, agenda = [], input = start, rotate: handler = rotate, ...rest } = options;
   const played = await play({
     ...rest,
@@ -63,7 +76,7 @@ export async function rotation(options: RotationOptions = {}): Promise<Rotated> 
 
 /** A person's command: the record first, then the wake-up. */
 export function ask(verb: "rollback" | "finish") {
-  return (world: World, stage: Stage) => {
+  return (world: Model, stage: Stage) => {
     world.command(verb);
     stage.raise();
   };

@@ -2,8 +2,8 @@ import type { OrchestrationHandler } from "durable-functions";
 import * as fc from "fast-check";
 import type { Fault } from "../../src/errors.ts";
 import type { Options } from "./play.ts";
-import { ask, type Mishap, rotation, type Rotated } from "./rotation.ts";
-import { fault, type WorldOptions } from "./world.ts";
+import { ask, type Mishap, type Model, rotation, type RotationOptions, type Rotated } from "./rotation.ts";
+import { fault, type World, type WorldOptions } from "./world.ts";
 
 // Random lives of a rotation: what goes wrong and what people do, as data, so that a failing one can be made small and run again.
 
@@ -11,7 +11,7 @@ const hour = 3600;
 const day = 24 * hour;
 
 /** What happens at the n-th activity of a life; the life goes by call, so that a small schedule stays meaningful. */
-interface Incident {
+export interface Incident {
   readonly at: number;
   readonly what:
     | { readonly kind: "fault"; readonly when: "before" | "after"; readonly fault: Fault }
@@ -27,9 +27,14 @@ interface Incident {
 }
 
 /** What happens at a time, in seconds after the start. */
-interface Event {
+export interface Event {
   readonly at: number;
   readonly what: "rollback" | "finish" | "forged" | "in use" | "idle" | "shut" | "open";
+}
+
+/** What the events of a schedule change in a model, in milliseconds since 1970. */
+export interface Disturbed extends Model {
+  readonly state: { usedUntil: number; shutUntil: number };
 }
 
 export interface Schedule {
@@ -48,7 +53,7 @@ const faults = fc.constantFrom(
 const moment = fc.constantFrom("before", "after");
 const verb = fc.constantFrom("rollback", "finish");
 
-const incident: fc.Arbitrary<Incident> = fc.record({
+export const incident: fc.Arbitrary<Incident> = fc.record({
   at: fc.nat(40),
   what: fc.oneof(
     { weight: 4, arbitrary: fc.record({ kind: fc.constant("fault"), when: moment, fault: faults }) },
@@ -59,7 +64,7 @@ const incident: fc.Arbitrary<Incident> = fc.record({
   ),
 });
 
-const event: fc.Arbitrary<Event> = fc.record({
+export const event: fc.Arbitrary<Event> = fc.record({
   at: fc.oneof(fc.nat(2 * hour), fc.nat(4 * day)),
   what: fc.constantFrom("rollback", "finish", "forged", "in use", "idle", "shut", "open"),
 });
@@ -86,14 +91,24 @@ export async function live(
   handler?: OrchestrationHandler,
   watch?: Partial<Options>,
 ): Promise<Rotated> {
-  let n = -1;
-  const here = () => schedule.incidents.filter(({ at }) => at === n).map(({ what }) => what);
   const { lag = 0, pickup = 0 } = schedule.world;
   return rotation({
     world: { ...schedule.world, pickup: Math.min(lag, pickup) },
     mostCalls: 400,
     ...(handler && { rotate: handler }),
     ...(watch?.onCheckpoint && { onCheckpoint: watch.onCheckpoint }),
+    ...disturb<World>(schedule),
+  });
+}
+
+/** What the incidents and events of a schedule do to a rotation. */
+export function disturb<W extends Disturbed>({
+  incidents,
+  events,
+}: Pick<Schedule, "incidents" | "events">): Pick<RotationOptions<W>, "before" | "after" | "mishap" | "agenda"> {
+  let n = -1;
+  const here = () => incidents.filter(({ at }) => at === n).map(({ what }) => what);
+  return {
     before(_, world, stage) {
       n++;
       for (const what of here()) {
@@ -110,7 +125,7 @@ export async function live(
       if (wrong?.kind === "fault") return { when: wrong.when, fault: wrong.fault };
       return wrong && { when: "twice" };
     },
-    agenda: schedule.events.map(({ at, what }) => ({
+    agenda: events.map(({ at, what }) => ({
       at,
       act(world, stage) {
         if (what === "rollback" || what === "finish") ask(what)(world, stage);
@@ -120,12 +135,12 @@ export async function live(
         else world.state.shutUntil = what === "shut" ? stage.now() + day * 1000 : 0;
       },
     })),
-  });
+  };
 }
 
 function command(
   { verb, wakes }: Extract<Incident["what"], { kind: "command" }>,
-  world: Rotated["world"],
+  world: Model,
   stage: { raise(): void },
 ): void {
   world.command(verb);

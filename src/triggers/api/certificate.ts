@@ -97,13 +97,7 @@ function readChain(text: string): readonly X509Certificate[] {
 
 /** Whether the leaf is for the key of the request: its public key stands in the request, byte for byte. */
 async function fits({ csr }: Waiting, [leaf]: readonly X509Certificate[]): Promise<boolean> {
-  const [{ AsnConvert }, { CertificationRequest }] = await Promise.all([
-    import("@peculiar/asn1-schema"),
-    import("@peculiar/asn1-csr"),
-  ]);
-  const wanted = AsnConvert.serialize(
-    AsnConvert.parse(csr, CertificationRequest).certificationRequestInfo.subjectPKInfo,
-  );
+  const { keyOfRequest } = await import("../../certificates/request.ts");
   const found = leaf?.publicKey.export({ type: "spki", format: "der" });
-  return found?.equals(Buffer.from(wanted)) === true;
+  return found?.equals(keyOfRequest(csr)) === true;
 }
