@@ -11,10 +11,13 @@ interface Wish {
   readonly key: Readonly<Record<string, string>>;
 }
 
-interface Outside {
+export interface Outside {
   readonly ca: StandIn;
   readonly zone: ZoneWebhook;
   readonly dns: NameServer;
+  /** Whether the name server keeps the values to itself. */
+  hidden: boolean;
+  close(): Promise<void>;
 }
 
 /**
@@ -26,31 +29,11 @@ export function byAcme({ exportable, key }: Wish): Dying {
   let outside: Outside | undefined;
   const ordersBefore = new Map<string, number>();
   return {
-    object: ({ uri }, name) => ({
-      kind: "certificate",
-      certificate: { names, key, exportable, roots: [outside!.ca.root] },
-      rotator: {
-        kind: "certificate-acme",
-        strategy: "dual",
-        target: {
-          directory: outside!.ca.directory,
-          account: `${uri}/keys/${accountKey(name)}`,
-          termsOfServiceAgreed: true,
-          challenge: {
-            kind: "webhook",
-            url: outside!.zone.url,
-            secret: `${uri}/secrets/zone-webhook`,
-            resolvers: [outside!.dns.address],
-            servers: [outside!.dns.address],
-          },
-        },
-      },
-    }),
+    object: (world, name) => acmeObject(world, name, outside!, { exportable, key }),
     async first(world, name) {
       outside = await (opened ??= openOutside(world));
       ordersBefore.set(name, outside.ca.orders.length);
-      await world.keys.createKey(accountKey(name), "EC", { curve: "P-256", keyOps: ["sign", "verify"] });
-      return await firstCertificate(world, name, exportable, undefined, { keyType: "EC", keyCurveName: "P-256" });
+      return await firstForAcme(world, name, exportable);
     },
     faults: async (world, object, lived, source) => [
       ...(await certificateRotated(world, object, lived, source)),
@@ -68,24 +51,56 @@ export function byAcme({ exportable, key }: Wish): Dying {
     ],
     // A signature changes nothing; what it is for is sent by the next call.
     spares: (call) => call.name.endsWith("/sign"),
-    async close() {
-      outside?.ca.close();
-      await outside?.zone.close();
-      await outside?.dns.stop();
-    },
+    close: async () => await outside?.close(),
   };
+}
+
+/** An object of the policy whose certificates come from there. */
+export const acmeObject = ({ uri }: World, name: string, { ca, zone, dns }: Outside, certificate: Wish) => ({
+  kind: "certificate" as const,
+  certificate: { names, roots: [ca.root], ...certificate },
+  rotator: {
+    kind: "certificate-acme",
+    strategy: "dual",
+    target: {
+      directory: ca.directory,
+      account: `${uri}/keys/${accountKey(name)}`,
+      termsOfServiceAgreed: true,
+      challenge: {
+        kind: "webhook",
+        url: zone.url,
+        secret: `${uri}/secrets/zone-webhook`,
+        resolvers: [dns.address],
+        servers: [dns.address],
+      },
+    },
+  },
+});
+
+/** The first version and the account's key; the version's id. */
+export async function firstForAcme(world: World, name: string, exportable: boolean): Promise<string> {
+  await world.keys.createKey(accountKey(name), "EC", { curve: "P-256", keyOps: ["sign", "verify"] });
+  return await firstCertificate(world, name, exportable, undefined, { keyType: "EC", keyCurveName: "P-256" });
 }
 
 /** Each life registers an account of its own, so that all of them make the same calls. */
 const accountKey = (name: string): string => `${name}-account`;
 
-async function openOutside({ secrets }: World): Promise<Outside> {
+export async function openOutside({ secrets }: World): Promise<Outside> {
   await secrets.setSecret("zone-webhook", "the-key-that-signs-calls-to-the-zone");
   const zone = await startZoneWebhook();
   const ca = await startCa(zone.lookup);
   // Both ways in which a CA lets an order be found again whose reply was lost.
   ca.manners.listsOrders = true;
   ca.manners.reusesOrders = true;
-  const dns = await startNameServer((name, type) => (type === "TXT" ? txt(name, zone.lookup(name)) : []));
-  return { ca, zone, dns };
+  const dns = await startNameServer((name, type) =>
+    type === "TXT" && !outside.hidden ? txt(name, zone.lookup(name)) : [],
+  );
+  const close = async () => {
+    ca.close();
+    await zone.close();
+    await dns.stop();
+  };
+  const outside: Outside = { ca, zone, dns, hidden: false, close };
+  return outside;
 }

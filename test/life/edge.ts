@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createSecureContext, createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer } from "node:tls";
 import { onTestFinished } from "vitest";
 import { startNginx } from "../../local/targets/nginx.ts";
 import { listen, startTlsServer } from "../certificates/servers.ts";
@@ -75,7 +75,7 @@ async function openEdge(
   });
   onTestFinished(receiver.close);
   const consumer = consumerOf(world, id, { url: receiver.url, keyName });
-  return { key, consumer, installed: receiver.installed };
+  return { consumer, installed: receiver.installed };
 }
 
 const consumerOf = (
@@ -103,27 +103,30 @@ export async function openNginx(installed: Installed, dir: string) {
   return { ...edge, ports };
 }
 
-/** A mail server in Node: TLS from the start at its first port, SMTP with STARTTLS at its second. Both take new material at once. */
+/**
+ * A mail server in Node: TLS from the start at its first port, SMTP with STARTTLS at its second, which its receiver never looks at. Both
+ * take new material at once; `smtp.install` is the second one's part.
+ */
 export async function openMail(installed: Installed) {
   const ports: number[] = [];
+  const material = { cert: "", key: "" };
+  const smtp = { install: (pem: string) => void Object.assign(material, { cert: pem, key: pem }) };
   const edge = await openEdge("mail", installed, async (pem) => {
-    const material = { cert: pem, key: pem };
-    const server = createTlsServer(material, (socket) => void socket.on("error", () => {}).resume());
+    const server = createTlsServer({ cert: pem, key: pem }, (socket) => void socket.on("error", () => {}).resume());
     server.on("tlsClientError", () => {});
     const port = await listen(server);
+    smtp.install(pem);
     ports.push(port, await startTlsServer("smtp", material));
     return {
       port,
       install(next) {
-        // Refused here, it would leave one of the two with the former.
-        createSecureContext({ cert: next, key: next });
-        Object.assign(material, { cert: next, key: next });
-        server.setSecureContext(material);
+        server.setSecureContext({ cert: next, key: next });
+        smtp.install(next);
       },
       reload: () => {},
     };
   });
-  return { ...edge, ports };
+  return { ...edge, ports, smtp };
 }
 
 /** A machine that asks the vault to sign with the version that it was told, and never has a private key. */
@@ -149,5 +152,5 @@ export async function openSigner({ world, name, source, onCall }: Installed) {
     server.close();
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/pinion`;
-  return { key, consumer: consumerOf(world, "signer", { url, keyName }), ports: [], installed: () => installed };
+  return { consumer: consumerOf(world, "signer", { url, keyName }), ports: [], installed: () => installed };
 }

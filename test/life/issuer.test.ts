@@ -143,8 +143,8 @@ test.each([true, false])(
 
 test("the vault renews by itself: its version is adopted, marked, and made by nobody else", async () => {
   const name = "by-vault";
-  const { source, root } = await first(name, true, 50);
-  const object = open(name, root, { target: { start: "vault" }, issueWithin: "P80D" });
+  const { source, root } = await first(name, true, 10);
+  const object = open(name, root, { target: { start: "vault" }, issueWithin: "P20D" });
   const asked = () =>
     world.control.log().filter(({ operation, status }) => operation === "certificate.create" && status < 300);
   const before = asked().length;

@@ -30,7 +30,23 @@ async function slotFor(name: string, exportable: boolean) {
   };
   const signal = AbortSignal.timeout(60_000);
   const slot = openSlot({ subject, rotationId: "r-1", notes, sourceVersion, signal });
-  return { slot, made: exportable ? stagingName(object.key) : name, first: exportable ? 0 : 1 };
+  return { slot, sourceVersion, made: exportable ? stagingName(object.key) : name, first: exportable ? 0 : 1 };
+}
+
+/** A version that signs itself, made past the slot. */
+async function makeBeside(name: string, tags: Readonly<Record<string, string>>): Promise<string> {
+  const [subject = "", ...others] = names;
+  const poller = await world.certificates.beginCreateCertificate(
+    name,
+    {
+      issuerName: "Self",
+      subject: `CN=${subject}`,
+      subjectAlternativeNames: { dnsNames: [subject, ...others] },
+    },
+    { intervalInMs: 10, tags },
+  );
+  world.clock.advance(20_000);
+  return (await poller.pollUntilDone()).properties.version ?? "";
 }
 
 test.each([true, false])(
@@ -45,5 +61,25 @@ test.each([true, false])(
     await expect(slot.pending("Self")).rejects.toMatchObject({ code: "ISSUANCE_PENDING", class: "transient" });
     expect(await slot.made()).toMatchObject({ enabled: true });
     expect(await certificateVersions(world, made)).toHaveLength(first + 1);
+  },
+);
+
+test.each([
+  ["in the object, nobody's: whoever asked the vault for it", false, "", {}, true],
+  ["in the object, this rotation's", false, "", { "pinion-rotation": "r-1" }, true],
+  ["in the object, another rotation's", false, "", { "pinion-rotation": "r-0" }, false],
+  ["in the object, turned back", false, "", { "pinion-rotation": "r-1", "pinion-withdrawn-for": "1" }, false],
+  ["staged, this rotation's", true, "own", { "pinion-rotation": "r-1" }, true],
+  ["staged, another rotation's", true, "own", { "pinion-rotation": "r-0" }, false],
+  ["staged, nobody's", true, "own", {}, false],
+  ["staged, for another object", true, "other", { "pinion-rotation": "r-1" }, false],
+] as const)(
+  "a newer version is the candidate or not by its marks: %s",
+  async (what, exportable, stagedFor, marks, taken) => {
+    const name = `marks-${what.replaceAll(/\W+/g, "-")}`;
+    const { slot, made } = await slotFor(name, exportable);
+    const key = `kv-life--certificate--${stagedFor === "own" ? name : "other"}`.toLowerCase();
+    const version = await makeBeside(made, { ...marks, ...(stagedFor === "" ? {} : { "pinion-stage-for": key }) });
+    expect((await slot.made())?.version).toBe(taken ? version : undefined);
   },
 );
