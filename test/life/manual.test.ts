@@ -99,6 +99,26 @@ test("a person is told, fetches the request, and brings the certificate; meanwhi
   await expect(request(call(object))).rejects.toMatchObject({ code: "NOT_FOUND" });
 });
 
+test("a finish that was asked for early hides no certificate: the wait for it is cut all the same, and so is the grace", async () => {
+  const name = "finished-early";
+  const source = await firstCertificate(world, name);
+  const object = openObject(world, { name, object: certificate() });
+  const waits: string[] = [];
+  const lived = await live(world, object, source, {
+    async meanwhile({ step, fault }) {
+      waits.push(fault?.code === "ISSUANCE_PENDING" ? "pending" : step);
+      const rotationId = object.state().rotationId ?? "";
+      if (waits.length === 1) object.command({ verb: "finish", rotationId, version: source });
+      if (waits.length !== 2) return waits.length === 1;
+      const asked = bodyOf(await request(call(object)));
+      await merge(call(object, { rotationId, chain: authority.sign(asked["request"] ?? "", names) }));
+      return true;
+    },
+  });
+  expect(lived.outcome).toBe("rotated");
+  expect(waits).toEqual(["pending", "pending"]);
+});
+
 test("nobody comes: reminders, then the request is taken away and the object is as it was", async () => {
   const name = "nobody";
   const source = await firstCertificate(world, name);
