@@ -286,6 +286,8 @@ interface Common<T> {
   readonly waitsFor?: "person";
   /** Undoes what an unfinished `create` left behind (orders, challenges). Harmless when there is nothing. */
   abandon?(step: Step<T>): Promise<readonly Proof[]>;
+  /** Intermediate authorities (PEM) that the policy knows, where a certificate's readers are told of them by nothing else. */
+  issuers?(step: Step<T>): readonly string[];
   /** What the app serves to everybody for this object; undefined where it is published elsewhere. */
   document?(step: Step<T>): Promise<PublicDocument | undefined>;
   /** The emergency: takes something that is published away at once, whatever that breaks. */
