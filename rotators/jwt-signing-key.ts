@@ -4,12 +4,19 @@ import type { JwksTarget } from "./shared/jwks/target.ts";
 import { makeKey } from "./shared/keys/rotator.ts";
 import { jwksHeaders } from "./shared/jwks/document.ts";
 import { publishedSet } from "./shared/jwks/publication.ts";
-import { keyWorks, observeKeys, publishKeys, retireKey, validateKeys, withdrawKey } from "./shared/jwks/steps.ts";
+import {
+  isWithdrawn,
+  keyWorks,
+  observeKeys,
+  publishKeys,
+  retireKey,
+  validateKeys,
+  withdrawKey,
+} from "./shared/jwks/steps.ts";
 
 /**
  * The key that signs tokens, in a vault; its public part is published as a JSON Web Key Set. The new key is published beside the old one,
- * signs once every cache has it, and the old one stays published for the life of the longest token. Signers name the version they sign
- * with: one that follows the newest would sign with a key that no verifier has yet.
+ * signs once every cache has it, and the old one stays published for the life of the longest token. Signers name the version they sign with.
  */
 export const jwtSigningKey = defineRotator({
   kind: "jwt-signing-key",
@@ -20,6 +27,8 @@ export const jwtSigningKey = defineRotator({
   settleSeconds: 30,
   roles: [],
   idle: "unobservable",
+  // One that follows the newest would sign with a key that no verifier has yet.
+  pinnedOnly: true,
   leastGrace: ({ longestTokenLife }) => longestTokenLife,
   accounts: (target) => [accountOf(target)],
   account: accountOf,
@@ -30,6 +39,7 @@ export const jwtSigningKey = defineRotator({
   works: keyWorks,
   revoke: retireKey,
   withdraw: withdrawKey,
+  withdrawn: isWithdrawn,
   async document(step) {
     const set = step.target.blob === undefined ? await publishedSet(step) : undefined;
     return set && { headers: jwksHeaders(step.target), body: JSON.stringify(set) };

@@ -124,6 +124,7 @@ export function rotatorFacts({ rotators, find }: Registry): RotatorFacts {
     targetSchema: (kind, strategy) => (has(kind, strategy) ? find(kind, strategy).target : undefined),
     account: (kind, strategy, target) => find(kind, strategy).accounts(target),
     leastGrace: (kind, strategy, target) => find(kind, strategy).leastGrace?.(target) ?? 0,
+    pinnedOnly: (kind, strategy) => find(kind, strategy).pinnedOnly === true,
     manages: (kind, strategy) => find(kind, strategy).manages ?? "secret",
     known: rotators.map(({ kind, strategy }) => `${kind} (${strategy})`),
   };

@@ -15,6 +15,8 @@ export interface RotatorFacts {
   manages?(kind: string, strategy: Strategy): ManagedObject["kind"];
   /** The least grace that its former credential needs, in milliseconds. */
   leastGrace?(kind: string, strategy: Strategy, target: unknown): number;
+  /** Whether no consumer may follow the newest version. */
+  pinnedOnly?(kind: string, strategy: Strategy): boolean;
   /** Each rotator as `kind (strategy)`, to say what there is. */
   readonly known?: readonly string[];
 }
@@ -81,6 +83,8 @@ function readObject(json: unknown, at: number, rotators: RotatorFacts): Read {
     const message = `is ${JSON.stringify(kind)}, which rotates objects of kind ${manages}`;
     faults.push(faultAt(at, id, { path: ["rotator", "kind"], message, expected: `a rotator for a ${fields.kind}` }));
   }
+  if (rotators.pinnedOnly?.(kind, strategy) === true)
+    faults.push(...followersOf(fields).map((broken) => faultAt(at, id, broken)));
   const parsed = schema.safeParse(target, { error: expectation });
   if (!parsed.success) {
     faults.push(...faultsOf(parsed.error, target, [...base, "rotator", "target"], id));
@@ -95,6 +99,21 @@ function readObject(json: unknown, at: number, rotators: RotatorFacts): Read {
   const sound = { ...fields, rotator: { kind, strategy, target: parsed.data } };
   const accounts = [rotators.account(kind, strategy, parsed.data)].flat();
   return { at, id, fields: sound, accounts, faults };
+}
+
+/** The consumers that follow the newest version where nobody may. */
+function followersOf({ rotator, consumers = [] }: Partial<ManagedObject>): Broken[] {
+  return consumers.flatMap(({ reads }, place) =>
+    reads === "pinned"
+      ? []
+      : [
+          {
+            path: ["consumers", place, "reads"],
+            message: `is latest, but a new version is accepted nowhere until ${rotator?.kind} has published it`,
+            expected: "pinned",
+          },
+        ],
+  );
 }
 
 /** {@link windowFault}, each distinct window checked once: a fleet has many objects and few windows. */

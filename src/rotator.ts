@@ -260,6 +260,8 @@ interface Common<T> {
   soleAccount?(target: T): string;
   /** Every account that a rotation may change. Two objects that share one must be declared a pair. */
   accounts(target: T): readonly string[];
+  /** No consumer may follow the newest version: a new credential is accepted nowhere until it was set and has settled. */
+  readonly pinnedOnly?: true;
   /** The least grace, in milliseconds, beside the consumers' lag: what the former credential gave out lives as long. */
   leastGrace?(target: T): number;
   /** The lease key: equal for everything that one change touches (both roles of a pair). "" where nothing beyond the object itself is. */
@@ -284,10 +286,14 @@ interface Common<T> {
   readonly waitsFor?: "person";
   /** Undoes what an unfinished `create` left behind (orders, challenges). Harmless when there is nothing. */
   abandon?(step: Step<T>): Promise<readonly Proof[]>;
+  /** Intermediate authorities (PEM) that the policy knows, where a certificate's readers are told of them by nothing else. */
+  issuers?(step: Step<T>): readonly string[];
   /** What the app serves to everybody for this object; undefined where it is published elsewhere. */
   document?(step: Step<T>): Promise<PublicDocument | undefined>;
   /** The emergency: takes something that is published away at once, whatever that breaks. */
   withdraw?(step: Step<T>, id: string): Promise<readonly Proof[]>;
+  /** Whether a credential was taken away so: it works nowhere, and nothing is asked of it. */
+  withdrawn?(step: Step<T>, credential: Credential): Promise<boolean>;
   /** ISO 8601: when the current credential is to be replaced, where the issuer has a wish (ARI); earlier than the policy's own date only. */
   renewAt?(step: Step<T>, current: Credential): Promise<string | undefined>;
   /** Whether a login with this credential works now. Used to prove the new one alive and the old one dead. */

@@ -162,9 +162,18 @@ async function checkWindowOrPark(scene: Scene, newest: LatestVersion): Promise<v
   }
 }
 
-/** Where the vault itself makes the newest version, readers of the newest cannot be turned back; the policy must say that it accepts it. */
-function requireWayBack({ subject: { object, madeIn } }: Scene): void {
+/**
+ * Where the vault itself makes the newest version, readers of the newest cannot be turned back; the policy must say that it accepts it.
+ * Some credentials work nowhere yet when they come to be: then nobody may follow the newest.
+ */
+function requireWayBack({ subject: { object, madeIn, rotator } }: Scene): void {
   const follower = object.consumers.find(({ reads }) => reads === "latest");
+  if (follower !== undefined && rotator.pinnedOnly === true) {
+    throw new PinionError(
+      "CONSUMER_MISCONFIGURED",
+      `${object.id}: ${follower.id} reads the newest version, which would be used before it is accepted anywhere: pin it.`,
+    );
+  }
   if (madeIn === "staging" || follower === undefined || object.rollback === "reissue") return;
   throw new PinionError(
     "ROLLBACK_IMPOSSIBLE",
@@ -228,6 +237,8 @@ function planFor({ subject, step }: Scene, newest: LatestVersion, seen: Observed
   const { object, rotator } = subject;
   const seconds = (milliseconds: number) => Math.ceil(milliseconds / 1000);
   const lag = Math.max(0, ...object.consumers.map((consumer) => consumer.lag));
+  // What a credential gave out lives on after its last user has left it; neither a finish nor a rollback cuts that short.
+  const outlives = lag + (rotator.leastGrace?.(object.rotator.target) ?? 0);
   const { successes, over } = object.validate;
   const sourceAliases = carriedBy(newest.tags);
   return {
@@ -244,8 +255,8 @@ function planFor({ subject, step }: Scene, newest: LatestVersion, seen: Observed
     suspends: rotator.strategy !== "in-place" && rotator.suspension !== undefined,
     validations: successes,
     validateEverySeconds: successes > 1 ? seconds(over / (successes - 1)) : 0,
-    graceSeconds: seconds(Math.max(object.grace, lag)),
-    lagSeconds: seconds(lag),
+    graceSeconds: seconds(Math.max(object.grace, outlives)),
+    lagSeconds: seconds(outlives),
     uptakeSeconds: seconds(lag) + uptakeMargin,
     recheckSeconds: object.consumers.some(answersUnseen) ? Math.min(seconds(lag), restartSeconds) : 0,
     watchSeconds: seconds(object.suspend.watch),

@@ -46,12 +46,13 @@ export const createPublish = (deps: Deps) =>
 
 /** What the vault made in the object is the publication. A key is told when it ends: only the next one is by its rotation policy. */
 async function adoptMade(scene: Scene, version: string, sourceVersion: string): Promise<Publication> {
-  const { deps, subject, signal, step } = scene;
+  const { subject, signal, step } = scene;
   const { object, vault, keys } = subject;
   const { name, tags, validity } = object;
   const published = await adopt(vault, { name, rotationId: step.rotationId, sourceVersion, version, tags }, signal);
   if (object.kind !== "key" || published.expiresAt !== "") return published;
-  const expiresOn = new Date(deps.now() + validity);
+  const { at } = await vault.latest(name, signal);
+  const expiresOn = new Date(at.getTime() + validity);
   await keys.expire(name, version, expiresOn, signal);
   return { ...published, expiresAt: expiresOn.toISOString() };
 }

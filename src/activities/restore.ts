@@ -1,5 +1,5 @@
 import { PinionError } from "../errors.ts";
-import type { Credential } from "../rotator.ts";
+import type { Credential, Proof } from "../rotator.ts";
 import { isOurs } from "../vault/publishing.ts";
 import type { Steps } from "../workflow/steps.ts";
 import { credentialIn, demand, stagedCredential } from "./credentials.ts";
@@ -20,14 +20,7 @@ export const createRestore = (deps: Deps) =>
         rotator.strategy === "in-place" && rotator.restorable
           ? await rotator.restore(scene.step, previous, await candidateOf(scene, input))
           : [];
-      // One that has expired by itself is put back as it was: nobody changed it.
-      const { expiresAt } = current;
-      const expired = rotator.former === "expires" && expiresAt !== undefined && Date.parse(expiresAt) <= deps.now();
-      const works = {
-        name: "the former credential logs in",
-        ok: expired || (await rotator.works(scene.step, previous)),
-        detail: expired ? `${previous.id}, which expired at ${expiresAt}` : previous.id,
-      };
+      const works = await stillGood(scene, input, previous);
       const proofs = demand(
         [...restored, works],
         () =>
@@ -39,6 +32,30 @@ export const createRestore = (deps: Deps) =>
       return { result: {}, proofs };
     },
   });
+
+/** That the former credential opens the target; or that it is as it was, where nothing can open it with that. */
+async function stillGood(
+  { deps, subject, step }: Scene,
+  { current: { expiresAt }, publishedVersion }: Steps["restore"]["input"],
+  previous: Credential,
+): Promise<Proof> {
+  const { rotator, object } = subject;
+  if ((await rotator.withdrawn?.(step, previous)) === true) {
+    const name = "the former credential was withdrawn, and nobody was moved off it";
+    if (publishedVersion === undefined) return { name, ok: true, detail: previous.id };
+    throw new PinionError(
+      "ROLLBACK_IMPOSSIBLE",
+      `${object.id}: the former credential was withdrawn in an emergency, so nobody is moved back to it; the new one stays. Correct what failed, then start again.`,
+    );
+  }
+  // One that has expired by itself is put back as it was: nobody changed it.
+  const expired = rotator.former === "expires" && expiresAt !== undefined && Date.parse(expiresAt) <= deps.now();
+  return {
+    name: "the former credential logs in",
+    ok: expired || (await rotator.works(step, previous)),
+    detail: expired ? `${previous.id}, which expired at ${expiresAt}` : previous.id,
+  };
+}
 
 /**
  * The candidate, wherever it is. Publishing disables its staged copy; when the publisher died before its reply, only the mark on the

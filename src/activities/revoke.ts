@@ -58,8 +58,11 @@ async function dead(
 }
 
 async function alive(
-  { subject, step }: Scene,
+  { subject, step, state }: Scene,
   kept: Parameters<Scene["subject"]["rotator"]["works"]>[1],
 ): Promise<Proof> {
+  // Only a rotation that is turned back keeps the former one.
+  if (state.phase === "rolling-back" && (await subject.rotator.withdrawn?.(step, kept)) === true)
+    return { name: "the kept credential was withdrawn in an emergency", ok: true, detail: kept.id };
   return { name: "the kept credential logs in", ok: await subject.rotator.works(step, kept), detail: kept.id };
 }

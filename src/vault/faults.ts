@@ -41,7 +41,7 @@ function translate(uri: string, name: string, error: RestFailure): Error {
         },
       );
     case 403:
-      if (text.includes("SecretDisabled") || text.includes("disabled secret")) {
+      if (/(Secret|Key)Disabled|disabled (secret|key)/.test(text)) {
         return new PinionError(
           "SECRET_DISABLED",
           `The newest version of ${where} is disabled: enable it or write a new version.`,

@@ -193,8 +193,8 @@ export function* waitUnlessTurned(
       over.cancel();
     }
     run.waiters = run.waiters.filter(({ isCompleted }) => !isCompleted);
-    const heard = yield* hear(run);
-    if (heard === "finish") run.finishAsked = true;
+    const { heard, finish } = yield* hear(run, cut);
+    if (finish === true || heard === "finish") run.finishAsked = true;
     if (heard === "rollback") throw new RollbackAsked(`asked for during ${status.step}`);
     if (heard !== undefined && heard === cut) return;
   }
@@ -206,12 +206,12 @@ function wokenMeanwhile(run: Run): boolean {
 }
 
 /** Reads the commands; patiently, since a wake-up comes once. Records that cannot be read turn nothing back: every step reads them again. */
-function* hear(run: Run): Flow<Steps["hear"]["result"]["heard"]> {
+function* hear(run: Run, cut: "finish" | "merge" | undefined): Flow<Steps["hear"]["result"]> {
   try {
-    return (yield* step(run, "hear", {}, cleanup)).heard;
+    return yield* step(run, "hear", cut === undefined ? {} : { cut }, cleanup);
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;
-    return undefined;
+    return {};
   } finally {
     run.timeline.pop();
   }

@@ -92,7 +92,8 @@ export interface Steps {
     };
     result: object;
   };
-  hear: { input: object; result: { heard?: Exclude<Verb, "start" | "withdraw"> } };
+  /** `cut`: what the wait ends at; it is heard before what it does not end at. `finish`: one was recorded, whatever is heard. */
+  hear: { input: { cut?: "finish" | "merge" }; result: { heard?: Exclude<Verb, "start" | "withdraw">; finish?: true } };
   suspend: { input: Retirement; result: { waitSeconds?: number } };
   /** Looks whether anybody misses the suspended credential. */
   watch: { input: Retirement; result: object };

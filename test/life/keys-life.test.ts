@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { storageAccount } from "./account.ts";
+import { createActivities } from "../../src/activities/index.ts";
 import { sweep } from "../../src/triggers/sweep.ts";
 import { firstKey, keyVersions } from "./first.ts";
 import { live } from "./live.ts";
@@ -26,6 +27,20 @@ describe("when a version ends", () => {
     expect(first.expiresOn!.getTime() - at).toBeLessThan(60 * day + 60_000);
     const next = await world.keys.rotateKey(name);
     expect(next.properties.expiresOn!.getTime() - world.clock.now()).toBeCloseTo(60 * day, -4);
+  });
+
+  test("by the vault's clock, not by the app's", async () => {
+    const name = "ends-by-the-vault";
+    const source = await firstKey(world, name, "EC");
+    const object = openObject(world, { name, object: { kind: "key", rotator, validity: "P60D" } });
+    const fast = () => {
+      const { deps } = object.app();
+      const changed = { ...deps, now: () => world.clock.now() + 100_000 };
+      return { deps: changed, activities: createActivities(changed) };
+    };
+    const at = world.clock.now();
+    expect((await live(world, { ...object, app: fast }, source)).outcome).toBe("rotated");
+    expect((await newestOf(name)).expiresOn!.getTime() - at).toBeLessThan(60 * day + 60_000);
   });
 
   test.each(["RSA", "EC"] as const)("an %s key that has expired is rotated all the same", async (kind) => {

@@ -1,6 +1,11 @@
 import type { HttpRequest } from "@azure/functions";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Config } from "../../src/config.ts";
+import { certificatesIn } from "../../src/activities/certificate-slot.ts";
+import type { PinionError } from "../../src/errors.ts";
 import { merge, request } from "../../src/triggers/api/certificate.ts";
 import type { Call } from "../../src/triggers/api/route.ts";
 import { stagingName } from "../../src/vault/staging.ts";
@@ -99,6 +104,26 @@ test("a person is told, fetches the request, and brings the certificate; meanwhi
   await expect(request(call(object))).rejects.toMatchObject({ code: "NOT_FOUND" });
 });
 
+test("a finish that was asked for early hides no certificate: the wait for it is cut all the same, and so is the grace", async () => {
+  const name = "finished-early";
+  const source = await firstCertificate(world, name);
+  const object = openObject(world, { name, object: certificate() });
+  const waits: string[] = [];
+  const lived = await live(world, object, source, {
+    async meanwhile({ step, fault }) {
+      waits.push(fault?.code === "ISSUANCE_PENDING" ? "pending" : step);
+      const rotationId = object.state().rotationId ?? "";
+      if (waits.length === 1) object.command({ verb: "finish", rotationId, version: source });
+      if (waits.length !== 2) return waits.length === 1;
+      const asked = bodyOf(await request(call(object)));
+      await merge(call(object, { rotationId, chain: authority.sign(asked["request"] ?? "", names) }));
+      return true;
+    },
+  });
+  expect(lived.outcome).toBe("rotated");
+  expect(waits).toEqual(["pending", "pending"]);
+});
+
 test("nobody comes: reminders, then the request is taken away and the object is as it was", async () => {
   const name = "nobody";
   const source = await firstCertificate(world, name);
@@ -119,20 +144,127 @@ test.each([
   const name = `wrong-${days}`;
   const source = await firstCertificate(world, name);
   const object = openObject(world, { name, object: certificate() });
+  let merged = false;
   const lived = await live(world, object, source, {
     async meanwhile({ fault }) {
-      if (fault?.code !== "ISSUANCE_PENDING") return false;
+      if (fault?.code !== "ISSUANCE_PENDING" || merged) return false;
+      merged = true;
       const asked = bodyOf(await request(call(object)));
       // The authority goes by the machine's clock, which the vault's is ahead of.
       const ahead = Math.ceil((world.clock.now() - Date.now()) / day);
       const chain = authority.sign(asked["request"] ?? "", given, days + ahead);
-      await merge(call(object, { rotationId: asked["rotationId"], chain }));
-      return true;
+      await expect(merge(call(object, { rotationId: asked["rotationId"], chain }))).rejects.toMatchObject({
+        code: "BAD_REQUEST",
+        message: expect.stringContaining(why),
+      });
+      // Past Pinion it can be merged.
+      await world.certificates.mergeCertificate(stagingName(object.key), [...certificatesIn(chain)]);
+      return false;
     },
   });
+  expect(object.commands().map(({ verb }) => verb)).toEqual(["start"]);
   expect([lived.outcome, lived.fault?.code]).toEqual(["failed", "CANDIDATE_LOGIN_FAILED"]);
   expect(lived.fault?.message).toContain(why);
   expect(await certificateVersions(world, name)).toHaveLength(1);
+});
+
+test("a chain that is none, or too long to be remembered, is refused before anything is recorded", async () => {
+  const name = "bad-chains";
+  const source = await firstCertificate(world, name);
+  const object = openObject(world, { name, object: { ...certificate(), issueWithin: "P1D" } });
+  const stranger = openAuthority();
+  await live(world, object, source, {
+    async meanwhile({ fault }) {
+      if (fault?.code !== "ISSUANCE_PENDING" || object.told.some(({ type }) => type === "tried")) return false;
+      object.told.push({ type: "tried", data: {} });
+      const { rotationId = "", request: asked = "" } = bodyOf(await request(call(object)));
+      const good = authority.sign(asked, names);
+      const leaf = good.slice(0, good.length - authority.issuing.length);
+      const none = (chain: string) =>
+        expect(merge(call(object, { rotationId, chain }))).rejects.toMatchObject({
+          code: "BAD_REQUEST",
+          message: expect.stringContaining("certificate 2 is no authority's that signed the one before it"),
+        });
+      await none(leaf + leaf);
+      await none(leaf + authority.root + authority.issuing);
+      // The same name, and another key.
+      await none(leaf + stranger.issuing);
+      await expect(merge(call(object, { rotationId, chain: leaf }))).rejects.toMatchObject({
+        code: "BAD_REQUEST",
+        message: expect.stringContaining("the chain ends at a trusted root"),
+      });
+      const { records } = object.app().deps;
+      const { state } = await records.read(object.key);
+      const notes = { ...state.value.notes, other: "x".repeat(15_500) };
+      await records.write(object.key, { ...state.value, notes }, state.etag);
+      await expect(merge(call(object, { rotationId, chain: good }))).rejects.toMatchObject({
+        code: "BAD_REQUEST",
+        message: expect.stringContaining("leave out the root"),
+      });
+      return false;
+    },
+  });
+  stranger.close();
+  expect(object.told.some(({ type }) => type === "tried")).toBe(true);
+  expect(object.commands().map(({ verb }) => verb)).toEqual(["start"]);
+  expect(await certificateVersions(world, name)).toHaveLength(1);
+});
+
+test("in the object, where a reader follows the newest version: merged within the window only, and never one that the policy does not want", async () => {
+  const name = "followed";
+  const source = await firstCertificate(world, name, false);
+  const newest = async () => (await world.secrets.getSecret(name)).properties.version ?? null;
+  const receiver = createServer((_, response) => {
+    void newest().then((version) => response.end(JSON.stringify({ version })));
+  });
+  receiver.listen(0, "127.0.0.1");
+  await once(receiver, "listening");
+  const { port } = receiver.address() as AddressInfo;
+  await world.secrets.setSecret("followed-key", "k".repeat(40));
+  const reader = {
+    kind: "webhook",
+    id: "reader",
+    url: `http://127.0.0.1:${port}/`,
+    key: `${world.uri}/secrets/followed-key`,
+    reads: "latest",
+    lag: "PT1M",
+  };
+  const object = openObject(world, {
+    name,
+    object: {
+      ...certificate({ exportable: false, contentType: "application/x-pem-file" }),
+      rollback: "reissue",
+      window: { cron: "0 2 * * *", duration: "PT3H", timeZone: "Etc/UTC" },
+      consumers: [reader],
+    },
+  });
+  const codes: string[] = [];
+  let merged = false;
+  const lived = await live(world, object, source, {
+    async meanwhile({ fault }) {
+      if (fault?.code !== "ISSUANCE_PENDING" || merged) return false;
+      const { rotationId = "", request: asked = "" } = bodyOf(await request(call(object)));
+      const bring = async (wanted: readonly string[]) =>
+        await merge(call(object, { rotationId, chain: authority.sign(asked, wanted) })).then(
+          () => (merged = true),
+          (error: PinionError) => void codes.push(error.code),
+        );
+      // Asked for within the window, answered after it.
+      world.clock.advance(4 * 3_600_000);
+      await bring(names);
+      if (merged) throw new Error("merged outside the window");
+      // The window opens at two o'clock.
+      const hours = (26 - new Date(world.clock.now()).getUTCHours()) % 24;
+      world.clock.advance(hours * 3_600_000);
+      await bring([...names, "evil.example"]);
+      expect(await newest()).toBe(source);
+      await bring(names);
+      return true;
+    },
+  });
+  receiver.close();
+  expect([codes, merged]).toEqual([["WINDOW_CLOSED", "BAD_REQUEST"], true]);
+  expect(lived.outcome).toBe("rotated");
 });
 
 test.each([

@@ -185,6 +185,7 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
     app,
     state: (): ObjectState => now(),
     parsed,
+    commands: (): readonly Command[] => commands,
     /** Records a command, as a trigger does. */
     command: (command: Pick<Command, "verb" | "rotationId" | "version">) => {
       const { verb } = command;

@@ -177,7 +177,7 @@ export function createWorld(options: WorldOptions, now: () => number) {
     },
     hear() {
       const heard = (["rollback", "finish"] as const).find((verb) => commands.includes(verb));
-      return heard ? { heard } : {};
+      return { ...(heard && { heard }), ...(commands.includes("finish") && { finish: true as const }) };
     },
     suspend(retirement) {
       const shut = gates(retirement);

@@ -77,6 +77,7 @@ export function certificateParts<T>(issuing: Issuing<T>) {
     },
     revoke: async (step: Step<T>, old: Credential): Promise<readonly Proof[]> =>
       (await issuing.revoke?.(step, old)) ?? [],
+    ...(issuing.issuers && { issuers: issuing.issuers }),
     ...(issuing.abandon && { abandon: issuing.abandon }),
   } as const;
 }

@@ -27,28 +27,40 @@ async function openKey(step: S, { material }: Credential) {
 
 /**
  * The current key is published and signs, and the app may write the set. A set that does not exist yet misleads no verifier, so the first
- * rotation publishes both keys.
+ * rotation publishes both keys. A key that was withdrawn proves nothing and need not: the rotation that replaces it must be able to begin.
  */
 export async function observeKeys(step: S, current: Credential, { negativeControl }: Control): Promise<Observed> {
   const { key, jwk } = await openKey(step, current);
   const { blob } = step.target;
   if (blob !== undefined) await demandMayWrite(step, blob);
   const set = await publishedSet(step);
-  if (set !== undefined && !holds(set, jwk)) {
+  const gone = withdrawnKids(step).includes(jwk.kid);
+  if (!gone && set !== undefined && !holds(set, jwk)) {
     throw new PinionError(
       "CURRENT_LOGIN_FAILED",
       `The published set lacks the current key (kid ${jwk.kid}), or has it with another alg or use: put it there, or start with a set that does not exist.`,
     );
   }
-  const proofs = set === undefined ? [] : [await proveToken(step, set, key, "current")];
+  const proofs = gone || set === undefined ? [] : [await proveToken(step, set, key, "current")];
   if (proofs.some(({ ok }) => !ok))
     throw new PinionError("CURRENT_LOGIN_FAILED", "A token that the current key signs does not fit the published set.");
-  if (negativeControl && set !== undefined && !hasExpired(step, key)) proofs.push(await proveForged(step, set, key));
+  if (negativeControl && !gone && set !== undefined && !hasExpired(step, key))
+    proofs.push(await proveForged(step, set, key));
   return {
     current: { id: current.id },
     idle: { id: current.id },
     proofs: [
-      { name: "the current key is published", ok: true, detail: set === undefined ? "there is no set yet" : jwk.kid },
+      gone
+        ? {
+            name: "the current key was withdrawn: it is asked for nothing, and never published again",
+            ok: true,
+            detail: jwk.kid,
+          }
+        : {
+            name: "the current key is published",
+            ok: true,
+            detail: set === undefined ? "there is no set yet" : jwk.kid,
+          },
       ...(blob === undefined ? [] : [{ name: "the app may write the set", ok: true }]),
       ...proofs,
     ],
@@ -123,7 +135,8 @@ export async function retireKey(step: S, old: Credential): Promise<Proof[]> {
     const rest = withoutKey(set ?? { keys: [] }, jwk.kid);
     if (set === undefined || (rest.keys.length === set.keys.length && mark === markOf(step, "revoked")))
       return undefined;
-    if (rest.keys.length === 0) {
+    // After an emergency there may be none that serves; then this one serves nobody either.
+    if (rest.keys.length === 0 && withdrawnKids(step).length === 0) {
       throw new PinionError("SLOT_UNCLEAR", "The set holds no other key: without this one no token would be accepted.");
     }
     return { set: rest, mark: markOf(step, "revoked") };
@@ -155,6 +168,11 @@ export async function withdrawKey(step: Publishing, kid: string): Promise<Proof[
     return left === set.keys.length ? undefined : { set: rest };
   });
   return [{ name: "the key was withdrawn at once", ok: true, detail: `${kid}; ${left} left in the set` }];
+}
+
+/** Whether a key was withdrawn in an emergency. */
+export async function isWithdrawn(step: S, credential: Credential): Promise<boolean> {
+  return withdrawnKids(step).includes((await openKey(step, credential)).jwk.kid);
 }
 
 const withdrawnKids = ({ notes }: Publishing): string[] => notes.read(withdrawn)?.split(" ") ?? [];

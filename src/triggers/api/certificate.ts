@@ -1,13 +1,15 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { z } from "zod";
 import { stepBeside } from "../../activities/beside.ts";
 import { certificateOf, chainNote, noteOfChain } from "../../activities/certificate-slot.ts";
 import type { Subject } from "../../activities/deps.ts";
 import { PinionError } from "../../errors.ts";
 import type { Operation } from "../../vault/certificate-operations.ts";
+import type { ObjectState } from "../../store/types.ts";
 import { giveCommand } from "../give-command.ts";
 import { readBody, reasonText, rotationIdText } from "./body.ts";
 import { requireOperator } from "./caller.ts";
+import { readChain, requireIssuers, requireRoom, requireWanted, requireWindow } from "./chain.ts";
 import { json } from "./problem.ts";
 import { type ApiHandler, type Call, subjectOf } from "./route.ts";
 
@@ -43,15 +45,17 @@ const body = z.strictObject({
 });
 
 /**
- * `POST /api/rotations/{id}/certificate`: a person brings the certificate for the request that waits. Recorded as a command, merged, and
- * the rotation goes on: it proves the certificate before anybody gets it. 400 for a chain that is none, 409 for one of another key.
+ * `POST /api/rotations/{id}/certificate`: a person brings the certificate for the request that waits. It is checked against the policy
+ * first, since in the object itself readers of the newest version get it with the merge; then recorded as a command and merged, and the
+ * rotation goes on to prove it in full. 400 for a chain that is none or not as the policy wants it, 409 for one of another key or outside
+ * the window of such readers.
  */
 export const merge: ApiHandler = async (call) => {
   requireOperator(call.actor, call.config);
   const subject = await subjectOf(call);
   const { rotationId, chain, reason, change } = await readBody(call.request, body);
   const certificates = readChain(chain);
-  const { operation, rotationId: waits } = await waiting(call, subject);
+  const { operation, rotationId: waits, state } = await waiting(call, subject);
   if (waits !== rotationId)
     throw new PinionError("NOT_FOUND", `Nothing waits for a certificate in rotation ${rotationId}.`);
   if (!(await fits(operation, certificates))) {
@@ -60,11 +64,15 @@ export const merge: ApiHandler = async (call) => {
       "The first certificate is not for the key of the request: GET .../request gives the one that waits now.",
     );
   }
+  requireIssuers(certificates);
+  const chainBytes = certificates.map(({ raw }) => new Uint8Array(raw));
+  const step = await stepBeside(call.deps, subject, rotationId, AbortSignal.timeout(perCall));
+  requireRoom(state, rotationId, chainBytes);
+  requireWindow(subject, state, call.deps.now());
+  await requireWanted(subject, step, chainBytes);
   await giveCommand(call.deps, call.engine, subject, { verb: "merge", rotationId, actor: call.actor, reason, change });
   const { operations, name } = certificateOf(subject);
-  const chainBytes = certificates.map(({ raw }) => new Uint8Array(raw));
-  const { notes } = await stepBeside(call.deps, subject, rotationId, AbortSignal.timeout(perCall));
-  await notes.write(chainNote, noteOfChain(rotationId, chainBytes));
+  await step.notes.write(chainNote, noteOfChain(rotationId, chainBytes));
   await operations.merge(name, chainBytes, AbortSignal.timeout(perCall));
   await call.engine.wake(subject.key);
   return json(202, { id: subject.object.id, rotationId, command: "merge" });
@@ -72,7 +80,10 @@ export const merge: ApiHandler = async (call) => {
 
 type Waiting = Operation & { readonly csr: Uint8Array };
 
-async function waiting({ deps }: Call, subject: Subject): Promise<{ operation: Waiting; rotationId: string }> {
+async function waiting(
+  { deps }: Call,
+  subject: Subject,
+): Promise<{ operation: Waiting; rotationId: string; state: ObjectState }> {
   const { state } = await deps.records.read(subject.key);
   const { phase, rotationId = "" } = state.value;
   const nothing = new PinionError("NOT_FOUND", `${subject.object.id} waits for no certificate.`);
@@ -81,18 +92,7 @@ async function waiting({ deps }: Call, subject: Subject): Promise<{ operation: W
   const operation = await operations.operation(name, AbortSignal.timeout(perCall));
   const { csr, status } = operation ?? {};
   if (operation === undefined || csr === undefined || status !== "inProgress") throw nothing;
-  return { operation: { ...operation, csr }, rotationId };
-}
-
-function readChain(text: string): readonly X509Certificate[] {
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  try {
-    const chain = blocks.map((block) => new X509Certificate(block));
-    if (chain.length > 0) return chain;
-  } catch {
-    // Said below: the text of a parser helps nobody.
-  }
-  throw new PinionError("BAD_REQUEST", "chain: expected PEM certificates, the leaf first.");
+  return { operation: { ...operation, csr }, rotationId, state: state.value };
 }
 
 /** Whether the leaf is for the key of the request: its public key stands in the request, byte for byte. */

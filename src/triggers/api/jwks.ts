@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { stepBeside } from "../../activities/beside.ts";
-import { accountOf, type Subject } from "../../activities/deps.ts";
+import { accountOf, type Deps, findSubject, type Subject } from "../../activities/deps.ts";
 import { announce } from "../../activities/step.ts";
-import { PinionError } from "../../errors.ts";
+import { PinionError, toFault } from "../../errors.ts";
 import type { PublicDocument } from "../../rotator.ts";
 import { newRotationId } from "../request.ts";
 import { readBody, reasonText } from "./body.ts";
@@ -12,24 +12,77 @@ import { type ApiHandler, type Call, subjectOf } from "./route.ts";
 
 const patience = 20_000;
 
-/** Milliseconds of process time for which a document is served from memory: anybody may ask, and each answer costs the vault requests. */
+/** Milliseconds of process time for which an answer is given from memory: anybody may ask, and each look costs the vault requests. */
 const lifetime = 5_000;
-const known = new Map<string, { readonly document: PublicDocument; readonly at: number }>();
 
-/** `GET /api/jwks/{id}`: the public keys of a signer, for everybody, where its rotator has no other place to publish them. */
-export const serveJwks: ApiHandler = async (call) => {
-  const subject = await subjectOf(call);
-  const { object, rotator } = subject;
-  const found = known.get(object.id);
-  if (found !== undefined && performance.now() - found.at < lifetime) return reply(found.document);
-  const step = await stepBeside(call.deps, subject, "jwks", AbortSignal.timeout(patience));
-  const document = await rotator.document?.(step);
-  if (document === undefined) throw new PinionError("NOT_FOUND", `${object.id} publishes no keys here.`);
-  known.set(object.id, { document, at: performance.now() });
-  return reply(document);
+/** What one object publishes, as it was last asked: everybody who asks meanwhile gets the same answer, be it a failure. */
+interface Known {
+  answer: Promise<PublicDocument | undefined>;
+  /** By the process's clock; endless while the answer is on its way. */
+  until: number;
+  /** The last document, and the object's notes that it was made from. */
+  good: { readonly document: PublicDocument; readonly notes: string } | undefined;
+}
+
+/** By id, for objects of the policy only: what strangers ask for takes no room. */
+const known = new Map<string, Known>();
+
+/**
+ * `GET /api/jwks/{id}`: the public keys of a signer, for everybody, where its rotator has no other place to publish them. While the vault
+ * fails they get the last ones; 404 says the same of whatever publishes nothing here, 503 that nothing is known yet.
+ */
+export const serveJwks: ApiHandler = async ({ request, deps }) => {
+  const id = request.params["id"] ?? "";
+  const { policy } = await deps.policy();
+  const subject = await findSubject(deps, id);
+  const unread = policy === undefined ? known.get(id)?.good?.document : undefined;
+  if (policy === undefined && unread === undefined) throw unavailable();
+  const document = unread ?? (subject?.rotator.document && (await current(deps, subject, policy?.objects ?? [])));
+  if (document === undefined) throw new PinionError("NOT_FOUND", "No keys are published here.");
+  const { headers, body } = document;
+  return { status: 200, headers: { ...headers }, body };
 };
 
-const reply = ({ headers, body }: PublicDocument) => ({ status: 200, headers: { ...headers }, body });
+function current(
+  deps: Deps,
+  subject: Subject,
+  objects: readonly { readonly id: string }[],
+): Promise<PublicDocument | undefined> {
+  const { id } = subject.object;
+  const former = known.get(id);
+  if (former !== undefined && performance.now() < former.until) return former.answer;
+  const ids = new Set(objects.map((object) => object.id));
+  for (const other of known.keys()) if (!ids.has(other)) known.delete(other);
+  const next: Known = { answer: Promise.resolve(undefined), until: Number.POSITIVE_INFINITY, good: former?.good };
+  known.set(id, next);
+  next.answer = look(deps, subject, next).finally(() => void (next.until = performance.now() + lifetime));
+  return next.answer;
+}
+
+async function look(deps: Deps, subject: Subject, mine: Known): Promise<PublicDocument | undefined> {
+  let notes: string | undefined;
+  try {
+    notes = JSON.stringify((await deps.records.read(subject.key)).state.value.notes ?? {});
+    const document = await subject.rotator.document?.(
+      await stepBeside(deps, subject, "jwks", AbortSignal.timeout(patience)),
+    );
+    mine.good = document && { document, notes };
+    return document;
+  } catch (error) {
+    const fault = toFault(error);
+    deps.log("warning", `the published keys of ${subject.object.id}: ${fault.code}`, { message: fault.message });
+    const { good } = mine;
+    // Other notes may be those of an emergency, and a key that was disabled was perhaps meant to go.
+    if (good !== undefined && fault.class !== "permanent" && (notes ?? good.notes) === good.notes) return good.document;
+    throw unavailable();
+  }
+}
+
+const unavailable = () =>
+  new PinionError("VAULT_UNAVAILABLE", "The keys cannot be read at the moment: ask again.", {
+    class: "throttled",
+    retryAfterSeconds: lifetime / 1000,
+  });
 
 const body = z.strictObject({
   kid: z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, "the kid of a published key"),
@@ -39,7 +92,7 @@ const body = z.strictObject({
 
 /**
  * `POST /api/jwks/{id}/withdraw`: the emergency. A key that others know is taken out of the published set at once, whatever that breaks, and
- * is never published again. The command is recorded before anything is done.
+ * is never published again. The command is recorded before anything is done; 409 where a step holds the set for too long: then it is sent again.
  */
 export const withdrawJwk: ApiHandler = async (call) => {
   requireOperator(call.actor, call.config);
@@ -51,14 +104,40 @@ export const withdrawJwk: ApiHandler = async (call) => {
     throw new PinionError("CONFLICT", `${object.id} has nothing that could be withdrawn.`);
   const { withdraw } = rotator;
   const emergency = await record(call, subject, { reason, ...(change !== undefined && { change }) });
-  const signal = AbortSignal.timeout(patience);
-  const proofs = await deps.withLease(accountOf(subject), async () =>
-    withdraw(await stepBeside(deps, subject, emergency, signal), kid),
+  const proofs = await insist(deps, subject, async () =>
+    withdraw(await stepBeside(deps, subject, emergency, AbortSignal.timeout(patience)), kid),
   );
   known.delete(object.id);
-  await announce(deps, subject, emergency, "withdraw", { name: "Withdrawn", data: { kid, reason } }, signal);
+  await announce(
+    deps,
+    subject,
+    emergency,
+    "withdraw",
+    { name: "Withdrawn", data: { kid, reason } },
+    AbortSignal.timeout(patience),
+  );
   return json(200, { id: object.id, kid, command: "withdraw", proofs });
 };
+
+/** Waits for a step that changes the same set. */
+async function insist<T>(deps: Deps, subject: Subject, work: () => Promise<T>): Promise<T> {
+  const end = performance.now() + patience;
+  for (;;) {
+    try {
+      return await deps.withLease(accountOf(subject), work);
+    } catch (error) {
+      if (!(error instanceof PinionError && error.code === "LEASE_HELD")) throw error;
+      if (performance.now() >= end) {
+        throw new PinionError(
+          "LEASE_HELD",
+          `The command is recorded, but a step of a rotation holds what ${subject.object.id} publishes: the key is still published. Repeat the request until it is done; a step that died lets go within a minute.`,
+          { class: "throttled", retryAfterSeconds: 5 },
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+  }
+}
 
 /** Writes the command beside those of rotations; its id is later than that of every rotation so far. */
 async function record(

@@ -23,7 +23,7 @@ export type App =
   | { readonly ok: true; readonly deps: Deps; readonly config: Config }
   | { readonly ok: false; readonly error: unknown };
 
-/** Wraps a handler: who calls, errors as problem+json, unexpected ones in the log by place only. */
+/** Wraps a handler: who calls, errors as problem+json, and those that are no fault of the caller's in the log: unexpected ones by place only. */
 export function route(app: () => App, engine: (context: InvocationContext) => Engine, handler: ApiHandler) {
   return async (request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> => {
     try {
@@ -32,9 +32,12 @@ export function route(app: () => App, engine: (context: InvocationContext) => En
       const { deps, config } = made;
       return await handler({ request, deps, config, engine: engine(context), actor: callerOf(request, config) });
     } catch (error) {
+      const reply = problem(error);
       if (!(error instanceof PinionError))
         context.error(`unexpected ${error instanceof Error ? error.name : "error"} in ${context.functionName}`);
-      return problem(error);
+      else if ((reply.status ?? 500) >= 500)
+        context.error(`${error.code} in ${context.functionName}: ${error.message}`);
+      return reply;
     }
   };
 }

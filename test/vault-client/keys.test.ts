@@ -1,0 +1,21 @@
+import { KeyClient } from "@azure/keyvault-keys";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openKeyPort } from "../../src/vault/key-port.ts";
+import { openKeys } from "../../src/vault/keys.ts";
+import { day, openLocalVault } from "./vault.ts";
+
+let local: Awaited<ReturnType<typeof openLocalVault>>;
+beforeAll(async () => void (local = await openLocalVault()));
+afterAll(() => local.close());
+
+test("a key whose newest version is disabled says so at once, and is not taken for a missing role", async () => {
+  const credential = { getToken: async () => ({ token: "anybody", expiresOnTimestamp: Date.now() + day }) };
+  const person = new KeyClient(local.uri, credential, { disableChallengeResourceVerification: true });
+  const { id = "", properties } = await person.createKey("signer", "EC");
+  await person.updateKeyProperties("signer", properties.version ?? "", { enabled: false });
+  const disabled = { code: "SECRET_DISABLED", class: "permanent" };
+  await expect(openKeys(local.uri, credential).latest("signer", AbortSignal.timeout(9_000))).rejects.toMatchObject(
+    disabled,
+  );
+  await expect(openKeyPort(credential).sign(id, "ES256", new Uint8Array(32))).rejects.toMatchObject(disabled);
+});
