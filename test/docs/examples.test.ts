@@ -50,7 +50,12 @@ function objectFor(kind: string, strategy: "dual" | "alternating" | "in-place"):
   };
 }
 
-const targets = examplesIn("docs/rotators").filter(({ json }) => "target" in json);
+/** A page shows the target alone, or a whole object. */
+const shown = examplesIn("docs/rotators");
+const targets = shown.flatMap(({ page, json }) => {
+  const rotator = "rotator" in json ? json["rotator"] : json;
+  return "target" in (rotator as object) ? [{ page, json: rotator as Record<string, unknown> }] : [];
+});
 
 describe("rotators", () => {
   test("every page that shows a target has an example of one that is read", () => {
@@ -76,6 +81,13 @@ describe("rotators", () => {
     ]);
   });
 });
+
+test.each(shown.filter(({ json }) => "rotator" in json).map(({ page, json }) => [page, json] as const))(
+  "whole objects: %s",
+  (_page, json) => {
+    expect(faultsOf({ ...json, vault: "orders" })).toEqual([]);
+  },
+);
 
 const consumers = examplesIn("docs/consumers");
 
