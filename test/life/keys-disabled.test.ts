@@ -157,8 +157,8 @@ test("the current version stays, also where a newer one was turned back and no c
   const { object, source } = await open("current", {});
   expect(await rotate(object, turnedBack(object, source))).toBe("rolled-back");
   world.clock.advance(100 * day);
-  // Whatever ends next has a look at old versions: a start that is turned back at once, say.
-  expect(await rotate(object, turnedBack(object, source))).toBe("rolled-back");
+  // Nor does an end that replaced nothing take any version away.
+  expect((await live(world, object, "0".repeat(32))).outcome).toBe("stale");
   expect((await enabled("current"))[0]).toBe(true);
 });
 
@@ -173,6 +173,21 @@ test("of versions that nobody knows to be left only those go that were left for 
   expect(await rotate(object)).toBe("rotated");
   // The third one was in use until 60 days ago, or until a moment ago: nothing tells.
   expect(await enabled("by-hand")).toEqual([false, false, true, true, true]);
+});
+
+test("a version that was turned back replaced none, also where nothing else is known", async () => {
+  const { object, source, accounts } = await open("by-marks", { short: 10 });
+  const second = (await world.keys.rotateKey("by-marks")).properties.version ?? "";
+  await world.keys.updateKeyProperties("by-marks", second, {
+    tags: { "pinion-withdrawn-for": source, "pinion-marks": second },
+  });
+  world.clock.advance(60 * day);
+  const third = (await world.keys.rotateKey("by-marks")).properties.version ?? "";
+  world.clock.advance(60 * day);
+  // Only now a person moves the account off the first version.
+  await accounts[0]!.put(third);
+  expect(await rotate(object)).toBe("rotated");
+  expect((await enabled("by-marks"))[0]).toBe(true);
 });
 
 test("a move that waited long for its window counts from the move", async () => {
