@@ -5,7 +5,7 @@ import { makeAuthority } from "../private-ca/openssl.ts";
 import { storageAccount } from "./account.ts";
 import { openAuthority, pemOfRequest } from "./authority.ts";
 import type { Dying } from "./crash.ts";
-import { firstCertificate, firstKey, names } from "./first.ts";
+import { quickCertificate, firstKey, names } from "./first.ts";
 import { certificateRotated, holding, keyRotated } from "./promises.ts";
 import type { World } from "./world.ts";
 
@@ -35,7 +35,7 @@ export function byPrivateCa({ exportable, key }: Wish): Dying {
     }),
     async first(world, name) {
       await importOnce(world, "issuing", privateKey.export({ format: "jwk" }));
-      return await firstCertificate(world, name, exportable);
+      return await quickCertificate(world, name, exportable);
     },
     faults: certificateRotated,
   };
@@ -64,7 +64,7 @@ export function byHand({ exportable, key }: Wish): Dying {
       certificate: { names, key, exportable, roots: [authority.root] },
       rotator: { kind: "certificate-manual", strategy: "dual", target: { intermediates: [authority.issuing] } },
     },
-    first: async (world, name) => await firstCertificate(world, name, exportable),
+    first: async (world, name) => await quickCertificate(world, name, exportable),
     faults: certificateRotated,
     options: (world, object) => ({
       async meanwhile({ fault }) {

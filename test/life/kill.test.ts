@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callsOf, describeVerdict, dieEverywhere, nameOf, type Dying } from "./crash.ts";
 import { byAcme } from "./dying-acme.ts";
 import { byHand, byPrivateCa, openHolder } from "./dying.ts";
-import { firstCertificate, firstKey, names } from "./first.ts";
+import { quickCertificate, firstKey, names } from "./first.ts";
 import { certificateRotated, keyRotated } from "./promises.ts";
 import { watchNetwork } from "./process.ts";
 import { openWorld, type World } from "./world.ts";
@@ -28,12 +28,12 @@ const selfSigned = { kind: "certificate-self-signed", strategy: "dual", target: 
 const dying: Readonly<Record<string, Dying>> = {
   "a certificate that is staged": {
     object: { kind: "certificate", certificate: { names, key }, rotator: selfSigned },
-    first: firstCertificate,
+    first: quickCertificate,
     faults: certificateRotated,
   },
   "a certificate that the vault makes in the object": {
     object: { kind: "certificate", certificate: { names, key, exportable: false }, rotator: selfSigned },
-    first: async (at, name) => await firstCertificate(at, name, false),
+    first: async (at, name) => await quickCertificate(at, name, false),
     faults: certificateRotated,
   },
   "a certificate from a private authority": byPrivateCa({ exportable: true, key }),
