@@ -80,7 +80,7 @@ export const acmeObject = ({ uri }: World, name: string, { ca, zone, dns }: Outs
 /** The first version and the account's key; the version's id. */
 export async function firstForAcme(world: World, name: string, exportable: boolean): Promise<string> {
   await world.keys.createKey(accountKey(name), "EC", { curve: "P-256", keyOps: ["sign", "verify"] });
-  return await quickCertificate(world, name, exportable, undefined, { keyType: "EC", keyCurveName: "P-256" });
+  return await quickCertificate(world, name, exportable);
 }
 
 /** Each life registers an account of its own, so that all of them make the same calls. */

@@ -12,8 +12,12 @@ import { type ApiHandler, type Call, subjectOf } from "./route.ts";
 
 const patience = 20_000;
 
-/** Milliseconds of process time for which an answer is given from memory: anybody may ask, and each look costs the vault requests. */
+/**
+ * Milliseconds of process time. Anybody may ask, and each look costs the vault requests: the vault is asked again only after `lifetime`, or
+ * when the object's notes have changed, since a step may just have published another key; the notes are read once in a `moment`.
+ */
 const lifetime = 5_000;
+const moment = 250;
 
 /** What one object publishes, as it was last asked: everybody who asks meanwhile gets the same answer, be it a failure. */
 interface Known {
@@ -22,6 +26,10 @@ interface Known {
   until: number;
   /** The last document, and the object's notes that it was made from. */
   good: { readonly document: PublicDocument; readonly notes: string } | undefined;
+  /** The last look failed, whatever was answered. */
+  failing?: true;
+  /** What the vault was last asked for, be it nothing. */
+  last: { readonly document: PublicDocument | undefined; readonly notes: string; readonly at: number } | undefined;
 }
 
 /** By id, for objects of the policy only: what strangers ask for takes no room. */
@@ -53,9 +61,16 @@ function current(
   if (former !== undefined && performance.now() < former.until) return former.answer;
   const ids = new Set(objects.map((object) => object.id));
   for (const other of known.keys()) if (!ids.has(other)) known.delete(other);
-  const next: Known = { answer: Promise.resolve(undefined), until: Number.POSITIVE_INFINITY, good: former?.good };
+  const { good, last } = former ?? { good: undefined, last: undefined };
+  const next: Known = { answer: Promise.resolve(undefined), until: Number.POSITIVE_INFINITY, good, last };
   known.set(id, next);
-  next.answer = look(deps, subject, next).finally(() => void (next.until = performance.now() + lifetime));
+  const wait = (milliseconds: number) => void (next.until = performance.now() + milliseconds);
+  next.answer = look(deps, subject, next);
+  // A failure is an answer for longer: whoever throttles is left alone.
+  next.answer.then(
+    () => wait(next.failing === true ? lifetime : moment),
+    () => wait(lifetime),
+  );
   return next.answer;
 }
 
@@ -63,13 +78,17 @@ async function look(deps: Deps, subject: Subject, mine: Known): Promise<PublicDo
   let notes: string | undefined;
   try {
     notes = JSON.stringify((await deps.records.read(subject.key)).state.value.notes ?? {});
+    const { last } = mine;
+    if (last !== undefined && last.notes === notes && performance.now() - last.at < lifetime) return last.document;
     const document = await subject.rotator.document?.(
       await stepBeside(deps, subject, "jwks", AbortSignal.timeout(patience)),
     );
     mine.good = document && { document, notes };
+    mine.last = { document, notes, at: performance.now() };
     return document;
   } catch (error) {
     const fault = toFault(error);
+    mine.failing = true;
     deps.log("warning", `the published keys of ${subject.object.id}: ${fault.code}`, { message: fault.message });
     const { good } = mine;
     // Other notes may be those of an emergency, and a key that was disabled was perhaps meant to go.
