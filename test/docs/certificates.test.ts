@@ -53,7 +53,6 @@ describe("docs/certificates.md", () => {
     const day = 86_400_000;
     expect(policy?.objects[0]).toMatchObject({
       rollback: "pin",
-      issueWithin: day,
       remindEvery: day,
       certificate: {
         key: { type: "RSA", size: 2048 },

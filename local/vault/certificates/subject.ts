@@ -116,7 +116,7 @@ function unquote(written: string): string | undefined {
 function formatAttribute({ type, value }: AttributeTypeAndValue): string {
   const text = value.toString();
   const plain = /^[^\s,;+="\\<>#]([^,;+="\\<>]*[^\s,;+="\\<>])?$/.test(text);
-  return `${names.get(type) ?? `OID.${type}`}=${plain ? text : `"${text.replaceAll('"', '""')}"`}`;
+  return `${names.get(type) ?? `OID.${type}`}=${plain ? text : `"${text.replaceAll("\\", "\\\\").replaceAll('"', '""')}"`}`;
 }
 
 /** True for the text of an object identifier that DER can hold. */

@@ -152,6 +152,16 @@ test("any value of a name comes back from its text", () => {
       ]);
       expect(back).toEqual(pairs);
     }),
-    { numRuns: 500 },
+    {
+      numRuns: 500,
+      examples: [
+        [
+          [
+            ["2.5.4.3", "\\ "],
+            ["2.5.4.3", " "],
+          ],
+        ],
+      ],
+    },
   );
 });
