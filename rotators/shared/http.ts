@@ -1,17 +1,13 @@
 import { z } from "zod";
 import { PinionError } from "../../src/errors.ts";
+import { isSafeUrl } from "../../src/policy-texts.ts";
 
 /** https, or http to this very machine; neither a query nor a user name, which would be a secret in the policy. */
 export const targetUrl = z
   .string()
-  .refine(isTargetUrl, { error: "an https URL without a user name, query or fragment" });
-
-function isTargetUrl(text: string): boolean {
-  if (!URL.canParse(text) || /[?#]/.test(text)) return false;
-  const { protocol, hostname, username, password } = new URL(text);
-  const loopback = hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
-  return username === "" && password === "" && (protocol === "https:" || (protocol === "http:" && loopback));
-}
+  .refine((text) => isSafeUrl(text) && !/[?#]/.test(text), {
+    error: "an https URL without a user name, query or fragment",
+  });
 
 /** No target of ours answers more than this. */
 const mostBytes = 1 << 20;

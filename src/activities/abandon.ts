@@ -1,21 +1,19 @@
 import { X509Certificate } from "node:crypto";
 import { PinionError } from "../errors.ts";
 import type { CertificateWish, Notes, Proof, Step } from "../rotator.ts";
-import { withdraw } from "../vault/adopting.ts";
 import { tags } from "../vault/tags.ts";
 import {
   certificateOf,
   certificatesIn,
-  isAdoptable,
-  newerThan,
-  chainNote,
+  madeInObject,
+  notedChain,
   ownerOf,
   requireCertificate,
   wishOf,
 } from "./certificate-slot.ts";
 import type { Deps, Subject } from "./deps.ts";
 import { createStep, type Scene, type StatePatch } from "./step.ts";
-import { takenBack } from "./taken-back.ts";
+import { takeBack } from "./taken-back.ts";
 
 /**
  * Undoes what an unfinished stage left: the rotator's orders and challenges, the pending operation of this rotation, and, in the object
@@ -69,15 +67,8 @@ async function disableStaged({ subject, step, signal }: Scene): Promise<void> {
 
 async function takeBackMade(scene: Scene, sourceVersion: string): Promise<StatePatch> {
   const { subject, step, signal } = scene;
-  const { vault, object } = subject;
-  const newer = await newerThan(vault, object.name, sourceVersion, signal);
-  const made = newer.find((version) => isAdoptable(version, step.rotationId));
-  if (made === undefined) return {};
-  const followed = object.consumers.some(({ reads }) => reads === "latest");
-  const { rotationId } = step;
-  const { name, tags: policyTags } = object;
-  await withdraw(vault, { name, rotationId, sourceVersion, version: made.version, tags: policyTags, followed }, signal);
-  return takenBack(scene, { sourceVersion, version: made.version, followed });
+  const made = await madeInObject({ subject, rotationId: step.rotationId, sourceVersion, signal });
+  return made === undefined ? {} : (await takeBack(scene, { sourceVersion, version: made.version })).state;
 }
 
 /**
@@ -149,9 +140,8 @@ async function formerChain(
   if (shown.length > 0) return shown;
   const found = await certificates.object.read(object.name, sourceVersion, signal);
   if (found === undefined) return [];
-  const [by, ...others] = notes.read(chainNote)?.split(" ") ?? [];
-  if (by !== undefined && by === found.tags[tags.rotation])
-    return [found.leaf, ...others.map((one) => Buffer.from(one, "base64"))];
+  const noted = notedChain(notes, found.tags[tags.rotation] ?? "");
+  if (noted !== undefined) return [found.leaf, ...noted];
   const { subject, issuer } = new X509Certificate(found.leaf);
   return subject === issuer ? [found.leaf] : [];
 }

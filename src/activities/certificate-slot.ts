@@ -116,8 +116,8 @@ export function openSlot(place: SlotPlace): CertificateSlot {
       return after;
     },
     async chain(version) {
-      const [by, ...others] = notes.read(chainNote)?.split(" ") ?? [];
-      if (by === rotationId) return others.map((one) => Buffer.from(one, "base64"));
+      const noted = notedChain(notes, rotationId);
+      if (noted !== undefined) return noted;
       // Somebody merged past Pinion.
       const text = await vaultOf(subject).value(name, version, signal);
       return certificatesIn(text).slice(1);
@@ -156,6 +156,12 @@ export function certificatesIn(text: string): readonly Uint8Array[] {
 export const noteOfChain = (rotationId: string, chain: readonly Uint8Array[]): string =>
   [rotationId, ...chain.slice(1).map((one) => Buffer.from(one).toString("base64"))].join(" ");
 
+/** The certificates beside the leaf (DER) that a rotation merged; undefined where the note is another's. */
+export function notedChain(notes: Notes, rotationId: string): readonly Uint8Array[] | undefined {
+  const [by, ...others] = notes.read(chainNote)?.split(" ") ?? [];
+  return by === rotationId ? others.map((one) => Buffer.from(one, "base64")) : undefined;
+}
+
 function request({ subject, rotationId, sourceVersion }: SlotPlace, issuer: string) {
   const { object, key, madeIn } = subject;
   const marks = { [tags.rotation]: rotationId, [tags.previous]: sourceVersion };
@@ -168,15 +174,14 @@ function request({ subject, rotationId, sourceVersion }: SlotPlace, issuer: stri
 
 /** The version that this rotation's candidate is: in the object any newer one, whoever asked the vault for it. */
 async function madeVersion(place: SlotPlace): Promise<VaultCertificate | undefined> {
-  const { subject, rotationId, sourceVersion, signal } = place;
+  const { subject, signal } = place;
   const { operations, name } = certificateOf(subject);
   const newest = await operations.read(name, undefined, signal);
   if (newest === undefined && subject.madeIn === "staging") return undefined;
   if (newest !== undefined && isCandidate(newest, place)) return newest;
   if (subject.madeIn === "staging") return undefined;
   // The placeholder of a later operation may hide it.
-  const newer = await newerThan(subject.vault, subject.object.name, sourceVersion, signal);
-  const found = newer.find((version) => isAdoptable(version, rotationId));
+  const found = await madeInObject(place);
   return found && (await operations.read(name, found.version, signal));
 }
 
@@ -193,6 +198,17 @@ export function isAdoptable(found: Pick<ObjectVersion, "version" | "tags" | "ena
   const by = marks[tags.rotation];
   const turnedBack = marks[tags.withdrawn] !== undefined || marks[tags.rollbackOf] !== undefined;
   return found.enabled && !turnedBack && (by === undefined || by === rotationId);
+}
+
+/** The version in the object itself that is this rotation's, whoever asked the vault for it. */
+export async function madeInObject({
+  subject,
+  rotationId,
+  sourceVersion,
+  signal,
+}: Omit<SlotPlace, "notes">): Promise<ObjectVersion | undefined> {
+  const newer = await newerThan(subject.vault, subject.object.name, sourceVersion, signal);
+  return newer.find((version) => isAdoptable(version, rotationId));
 }
 
 /**

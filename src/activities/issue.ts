@@ -3,7 +3,7 @@ import type { CredentialRef } from "../rotator.ts";
 import { mark } from "../vault/adopting.ts";
 import { partsOf } from "../vault/key-port.ts";
 import type { Steps } from "../workflow/steps.ts";
-import { isAdoptable, newerThan } from "./certificate-slot.ts";
+import { madeInObject } from "./certificate-slot.ts";
 import { claimAgain } from "./place.ts";
 import { requireOpenWindow } from "./window.ts";
 import { announce, type Done, type Scene } from "./step.ts";
@@ -26,7 +26,9 @@ export async function issue(scene: Scene, { sourceVersion, current, idle }: Sour
   const { rotator, object, vault, madeIn } = subject;
   // For readers of the newest this is the cutover; what came already is proven at once, whatever the hour.
   const followed = madeIn === "object" && object.consumers.some(({ reads }) => reads === "latest");
-  if (followed && !(await isMade(scene, sourceVersion))) requireOpenWindow(scene);
+  const { rotationId } = step;
+  if (followed && (await madeInObject({ subject, rotationId, sourceVersion, signal })) === undefined)
+    requireOpenWindow(scene);
   const { material, expiresAt } = await rotator.create(step, { current, idle }).catch(async (error: unknown) => {
     if (error instanceof PinionError && error.code === "ISSUANCE_PENDING") await wait(scene, error);
     throw error;
@@ -39,22 +41,13 @@ export async function issue(scene: Scene, { sourceVersion, current, idle }: Sour
   }
   const { version = "" } = partsOf(material.vaultVersion);
   if (madeIn === "object")
-    await mark(
-      vault,
-      { name: object.name, rotationId: step.rotationId, sourceVersion, version, tags: object.tags },
-      signal,
-    );
+    await mark(vault, { name: object.name, rotationId, sourceVersion, version, tags: object.tags }, signal);
   if (scene.state.parked) await claimAgain(scene);
   const result: Steps["stage"]["result"] = {
     stagedVersion: version,
     candidate: { id: version, ...(expiresAt === undefined ? {} : { expiresAt }) },
   };
   return { result, state: { pendingSince: undefined, remindedAt: undefined } };
-}
-
-async function isMade({ subject, step, signal }: Scene, sourceVersion: string): Promise<boolean> {
-  const newer = await newerThan(subject.vault, subject.object.name, sourceVersion, signal);
-  return newer.some((version) => isAdoptable(version, step.rotationId));
 }
 
 /** While it waits: gives its place in the fleet to others, and reminds whoever is waited for. */

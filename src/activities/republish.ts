@@ -1,10 +1,9 @@
 import { PinionError } from "../errors.ts";
-import { withdraw } from "../vault/adopting.ts";
 import { isOurs, publish } from "../vault/publishing.ts";
 import { rollbackMark } from "../vault/tags.ts";
 import type { Deps } from "./deps.ts";
 import { createStep, type Done, type Scene } from "./step.ts";
-import { takenBack } from "./taken-back.ts";
+import { takeBack } from "./taken-back.ts";
 
 /** Makes the newest version carry the former credential again. When ours never came to be, there is nothing to do. */
 export const createRepublish = (deps: Deps) =>
@@ -15,7 +14,7 @@ export const createRepublish = (deps: Deps) =>
     async run(scene, { sourceVersion, stagedVersion, rotationId }) {
       const { subject, signal, state } = scene;
       const { object, vault } = subject;
-      if (subject.madeIn === "object") return await takeBack(scene, sourceVersion, stagedVersion);
+      if (subject.madeIn === "object") return await leaveInObject(scene, sourceVersion, stagedVersion);
       const versions = await vault.versions(object.name, signal);
       const forward = versions.find((version) => isOurs(version, rotationId));
       if (forward === undefined) return { result: { version: sourceVersion } };
@@ -59,12 +58,8 @@ export const createRepublish = (deps: Deps) =>
  * What the vault made in the object stays there. With every consumer pinned the source is simply current again; readers of the newest
  * stay on the candidate until another one is made, which is asked for at once.
  */
-async function takeBack(scene: Scene, sourceVersion: string, version: string): Promise<Done<"republish">> {
-  const { subject, step, signal } = scene;
-  const { object, vault } = subject;
-  const followed = object.consumers.some(({ reads }) => reads === "latest");
-  const { name, tags } = object;
-  await withdraw(vault, { name, rotationId: step.rotationId, sourceVersion, version, tags, followed }, signal);
+async function leaveInObject(scene: Scene, sourceVersion: string, version: string): Promise<Done<"republish">> {
+  const { followed, state } = await takeBack(scene, { sourceVersion, version });
   const kept = followed ? version : sourceVersion;
   return {
     result: { version: kept, ...(followed ? {} : { candidateVersion: version }) },
@@ -75,7 +70,7 @@ async function takeBack(scene: Scene, sourceVersion: string, version: string): P
         detail: kept,
       },
     ],
-    state: takenBack(scene, { sourceVersion, version, followed }),
+    state,
     event: { name: "RolledBack", data: { version: kept, rollbackOf: sourceVersion } },
   };
 }

@@ -1,5 +1,5 @@
 import type { CertificateSlot, KeySlot, Ports } from "../rotator.ts";
-import { isAdoptable, newerThan, openSlot, type SlotPlace } from "./certificate-slot.ts";
+import { madeInObject, openSlot, type SlotPlace } from "./certificate-slot.ts";
 
 /** Where this rotation's candidate is made, by the kind of its object; nowhere for a secret. */
 export function openSlots(place: SlotPlace & { readonly ports: Ports }): {
@@ -25,9 +25,8 @@ function openKeySlot({
   const { object, vault, keys } = subject;
   return {
     async make() {
-      const newer = await newerThan(vault, object.name, sourceVersion, signal);
-      const made =
-        newer.find((version) => isAdoptable(version, rotationId)) ?? (await keys.rotate(object.name, signal));
+      const place = { subject, rotationId, sourceVersion, signal };
+      const made = (await madeInObject(place)) ?? (await keys.rotate(object.name, signal));
       return await ports.keys.get(vault.url(object.name, made.version));
     },
     keepPolicy: async () => await keys.keepPolicy(object.name, object, signal),

@@ -1,8 +1,6 @@
 import { z } from "zod";
 import { positiveDurationSchema } from "../../../src/duration.ts";
-
-const certificate = /^\s*-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*$/;
-const pem = z.string().regex(certificate, { error: "one certificate in PEM" });
+import { certificatePem } from "../certificates/rotator.ts";
 
 /** As {@link permits} reads it: the name itself and all below it. */
 const suffix = z
@@ -23,9 +21,9 @@ export const privateCaTarget = z.strictObject({
         error: "https://<vault>/keys/<name>, and the version if there is to be one",
       }),
     /** The authority's own certificate, for that very key. */
-    certificate: pem,
+    certificate: certificatePem,
     /** Those above it, in order up to the root; empty where the authority is the root. */
-    chain: z.array(pem).max(8).default([]),
+    chain: z.array(certificatePem).max(8).default([]),
   }),
   /** The longest life of a certificate; the policy's `validity` may ask for less. */
   maxValidity: positiveDurationSchema,
