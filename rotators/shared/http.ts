@@ -3,11 +3,9 @@ import { PinionError } from "../../src/errors.ts";
 import { isSafeUrl } from "../../src/policy-texts.ts";
 
 /** https, or http to this very machine; neither a query nor a user name, which would be a secret in the policy. */
-export const targetUrl = z
-  .string()
-  .refine((text) => isSafeUrl(text) && !/[?#]/.test(text), {
-    error: "an https URL without a user name, query or fragment",
-  });
+export const targetUrl = z.string().refine((text) => isSafeUrl(text) && !/[?#]/.test(text), {
+  error: "an https URL without a user name, query or fragment",
+});
 
 /** No target of ours answers more than this. */
 const mostBytes = 1 << 20;
