@@ -9,6 +9,7 @@ import { openPublisher } from "./events.ts";
 import { openPolicy } from "./policy-source.ts";
 import type { RotatorFacts } from "./policy-file.ts";
 import type { KeyPort, Ports, Rotator } from "./rotator.ts";
+import type { Log } from "./signals.ts";
 import { openFleet } from "./store/fleet.ts";
 import { openLeases } from "./store/leases.ts";
 import { openRecords } from "./store/records.ts";
@@ -27,11 +28,11 @@ export interface Registry {
 }
 
 /** Puts the app together from its settings. Nothing is contacted yet: clients connect at their first call. */
-export function compose(config: Config, registry: Registry, folder: string, log: Deps["log"]): Deps {
+export function compose(config: Config, registry: Registry, folder: string, log: Log): Deps {
   const credential = appIdentity(config.clientId);
   const storage = openStorage(config.storage, credential);
   const records = openRecords(storage.records);
-  const vaults = openVaults(credential);
+  const vaults = openVaults(credential, log);
   const arm = openArm(config.resourceManagerUrl, config.resourceManagerAudience, credential);
   const policy = openPolicy(config.policy, folder, storage.blobService, credential, rotatorFacts(registry));
   return {
@@ -63,18 +64,18 @@ export interface Vaults extends Pick<Deps, "vault" | "keys" | "certificates"> {
 }
 
 /** Opens every kind of client of a vault, each when it is asked for first. */
-export function openVaults(credential: TokenCredential): Vaults {
-  const keys = oneForEach((uri) => openKeys(uri, credential));
+export function openVaults(credential: TokenCredential, log?: Log): Vaults {
+  const keys = oneForEach((uri) => openKeys(uri, credential, log));
   const byKind: Readonly<Record<ObjectKind, (uri: string) => Vault>> = {
-    secret: oneForEach((uri) => openSecrets(uri, credential)),
-    certificate: oneForEach((uri) => openCertificates(uri, credential)),
+    secret: oneForEach((uri) => openSecrets(uri, credential, log)),
+    certificate: oneForEach((uri) => openCertificates(uri, credential, log)),
     key: keys,
   };
   return {
     vault: (uri, kind) => byKind[kind](uri),
     keys,
-    certificates: oneForEach((uri) => openCertificateOperations(uri, credential)),
-    keyPort: openKeyPort(credential),
+    certificates: oneForEach((uri) => openCertificateOperations(uri, credential, log)),
+    keyPort: openKeyPort(credential, log),
   };
 }
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { app, type InvocationContext } from "@azure/functions";
 import * as df from "durable-functions";
 import { dirname } from "node:path";
@@ -16,6 +17,7 @@ import { type ApiHandler, type App, route } from "./triggers/api/route.ts";
 import { list, show } from "./triggers/api/show.ts";
 import { start } from "./triggers/api/start.ts";
 import { engineOf } from "./triggers/engine.ts";
+import { type Facts, type Level, logLine } from "./signals.ts";
 import { handleEvent } from "./triggers/key-vault-events.ts";
 import { sweep } from "./triggers/sweep.ts";
 import { rotate } from "./workflow/rotate.ts";
@@ -23,6 +25,7 @@ import { orchestration, type Reply, type StepInput, type StepName, stepNames } f
 
 // The composition root: the only file with top-level effects. An app with wrong settings starts, says every fault, and rotates nothing.
 
+const invocations = new AsyncLocalStorage<InvocationContext>();
 const folder = dirname(fileURLToPath(import.meta.url));
 
 const made = ((): App => {
@@ -31,17 +34,25 @@ const made = ((): App => {
     return { ok: true, config, deps: compose(config, { rotators, find: findRotator }, folder, log) };
   } catch (error) {
     // Another library's text may quote a setting.
-    log("error", error instanceof PinionError ? error.message : "The app could not be put together.");
+    const message = error instanceof PinionError ? error.message : "The app could not be put together.";
+    log("error", message, { counter: "settings.faulty", faults: Math.max(1, message.split("\n- ").length - 1) });
     return { ok: false, error };
   }
 })();
 
-function log(level: "info" | "warning" | "error", message: string, facts?: Readonly<Record<string, unknown>>): void {
-  const line = facts === undefined ? message : `${message} ${JSON.stringify(facts)}`;
-  if (level === "error") console.error(line);
-  else if (level === "warning") console.warn(line);
-  else console.log(line);
+// A line is the invocation's own where there is one: the host sends it on with its level and operation.
+function log(level: Level, message: string, facts?: Facts): void {
+  const line = logLine(message, facts);
+  const sink = invocations.getStore() ?? console;
+  if (level === "error") sink.error(line);
+  else if (level === "warning") sink.warn(line);
+  else sink.log(line);
 }
+
+app.hook.preInvocation((hook) => {
+  const { functionHandler, invocationContext } = hook;
+  hook.functionHandler = (...args) => invocations.run(invocationContext, functionHandler, ...args);
+});
 
 const durable = df.input.durableClient();
 const engine = (context: InvocationContext) => engineOf(df.getClient(context));

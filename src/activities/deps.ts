@@ -6,6 +6,7 @@ import type { ManagedObject, Policy, PolicyVault } from "../policy.ts";
 import type { ConsumerKind } from "../policy-consumers.ts";
 import type { PolicyFault } from "../policy-faults.ts";
 import type { Ports, Rotator } from "../rotator.ts";
+import type { Log } from "../signals.ts";
 import type { Fleet } from "../store/fleet.ts";
 import type { WithLease } from "../store/leases.ts";
 import type { Records } from "../store/records.ts";
@@ -35,7 +36,8 @@ export interface Deps {
   readonly stop: boolean;
   /** Milliseconds since 1970, as the app sees it. */
   now(): number;
-  log(level: "info" | "warning" | "error", message: string, facts?: Readonly<Record<string, unknown>>): void;
+  /** What is counted has a signal of signals.ts. */
+  readonly log: Log;
 }
 
 export interface CurrentPolicy {

@@ -7,8 +7,15 @@ export const createHold = (deps: Deps) =>
     name: "hold",
     phases: ["grace", "retiring", "held", "rolling-back"],
     interruptible: () => false,
-    async run({ state, subject }, { fault, escalate }) {
-      deps.log(escalate ? "error" : "warning", `${subject.object.id} is held: ${fault.code}. ${fault.message}`);
+    async run({ state, subject }, { rotationId, fault, escalate }) {
+      const object = subject.object.id;
+      deps.log(escalate ? "error" : "warning", `${object} is held: ${fault.code}. ${fault.message}`, {
+        counter: "rotation.held",
+        object,
+        rotationId,
+        code: fault.code,
+        escalated: escalate,
+      });
       return {
         result: {},
         state: {

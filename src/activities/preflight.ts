@@ -36,6 +36,7 @@ export const createPreflight = (deps: Deps) =>
       const { object, vault, rotator } = subject;
       const command = requireRecord(scene, input);
 
+      tellStart(scene, command);
       const state = await scene.patch(claim(scene, command));
       const newest = await vault.latest(object.name, scene.signal);
       if (newest.version !== command.version) return { result: { end: "stale" } };
@@ -108,6 +109,17 @@ function requireRecord({ state, commands, subject }: Scene, input: { rotationId:
     );
   }
   return command;
+}
+
+/** Told before the object is taken, so that no crash in between leaves a rotation that nobody heard of. */
+function tellStart({ deps, state, subject }: Scene, { rotationId, version }: Command): void {
+  if (state.rotationId === rotationId) return;
+  const object = subject.object.id;
+  deps.log("info", `a rotation of ${object} begins, from version ${version}`, {
+    counter: "rotation.started",
+    object,
+    rotationId,
+  });
 }
 
 function claim({ state }: Scene, { rotationId, version }: Command): StatePatch {

@@ -35,16 +35,20 @@ export const createRecord = (deps: Deps) =>
         },
       };
       // A second copy: the first one got to its end, or died before it told of it.
-      if (state.phase === "idle") return { result: {}, event };
+      if (state.phase === "idle") {
+        tellEnd(scene, ending);
+        return { result: {}, event };
+      }
       if (outcome === "kept" && state.phase !== "rolling-back") await passPointOfNoReturn(scene);
       const evidence =
         outcome === "stale" ? undefined : await writeEvidence(deps.evidence, describe(scene, ending), scene.signal);
       for (const version of await disposable(scene, ending))
         await subject.vault.disable(subject.object.name, version, scene.signal);
       await deps.fleet.release(subject.key, ending.rotationId);
-      if (outcome === "failed" || outcome === "refused" || (outcome === "rolled-back" && fault !== undefined)) {
+      if (isFailure(ending)) {
         await deps.fleet.tell(breakersOf(subject), ending.rotationId, true);
       } else if (outcome === "rotated") await deps.fleet.tell(breakersOf(subject), ending.rotationId, false);
+      tellEnd(scene, ending);
       return {
         result: evidence === undefined ? {} : { evidence },
         state: { ...stateAfter(scene, state, ending), phase: "idle" },
@@ -52,6 +56,21 @@ export const createRecord = (deps: Deps) =>
       };
     },
   });
+
+/** Whether a rotation failed by itself: turned back by a person it did not. */
+function isFailure({ outcome, fault }: Ending): boolean {
+  return outcome === "failed" || outcome === "refused" || (outcome === "rolled-back" && fault !== undefined);
+}
+
+function tellEnd({ deps, subject, step: { rotationId } }: Scene, ending: Ending): void {
+  const { outcome, fault } = ending;
+  const facts = { object: subject.object.id, rotationId, outcome, code: fault?.code ?? "" };
+  const why = fault === undefined ? "" : `: ${fault.code}. ${fault.message}`;
+  const level = isFailure(ending) ? "error" : outcome === "kept" ? "warning" : "info";
+  deps.log(level, `a rotation of ${facts.object} ended ${outcome}${why}`, { counter: "rotation.ended", ...facts });
+  if (isFailure(ending))
+    deps.log("error", `a rotation of ${facts.object} failed`, { counter: "rotation.failed", ...facts });
+}
 
 /** When and whether the next attempt may come: a failure backs off and in the end quarantines, a success forgives. */
 function stateAfter({ deps, subject }: Scene, state: ObjectState, { outcome, fault, endedAt }: Ending): StatePatch {

@@ -128,9 +128,14 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
       return await Promise.race([begin(input, deadline), end(deadline)]);
     } catch (error) {
       const fault = toFault(error);
-      deps.log("warning", `${name} of ${input.objectId}: ${fault.code}`, {
-        rotationId: input.rotationId,
-        message: fault.message,
+      const { objectId: object, rotationId } = input;
+      const { code, message } = fault;
+      deps.log("warning", `${name} of ${object}: ${code}. ${message}`, {
+        counter: "step.failed",
+        object,
+        rotationId,
+        step: name,
+        code,
       });
       if (fault.code === "INTERNAL" && error instanceof Error) deps.log("error", placeOf(error));
       return { ok: false, fault, proofs: error instanceof Unproven ? error.proofs : [] };

@@ -22,7 +22,7 @@ export async function handleEvent(deps: Deps, engine: Engine, raw: unknown): Pro
   const handled = await decide(deps, engine, raw);
   const level =
     handled.kind === "malformed" || handled.kind === "foreign" || handled.kind === "refused" ? "warning" : "info";
-  deps.log(level, `event ${handled.kind}: ${handled.why}`, { counter: `events.${handled.kind}` });
+  deps.log(level, `event ${handled.kind}: ${handled.why}`, { counter: `events.${handled.kind}` as const });
   return handled;
 }
 

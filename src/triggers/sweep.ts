@@ -23,7 +23,7 @@ const perObject = 30_000;
  * starts the due ones that the policy lets be rotated, and compares pins. One object's failure stops no other.
  */
 export async function sweep(deps: Deps, engine: Engine): Promise<Swept> {
-  const { policy } = await deps.policy();
+  const { policy, faults: policyFaults } = await deps.policy();
   const counts = { seen: 0, due: 0, started: 0, faults: 0 };
   const inventories = new Map<string, ReadonlyMap<string, ObjectSummary>>();
   for (const { id } of policy?.objects ?? []) {
@@ -47,11 +47,15 @@ export async function sweep(deps: Deps, engine: Engine): Promise<Swept> {
     }
   }
   await releaseDead(deps, engine);
-  deps.log(
-    "info",
-    `sweep: ${counts.seen} objects, ${counts.due} due, ${counts.started} started, ${counts.faults} not readable`,
-    { counter: "sweep" },
-  );
+  const { seen, due, started, faults } = counts;
+  deps.log("info", `sweep: ${seen} objects, ${due} due, ${started} started, ${faults} not readable`, {
+    counter: "sweep",
+    seen,
+    due,
+    started,
+    unreadable: faults,
+    policyFaults: policyFaults.length,
+  });
   return counts;
 }
 
@@ -87,6 +91,7 @@ async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectS
   const wanted = due || (state.value.remembered !== undefined && state.value.phase === "idle");
   if (state.value.phase === "idle" && state.value.publishedVersion !== undefined)
     notes.push(...(await comparePins(deps, subject, state.value)));
+  if (found?.expiresOn !== undefined && dueAt !== undefined) tellOverdue(deps, subject, dueAt, found.expiresOn);
   const early = due && wish <= deps.now();
   if (early) notes.push("its issuer asks for the renewal");
   if (due) notes.push(object.mode === "observe" ? "due, but only observed" : "due");
@@ -115,9 +120,31 @@ async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectS
   return { due, started };
 }
 
+const day = 86_400_000;
+
+/**
+ * An object is overdue when it has expired, or is due for longer than a day: something keeps it from being rotated. A window may keep it
+ * for longer, and nothing ever for more than a quarter of the time before its end.
+ */
+function tellOverdue(deps: Deps, { object }: Subject, dueAt: number, expiresOn: Date): void {
+  const slack = Math.min(object.rotateBefore / 4, object.window === undefined ? day : Number.POSITIVE_INFINITY);
+  if (Math.min(dueAt + slack, expiresOn.getTime()) > deps.now()) return;
+  const [due, end] = [new Date(dueAt).toISOString(), expiresOn.toISOString()];
+  deps.log(
+    "error",
+    `${object.id} is overdue since ${due}, and ends at ${end}: look at its state and its last evidence`,
+    {
+      counter: "object.overdue",
+      object: object.id,
+      dueAt: due,
+      expiresAt: end,
+    },
+  );
+}
+
 /** A later Terraform run or a slot swap can put an old pin back. The old credential may be dead: say so before a restart finds out. */
 async function comparePins(deps: Deps, subject: Subject, state: ObjectState): Promise<string[]> {
-  const drifted: string[] = [];
+  const drifted: { readonly consumer: string; readonly note: string }[] = [];
   const { vault, object, madeIn } = subject;
   // What somebody else had the vault make moves no consumer.
   const current =
@@ -125,15 +152,19 @@ async function comparePins(deps: Deps, subject: Subject, state: ObjectState): Pr
   for (const { kind, at } of boundConsumers({ deps, subject, signal: AbortSignal.timeout(perObject) })) {
     const { pinned } = await kind.read(at);
     if (pinned === undefined || pinned === state.publishedVersion) continue;
-    if (state.superseded.includes(pinned)) drifted.push(`${at.consumer.id} is pinned to the former version ${pinned}`);
+    const consumer = at.consumer.id;
+    if (state.superseded.includes(pinned))
+      drifted.push({ consumer, note: `${consumer} is pinned to the former version ${pinned}` });
     else if (current !== undefined && pinned !== current)
-      drifted.push(`${at.consumer.id} is pinned to version ${pinned}, which is not the current one`);
+      drifted.push({ consumer, note: `${consumer} is pinned to version ${pinned}, which is not the current one` });
   }
-  for (const note of drifted)
-    deps.log("warning", `${subject.object.id}: ${note}: find what re-pinned it and move it to the newest version`, {
+  for (const { consumer, note } of drifted)
+    deps.log("warning", `${object.id}: ${note}: find what re-pinned it and move it to the newest version`, {
       counter: "pins.drifted",
+      object: object.id,
+      consumer,
     });
-  return drifted;
+  return drifted.map(({ note }) => note);
 }
 
 async function report(

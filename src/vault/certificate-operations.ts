@@ -11,6 +11,7 @@ import type { CertificateWish, VaultCertificate } from "../rotator.ts";
 import { isWhole, pem, pfx } from "./certificates.ts";
 import { clientOptions } from "./client.ts";
 import { toVaultError } from "./faults.ts";
+import type { Log } from "../signals.ts";
 
 /** A certificate's one operation, under way or ended. */
 export interface Operation {
@@ -55,7 +56,8 @@ export interface CertificateOperations {
   ): Promise<{ readonly pfx: Uint8Array } | { readonly pem: string } | undefined>;
 }
 
-export function openCertificateOperations(uri: string, credential: TokenCredential): CertificateOperations {
+export function openCertificateOperations(uri: string, credential: TokenCredential, log?: Log): CertificateOperations {
+  const at = { uri, log };
   const client = new CertificateClient(uri, credential, clientOptions(uri));
   const secrets = new SecretClient(uri, credential, clientOptions(uri));
   const unlessMissing = async <T>(request: Promise<T>): Promise<T | undefined> =>
@@ -64,7 +66,7 @@ export function openCertificateOperations(uri: string, credential: TokenCredenti
       throw error;
     });
   const get = (name: string, version: string | undefined, signal: AbortSignal): Promise<KeyVaultCertificate> =>
-    toVaultError(uri, name, () =>
+    toVaultError(at, name, () =>
       version === undefined
         ? client.getCertificate(name, { abortSignal: signal })
         : client.getCertificateVersion(name, version, { abortSignal: signal }),
@@ -81,13 +83,13 @@ export function openCertificateOperations(uri: string, credential: TokenCredenti
     async begin(name, { wish, issuer, contentType, tags, reuseKey = false }, signal) {
       const policy = policyOf(wish, issuer, contentType, reuseKey);
       // Beside the one request that matters this reads the operation; its poller is not waited for.
-      await toVaultError(uri, name, () =>
+      await toVaultError(at, name, () =>
         client.beginCreateCertificate(name, policy, { tags: { ...tags }, enabled: true, abortSignal: signal }),
       );
     },
     async operation(name, signal) {
       const seen = await unlessMissing(
-        toVaultError(uri, name, async (): Promise<CertificateOperation> => {
+        toVaultError(at, name, async (): Promise<CertificateOperation> => {
           try {
             const poller = await client.getCertificateOperation(name, { abortSignal: signal });
             return poller.getOperationState().certificateOperation ?? {};
@@ -101,19 +103,19 @@ export function openCertificateOperations(uri: string, credential: TokenCredenti
       return seen && describeOperation(seen);
     },
     async merge(name, chain, signal) {
-      await toVaultError(uri, name, () => client.mergeCertificate(name, [...chain], { abortSignal: signal }));
+      await toVaultError(at, name, () => client.mergeCertificate(name, [...chain], { abortSignal: signal }));
     },
     async remove(name, signal) {
       await unlessMissing(
-        toVaultError(uri, name, () => client.deleteCertificateOperation(name, { abortSignal: signal })),
+        toVaultError(at, name, () => client.deleteCertificateOperation(name, { abortSignal: signal })),
       );
     },
     async keyed(name, version, signal) {
-      const { value = "", properties } = await toVaultError(uri, name, () =>
+      const { value = "", properties } = await toVaultError(at, name, () =>
         secrets.getSecret(name, { version, abortSignal: signal }),
       );
       if (properties.contentType === pem) return value.includes("PRIVATE KEY") ? { pem: value } : undefined;
-      const policy = await toVaultError(uri, name, () => client.getCertificatePolicy(name, { abortSignal: signal }));
+      const policy = await toVaultError(at, name, () => client.getCertificatePolicy(name, { abortSignal: signal }));
       return policy.exportable === false ? undefined : { pfx: Buffer.from(value, "base64") };
     },
   };

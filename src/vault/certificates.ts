@@ -8,6 +8,7 @@ import { SecretClient } from "@azure/keyvault-secrets";
 import { PinionError } from "../errors.ts";
 import { byAge, clientOptions, dateOf, describe } from "./client.ts";
 import { toVaultError } from "./faults.ts";
+import type { Log } from "../signals.ts";
 import { ownMarks, tags as ours } from "./tags.ts";
 import { createValueCache } from "./value-cache.ts";
 import type { LatestVersion, ObjectSummary, ObjectVersion, Vault } from "./vault.ts";
@@ -20,14 +21,15 @@ export const pfx = "application/x-pkcs12";
  * certificate is a disabled placeholder without a certificate (facts: key-vault-rest section 7); nothing here ever takes that for a
  * version. Readers of the certificate's *secret* never see it.
  */
-export function openCertificates(uri: string, credential: TokenCredential): Vault {
+export function openCertificates(uri: string, credential: TokenCredential, log?: Log): Vault {
+  const at = { uri, log };
   const client = new CertificateClient(uri, credential, clientOptions(uri));
   const secrets = new SecretClient(uri, credential, clientOptions(uri));
   const cache = createValueCache();
   const url = (name: string, version: string) => `${uri}/certificates/${name}/${version}`;
 
   const whole = async (name: string, signal: AbortSignal): Promise<ObjectVersion[]> =>
-    toVaultError(uri, name, async () => {
+    toVaultError(at, name, async () => {
       const found: ObjectVersion[] = [];
       const all = client.listPropertiesOfCertificateVersions(name, { abortSignal: signal });
       for await (const item of all) if (item.x509Thumbprint !== undefined) found.push(describe(item));
@@ -36,7 +38,7 @@ export function openCertificates(uri: string, credential: TokenCredential): Vaul
 
   const named = async (name: string, version: string, signal: AbortSignal): Promise<ObjectVersion> =>
     describe(
-      (await toVaultError(uri, name, () => client.getCertificateVersion(name, version, { abortSignal: signal })))
+      (await toVaultError(at, name, () => client.getCertificateVersion(name, version, { abortSignal: signal })))
         .properties,
     );
 
@@ -46,7 +48,7 @@ export function openCertificates(uri: string, credential: TokenCredential): Vaul
     url,
     async latest(name, signal) {
       const date = dateOf();
-      const newest = await toVaultError(uri, name, () =>
+      const newest = await toVaultError(at, name, () =>
         client.getCertificate(name, { abortSignal: signal, onResponse: date.onResponse }),
       );
       let version = isWhole(newest) ? describe(newest.properties) : (await whole(name, signal))[0];
@@ -59,7 +61,7 @@ export function openCertificates(uri: string, credential: TokenCredential): Vaul
     async value(name, version, signal) {
       const known = cache.find(name, version);
       if (known !== undefined) return known;
-      const { value = "" } = await toVaultError(uri, name, () =>
+      const { value = "" } = await toVaultError(at, name, () =>
         secrets.getSecret(name, { version, abortSignal: signal }),
       );
       cache.keep(name, version, value);
@@ -67,7 +69,7 @@ export function openCertificates(uri: string, credential: TokenCredential): Vaul
     },
     async write(name, { value, tags }, signal) {
       const isPem = value.includes("-----BEGIN");
-      const written = await toVaultError(uri, name, () =>
+      const written = await toVaultError(at, name, () =>
         client.importCertificate(name, Buffer.from(value, isPem ? "utf8" : "base64"), {
           enabled: true,
           tags: { ...tags },
@@ -79,18 +81,18 @@ export function openCertificates(uri: string, credential: TokenCredential): Vaul
     },
     versions: whole,
     async tag(name, version, tags, signal) {
-      await toVaultError(uri, name, () =>
+      await toVaultError(at, name, () =>
         client.updateCertificateProperties(name, version, { tags: { ...tags }, abortSignal: signal }),
       );
     },
     async disable(name, version, signal) {
-      await toVaultError(uri, name, () =>
+      await toVaultError(at, name, () =>
         client.updateCertificateProperties(name, version, { enabled: false, abortSignal: signal }),
       );
       cache.forget(name, version);
     },
     async inventory(signal) {
-      return toVaultError(uri, "", async () => {
+      return toVaultError(at, "", async () => {
         const found: ObjectSummary[] = [];
         for await (const item of client.listPropertiesOfCertificates({ abortSignal: signal }))
           found.push(describe(item));
@@ -98,7 +100,7 @@ export function openCertificates(uri: string, credential: TokenCredential): Vaul
       });
     },
     async recover(name, signal) {
-      await toVaultError(uri, name, async () => {
+      await toVaultError(at, name, async () => {
         const poller = await client.beginRecoverDeletedCertificate(name, { abortSignal: signal });
         await poller.pollUntilDone({ abortSignal: signal });
       });

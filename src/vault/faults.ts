@@ -1,4 +1,5 @@
 import { PinionError } from "../errors.ts";
+import type { Log } from "../signals.ts";
 
 interface RestFailure {
   readonly name?: string;
@@ -9,17 +10,30 @@ interface RestFailure {
   readonly response?: { readonly headers?: { get(name: string): string | undefined } };
 }
 
+/** A vault and the log that hears of its refusals. */
+export interface VaultPlace {
+  readonly uri: string;
+  readonly log: Log | undefined;
+}
+
 /**
  * Runs one vault request and turns its failure into a PinionError (facts: key-vault-rest section 3). The service's own text is
  * dropped: it can quote names and callers, and the codes say enough.
  */
-export async function toVaultError<T>(uri: string, name: string, request: () => Promise<T>): Promise<T> {
+export async function toVaultError<T>({ uri, log }: VaultPlace, name: string, request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
     if (error instanceof PinionError) throw error;
-    throw translate(uri, name, error as RestFailure);
+    const fault = translate(uri, name, error as RestFailure);
+    if (log !== undefined && fault instanceof PinionError) tellRefusal(log, new URL(uri).host, fault);
+    throw fault;
   }
+}
+
+function tellRefusal(log: Log, vault: string, { code, message }: PinionError): void {
+  if (code === "VAULT_FORBIDDEN") log("warning", message, { counter: "vault.forbidden", vault });
+  else if (code === "VAULT_THROTTLED") log("warning", message, { counter: "vault.throttled", vault });
 }
 
 function translate(uri: string, name: string, error: RestFailure): Error {

@@ -3,12 +3,13 @@ import { CryptographyClient, type JsonWebKey, KeyClient, type KeyVaultKey } from
 import type { KeyPort, VaultKey } from "../rotator.ts";
 import { clientOptions } from "./client.ts";
 import { toVaultError } from "./faults.ts";
+import type { Log } from "../signals.ts";
 
 /** Milliseconds for one call; the step's own deadline is shorter than what all of them may take. */
 const patience = 20_000;
 
 /** What rotators use keys through, by full URL. The private parts stay in the vault. */
-export function openKeyPort(credential: TokenCredential): KeyPort {
+export function openKeyPort(credential: TokenCredential, log?: Log): KeyPort {
   const crypto = <T>(
     url: string,
     work: (client: CryptographyClient, signal: AbortSignal) => Promise<T>,
@@ -18,7 +19,7 @@ export function openKeyPort(credential: TokenCredential): KeyPort {
     // Without its public part and its times the client asks the vault at once: by itself it would refuse an old key by this machine's
     // clock, where the vault still unwraps and verifies with it.
     const key: KeyVaultKey = { id: url, name, properties: { vaultUrl: origin, name } };
-    return toVaultError(origin, name, () =>
+    return toVaultError({ uri: origin, log }, name, () =>
       work(new CryptographyClient(key, credential, clientOptions(origin)), signal),
     );
   };
@@ -28,7 +29,7 @@ export function openKeyPort(credential: TokenCredential): KeyPort {
       const client = new KeyClient(origin, credential, clientOptions(origin));
       const abortSignal = AbortSignal.timeout(patience);
       const options = version === undefined ? { abortSignal } : { version, abortSignal };
-      return describeKey(await toVaultError(origin, name, () => client.getKey(name, options)));
+      return describeKey(await toVaultError({ uri: origin, log }, name, () => client.getKey(name, options)));
     },
     sign: (url, algorithm, digest) =>
       crypto(url, async (client, abortSignal) => (await client.sign(algorithm, digest, { abortSignal })).result),

@@ -3,6 +3,7 @@ import { KeyClient, type KeyVaultKey } from "@azure/keyvault-keys";
 import { PinionError } from "../errors.ts";
 import { byAge, clientOptions, dateOf, describe } from "./client.ts";
 import { toVaultError } from "./faults.ts";
+import type { Log } from "../signals.ts";
 import { ownMarks, tags as ours } from "./tags.ts";
 import type { ObjectSummary, ObjectVersion, Vault } from "./vault.ts";
 
@@ -25,7 +26,8 @@ const day = 86_400_000;
 const shortest = 28;
 
 /** Opens the keys of a vault by its URL. */
-export function openKeys(uri: string, credential: TokenCredential): KeyVault {
+export function openKeys(uri: string, credential: TokenCredential, log?: Log): KeyVault {
+  const at = { uri, log };
   const client = new KeyClient(uri, credential, clientOptions(uri));
   const url = (name: string, version: string) => `${uri}/keys/${name}/${version}`;
   const update = async (
@@ -34,7 +36,7 @@ export function openKeys(uri: string, credential: TokenCredential): KeyVault {
     change: { tags?: Record<string, string>; enabled?: boolean; expiresOn?: Date },
     signal: AbortSignal,
   ) =>
-    void (await toVaultError(uri, name, () =>
+    void (await toVaultError(at, name, () =>
       client.updateKeyProperties(name, version, { ...change, abortSignal: signal }),
     ));
 
@@ -45,7 +47,7 @@ export function openKeys(uri: string, credential: TokenCredential): KeyVault {
     async latest(name, signal) {
       const date = dateOf();
       const get = (version?: string): Promise<KeyVaultKey> =>
-        toVaultError(uri, name, () =>
+        toVaultError(at, name, () =>
           client.getKey(name, {
             ...(version === undefined ? {} : { version }),
             abortSignal: signal,
@@ -64,7 +66,7 @@ export function openKeys(uri: string, credential: TokenCredential): KeyVault {
       throw new PinionError("TARGET_MISCONFIGURED", `A version of the key ${name} cannot be brought in from outside.`);
     },
     async versions(name, signal) {
-      return toVaultError(uri, name, async () => {
+      return toVaultError(at, name, async () => {
         const found: ObjectVersion[] = [];
         for await (const item of client.listPropertiesOfKeyVersions(name, { abortSignal: signal }))
           found.push(describe(item));
@@ -75,7 +77,7 @@ export function openKeys(uri: string, credential: TokenCredential): KeyVault {
     disable: (name, version, signal) => update(name, version, { enabled: false }, signal),
     expire: (name, version, expiresOn, signal) => update(name, version, { expiresOn }, signal),
     async rotate(name, signal) {
-      const made = await toVaultError(uri, name, () => client.rotateKey(name, { abortSignal: signal }));
+      const made = await toVaultError(at, name, () => client.rotateKey(name, { abortSignal: signal }));
       return describe(made.properties);
     },
     async keepPolicy(name, { validity, rotateBefore }, signal) {
@@ -84,7 +86,7 @@ export function openKeys(uri: string, credential: TokenCredential): KeyVault {
         expiresIn: days(Math.max(validity, shortest * day)),
         lifetimeActions: [{ action: "Notify" as const, timeBeforeExpiry: days(rotateBefore) }],
       };
-      return await toVaultError(uri, name, async () => {
+      return await toVaultError(at, name, async () => {
         const { expiresIn, lifetimeActions = [] } = await client.getKeyRotationPolicy(name, { abortSignal: signal });
         const said = lifetimeActions.map(({ action, timeBeforeExpiry }) => ({ action, timeBeforeExpiry }));
         if (JSON.stringify({ expiresIn, lifetimeActions: said }) === JSON.stringify(wanted)) return false;
@@ -93,7 +95,7 @@ export function openKeys(uri: string, credential: TokenCredential): KeyVault {
       });
     },
     async inventory(signal) {
-      return toVaultError(uri, "", async () => {
+      return toVaultError(at, "", async () => {
         const found: ObjectSummary[] = [];
         // The keys of certificates are listed too, as managed; they rotate with their certificate.
         for await (const item of client.listPropertiesOfKeys({ abortSignal: signal }))
@@ -102,7 +104,7 @@ export function openKeys(uri: string, credential: TokenCredential): KeyVault {
       });
     },
     async recover(name, signal) {
-      await toVaultError(uri, name, async () => {
+      await toVaultError(at, name, async () => {
         const poller = await client.beginRecoverDeletedKey(name, { abortSignal: signal });
         await poller.pollUntilDone({ abortSignal: signal });
       });
