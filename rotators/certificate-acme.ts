@@ -1,9 +1,10 @@
 import { z } from "zod";
+import { readSecretRole, signKeyRole } from "../src/azure/vault-roles.ts";
 import { defineRotator } from "../src/rotator.ts";
 import type { Credential, Proof, Step, VaultCertificate } from "../src/rotator.ts";
 import { acmeFields } from "./shared/acme/target.ts";
 import { certificateParts, urlOf } from "./shared/certificates/rotator.ts";
-import { challengeConfig, challengeNeeds, publisherOf } from "./shared/challenge.ts";
+import { challengeConfig, challengeNeeds, challengeRoles, publisherOf } from "./shared/challenge.ts";
 import type { Publisher } from "./shared/challenge.ts";
 
 // Certificates of public and private authorities through ACME (RFC 8555). The protocol is loaded with the first one.
@@ -66,7 +67,12 @@ export const certificateAcme = defineRotator({
     revoke: revokeByAcme,
   }),
   renewAt: renewByAcme,
-  needs: ({ challenge }) => challengeNeeds(challenge),
+  roles: [signKeyRole, readSecretRole, ...challengeRoles],
+  needs: ({ account, eab, challenge }) => [
+    { role: signKeyRole, at: account },
+    ...(eab === undefined ? [] : [{ role: readSecretRole, at: eab.key }]),
+    ...challengeNeeds(challenge),
+  ],
   accounts: () => [],
   account: () => "",
 });

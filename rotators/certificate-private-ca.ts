@@ -1,3 +1,4 @@
+import { signKeyRole } from "../src/azure/vault-roles.ts";
 import { defineRotator, type Proof, type Step, type VaultCertificate } from "../src/rotator.ts";
 import { certificateParts } from "./shared/certificates/rotator.ts";
 import { privateCaTarget } from "./shared/private-ca/target.ts";
@@ -27,6 +28,8 @@ export const certificatePrivateCa = defineRotator({
   kind: "certificate-private-ca",
   target: privateCaTarget,
   ...certificateParts<PrivateCaTarget>({ observe: observeAuthority, issue: issueCertificate }),
+  roles: [signKeyRole],
+  needs: ({ ca }) => [{ role: signKeyRole, at: ca.key }],
   accounts: () => [],
   account: () => "",
 });

@@ -1,3 +1,4 @@
+import { readSecretRole, verifierSecretRole } from "../src/azure/vault-roles.ts";
 import { defineRotator } from "../src/rotator.ts";
 import { makeSecret } from "./shared/hmac/secret.ts";
 import { acceptSecret, dropSecret, observeSecrets, secretWorks, validateSecrets } from "./shared/hmac/steps.ts";
@@ -11,7 +12,12 @@ export const hmacSecret = defineRotator({
   kind: "hmac-secret",
   strategy: "dual",
   target: hmacTarget,
-  roles: [],
+  roles: [verifierSecretRole, readSecretRole],
+  needs: ({ verifier }) => [
+    "secret" in verifier
+      ? { role: verifierSecretRole, at: verifier.secret }
+      : { role: readSecretRole, at: verifier.key },
+  ],
   idle: "unobservable",
   soleAccount: accountOf,
   accounts: (target) => [accountOf(target)],

@@ -1,4 +1,5 @@
 import { defineRotator } from "../src/rotator.ts";
+import { blobNeeds, jwksBlobRole } from "./shared/jwks/blob.ts";
 import { accountOf, jwksTarget } from "./shared/jwks/target.ts";
 import type { JwksTarget } from "./shared/jwks/target.ts";
 import { makeKey } from "./shared/keys/rotator.ts";
@@ -25,7 +26,8 @@ export const jwtSigningKey = defineRotator({
   target: jwksTarget,
   // A set that was just written may be read from an edge that has the former one.
   settleSeconds: 30,
-  roles: [],
+  roles: [jwksBlobRole],
+  needs: blobNeeds,
   idle: "unobservable",
   // One that follows the newest would sign with a key that no verifier has yet.
   pinnedOnly: true,

@@ -1,5 +1,6 @@
+import { readSecretRole } from "../src/azure/vault-roles.ts";
 import { defineRotator } from "../src/rotator.ts";
-import { accountOf, alternatingTarget, inPlaceTarget } from "./shared/postgres/target.ts";
+import { accountOf, adminNeeds, alternatingTarget, inPlaceTarget } from "./shared/postgres/target.ts";
 import { observePair, resumeRole, revokeRole, setIdle, suspendRole } from "./shared/postgres/alternating.ts";
 import { adminSession, loginOf, logsIn } from "./shared/postgres/connect.ts";
 import { observeRole, restoreRole, setRole } from "./shared/postgres/in-place.ts";
@@ -16,7 +17,8 @@ export const postgresAlternating = defineRotator({
   kind: "postgres",
   strategy: "alternating",
   target: alternatingTarget,
-  roles: [],
+  roles: [readSecretRole],
+  needs: (target) => adminNeeds(target),
   idle: "observable",
   accounts: (target) => target.roles.map((role) => accountOf(target, [role])),
   account: (target) => accountOf(target, target.roles),
@@ -44,7 +46,8 @@ export const postgresInPlace = defineRotator({
   strategy: "in-place",
   restorable: true,
   target: inPlaceTarget,
-  roles: [],
+  roles: [readSecretRole],
+  needs: (target) => adminNeeds(target),
   idle: "unobservable",
   soleAccount: (target) => target.role,
   accounts: (target) => [accountOf(target, [target.role])],

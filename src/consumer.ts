@@ -1,7 +1,7 @@
 import type { Arm } from "./azure/arm.ts";
-import type { Needs } from "./azure/permissions.ts";
+import type { AzureRole, Need } from "./azure/role.ts";
 import type { ConsumerKind, ConsumerOf } from "./policy-consumers.ts";
-import type { AzureRole, Ports, Proof } from "./rotator.ts";
+import type { Ports, Proof } from "./rotator.ts";
 
 /** What a consumer needs to know of the managed object: its address without a version. */
 export interface ObjectAddress {
@@ -45,12 +45,12 @@ export interface Retention {
  */
 export interface Consumer<K extends ConsumerKind = ConsumerKind> {
   readonly kind: K;
+  /** Every role that {@link needs} and {@link retentionNeeds} may name. */
   readonly roles: readonly AzureRole[];
-  /**
-   * What moving and reading this one needs, at which ARM id; only actions that Azure documents, since preflight refuses without them.
-   * Undefined for what is no resource of Azure.
-   */
-  needs(consumer: ConsumerOf<K>): Needs | undefined;
+  /** What moving and reading this one needs, and where; only actions that Azure documents, since preflight refuses without them. */
+  needs(consumer: ConsumerOf<K>): readonly Need[];
+  /** What reading the retention needs beside that. */
+  retentionNeeds?(consumer: ConsumerOf<K>): readonly Need[];
   /** The lease key: cutovers of one resource never overlap. */
   resource(consumer: ConsumerOf<K>): string;
   /** Read only. `CONSUMER_MISCONFIGURED` when the setting is not a reference to the object. */

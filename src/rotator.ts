@@ -1,7 +1,8 @@
 import type { z } from "zod";
-import type { Needs } from "./azure/permissions.ts";
+import type { AzureRole, Need } from "./azure/role.ts";
 import type { CertificateSlot, KeySlot, Notes, Ports } from "./ports.ts";
 
+export type * from "./azure/role.ts";
 export type * from "./ports.ts";
 
 /** What opens a target: a string, or the version of a vault object whose private part never leaves the vault. */
@@ -64,12 +65,6 @@ export interface Usage {
   readonly lastUsedAt?: string;
 }
 
-/** An Azure role action the rotator needs, and at which scope. */
-export interface AzureRole {
-  readonly actions: readonly string[];
-  readonly scope: string;
-}
-
 /** Whether a wrong password is to be tried as well. */
 export interface Control {
   readonly negativeControl: boolean;
@@ -95,9 +90,10 @@ interface Common<T> {
   readonly former?: "expires" | "serves";
   /** Seconds over which a new credential may take to work everywhere in the target; 0 or absent: at once. */
   readonly settleSeconds?: number;
+  /** Every role that {@link needs} may name; empty where nothing beside the object is touched in Azure. */
   readonly roles: readonly AzureRole[];
-  /** What a rotation of this target does through Azure Resource Manager, at which ids: preflight refuses without it. */
-  needs?(target: T): readonly Needs[];
+  /** What a rotation of this target does in Azure beside its object, and where: preflight refuses without it, and onboarding grants it. */
+  needs?(target: T): readonly Need[];
   /** The account that a value without a user name belongs to, where the target has only one. */
   soleAccount?(target: T): string;
   /** Every account that a rotation may change. Two objects that share one must be declared a pair. */

@@ -1,12 +1,13 @@
 import { z } from "zod";
-import type { Needs } from "../../src/azure/permissions.ts";
+import type { AzureRole, Need } from "../../src/azure/role.ts";
+import { readSecretRole } from "../../src/azure/vault-roles.ts";
 import { acmeDns, acmeDnsConfig } from "./dns/acme-dns.ts";
-import { azureDns, azureDnsConfig, azureDnsNeeds } from "./dns/azure-dns.ts";
+import { azureDns, azureDnsConfig, azureDnsNeeds, dnsTxtRole } from "./dns/azure-dns.ts";
 import { cloudflare, cloudflareConfig } from "./dns/cloudflare.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger, Visibility } from "./dns/provider.ts";
 import { rfc2136, rfc2136Config } from "./dns/rfc2136.ts";
 import { webhook, webhookConfig } from "./dns/webhook.ts";
-import { staticWebsite, staticWebsiteConfig } from "./http-01/static-website.ts";
+import { staticWebsite, staticWebsiteConfig, staticWebsiteNeeds, websiteBlobRole } from "./http-01/static-website.ts";
 
 /** Where the answers to a CA's challenges are published; `kind` says by what. */
 export const challengeConfig = z.discriminatedUnion("kind", [
@@ -55,7 +56,25 @@ export function publisherOf(
   };
 }
 
-/** The Azure rights that a config needs, where Azure can be asked about them. */
-export function challengeNeeds(config: ChallengeConfig): readonly Needs[] {
-  return config.kind === "azure-dns" ? azureDnsNeeds(config) : [];
+/** Every role that {@link challengeNeeds} may name. */
+export const challengeRoles: readonly AzureRole[] = [dnsTxtRole, websiteBlobRole, readSecretRole];
+
+const readsSecrets = (...urls: readonly string[]): readonly Need[] => urls.map((at) => ({ role: readSecretRole, at }));
+
+/** What a config needs in Azure, and where. */
+export function challengeNeeds(config: ChallengeConfig): readonly Need[] {
+  switch (config.kind) {
+    case "azure-dns":
+      return azureDnsNeeds(config);
+    case "cloudflare":
+      return readsSecrets(config.apiToken);
+    case "rfc2136":
+      return readsSecrets(config.key.secret);
+    case "acme-dns":
+      return readsSecrets(...config.accounts.map(({ password }) => password));
+    case "webhook":
+      return readsSecrets(config.secret);
+    case "static-website":
+      return staticWebsiteNeeds(config);
+  }
 }

@@ -59,8 +59,8 @@ export interface Subject {
   readonly madeIn: "staging" | "object";
   readonly keys: KeyVault;
   readonly certificates: { readonly object: CertificateOperations; readonly staging: CertificateOperations };
-  /** The ARM ids of the two. */
-  readonly resourceIds: { readonly vault: string; readonly staging: string };
+  /** The policy's vaults: their ARM ids, and where what targets name is. */
+  readonly vaults: Policy["vaults"];
   readonly rotator: Rotator<unknown>;
 }
 
@@ -73,6 +73,15 @@ export function vaultNameOf(vault: PolicyVault): string {
   return vault.resourceId.split("/").at(-1) ?? "";
 }
 
+/** Where an object's candidates are made; see {@link Subject.madeIn}. */
+export function madeIn(object: ManagedObject, rotator: Rotator<unknown>): Subject["madeIn"] {
+  const inside =
+    object.kind === "key" ||
+    object.certificate?.exportable === false ||
+    rotator.madeInObject?.(object.rotator.target) === true;
+  return inside ? "object" : "staging";
+}
+
 /** Finds an object of the policy by id; undefined when it is not there, or not sound. */
 export async function findSubject(deps: Deps, objectId: string): Promise<Subject | undefined> {
   const { policy } = await deps.policy();
@@ -80,10 +89,6 @@ export async function findSubject(deps: Deps, objectId: string): Promise<Subject
   const vault = object && policy?.vaults[object.vault];
   if (policy === undefined || object === undefined || vault === undefined) return undefined;
   const rotator = deps.rotator(object.rotator.kind, object.rotator.strategy);
-  const inObject =
-    object.kind === "key" ||
-    object.certificate?.exportable === false ||
-    rotator.madeInObject?.(object.rotator.target) === true;
   const staging = vault.staging === undefined ? vault : (policy.vaults[vault.staging] ?? vault);
   return {
     object,
@@ -92,10 +97,10 @@ export async function findSubject(deps: Deps, objectId: string): Promise<Subject
     baseUrl: `${vault.uri}/${object.kind === "key" ? "keys" : "secrets"}/${object.name}`,
     vault: deps.vault(vault.uri, object.kind),
     staging: deps.vault(staging.uri, object.kind),
-    madeIn: inObject ? "object" : "staging",
+    madeIn: madeIn(object, rotator),
     keys: deps.keys(vault.uri),
     certificates: { object: deps.certificates(vault.uri), staging: deps.certificates(staging.uri) },
-    resourceIds: { vault: vault.resourceId, staging: staging.resourceId },
+    vaults: policy.vaults,
     rotator,
   };
 }

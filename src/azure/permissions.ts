@@ -2,8 +2,11 @@ import { z } from "zod";
 import { PinionError } from "../errors.ts";
 import type { Arm } from "./arm.ts";
 
+/** What an identity needs to ask what it may do at a scope. */
+export const ownRights = "Microsoft.Authorization/permissions/read";
+
 /** What is done at a scope: the ARM id of a resource, and the actions of the control plane (`actions`) and the data plane. */
-export interface Needs {
+export interface Asked {
   readonly scope: string;
   readonly actions?: readonly string[];
   readonly dataActions?: readonly string[];
@@ -26,7 +29,7 @@ const patience = 10_000;
  */
 export async function lacking(
   arm: Arm,
-  { scope, actions = [], dataActions = [] }: Needs,
+  { scope, actions = [], dataActions = [] }: Asked,
   signal: AbortSignal,
   { byRoles = false }: { readonly byRoles?: boolean } = {},
 ): Promise<readonly string[] | undefined> {

@@ -1,3 +1,4 @@
+import type { AzureRole } from "../azure/role.ts";
 import type { Consumer, ConsumerStep, Reference } from "../consumer.ts";
 import { PinionError } from "../errors.ts";
 import type { ConsumerOf } from "../policy-consumers.ts";
@@ -23,28 +24,35 @@ interface ConfigReference {
   };
 }
 
+const rolesAt = (key: string, what: string, type: string) => ({
+  settings: {
+    key,
+    description: `Reads and writes the app settings of ${what}, and reads how its Key Vault references were resolved.`,
+    actions: ["list/action", "read", "write", "appsettings/read"].map((action) => `${type}/config/${action}`),
+  } satisfies AzureRole,
+  refresh: {
+    key: `${key}-refresh`,
+    description: `Has ${what} fetch its Key Vault references again.`,
+    // Unconfirmed: Azure's list of operations has none for this call; a custom role takes only what is there, or a pattern.
+    actions: [`${type}/config/*/action`],
+    unasked: [`${type}/config/*/action`],
+  } satisfies AzureRole,
+});
+const siteRoles = rolesAt("app-service", "a site", "Microsoft.Web/sites");
+const slotRoles = rolesAt("app-service-slot", "a deployment slot", "Microsoft.Web/sites/slots");
+
 /**
  * An App Service or Functions setting that is a Key Vault reference. A changed reference restarts the site; a plain restart does not
  * fetch again, so *latest* is refreshed by its own call (facts: rotation-protocols section 4).
  */
 export const appService: Consumer<"app-service"> = {
   kind: "app-service",
-  roles: [
-    {
-      scope: "the site",
-      actions: [
-        "Microsoft.Web/sites/config/list/action",
-        "Microsoft.Web/sites/config/read",
-        "Microsoft.Web/sites/config/write",
-        "Microsoft.Web/sites/config/refresh/action",
-      ],
-    },
-  ],
+  roles: [...Object.values(siteRoles), ...Object.values(slotRoles)],
 
   needs: (consumer) => {
-    const kind = consumer.slot === undefined ? "sites" : "sites/slots";
-    const actions = ["list/action", "read", "write"].map((action) => `Microsoft.Web/${kind}/config/${action}`);
-    return { scope: siteId(consumer), actions };
+    const { settings, refresh } = consumer.slot === undefined ? siteRoles : slotRoles;
+    const at = siteId(consumer);
+    return [{ role: settings, at }, ...(consumer.reads === "latest" ? [{ role: refresh, at }] : [])];
   },
 
   resource: (consumer) => `${consumer.resourceId}/${consumer.slot ?? ""}`.toLowerCase(),

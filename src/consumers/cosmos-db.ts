@@ -1,5 +1,5 @@
 import type { ConsumerStep } from "../consumer.ts";
-import { holdsKey, isOurs, misconfigured, unsettled, versionIn, type HeldKey } from "./customer-key.ts";
+import { holdsKey, isOurs, misconfigured, unsettled, versionIn, wholeResource, type HeldKey } from "./customer-key.ts";
 
 const apiVersion = "2025-04-15";
 
@@ -23,8 +23,7 @@ interface Account {
  */
 export const cosmosDb = holdsKey<"cosmos-db", HeldKey>({
   kind: "cosmos-db",
-  scope: "Microsoft.DocumentDB/databaseAccounts",
-  actions: () => ["Microsoft.DocumentDB/databaseAccounts/read", "Microsoft.DocumentDB/databaseAccounts/write"],
+  roles: [wholeResource("cosmos-db", "a Cosmos DB account", "Microsoft.DocumentDB/databaseAccounts")],
 
   async look(step) {
     const { properties } = await get(step);

@@ -1,7 +1,7 @@
-import type { Needs } from "../azure/permissions.ts";
+import type { AzureRole, Need } from "../azure/role.ts";
 import type { Consumer, ConsumerStep, Retention } from "../consumer.ts";
 import { PinionError } from "../errors.ts";
-import type { KeyHolderKind } from "../policy-consumers.ts";
+import type { ConsumerOf, KeyHolderKind } from "../policy-consumers.ts";
 import type { Proof } from "../rotator.ts";
 import { probeHealth } from "./health.ts";
 
@@ -23,10 +23,10 @@ export interface HeldKey {
 /** What one service knows beside what all of them share. */
 export interface KeyHolder<K extends KeyHolderKind, Held extends HeldKey> {
   readonly kind: K;
-  /** For the table of permissions. */
-  readonly scope: string;
-  /** ARM actions at a resource; the same kind of policy may name two types of resources. */
-  actions(resourceId: string): readonly string[];
+  readonly roles: readonly AzureRole[];
+  /** Default: the only role, at the resource. */
+  needs?(consumer: ConsumerOf<K>): readonly Need[];
+  retentionNeeds?(consumer: ConsumerOf<K>): readonly Need[];
   /** Read only. Throws {@link misconfigured} when the resource does not use this key. */
   look(step: ConsumerStep<K>): Promise<Held>;
   /** Makes the resource use a version, and changes nothing else of it. */
@@ -39,12 +39,12 @@ export interface KeyHolder<K extends KeyHolderKind, Held extends HeldKey> {
  * follows the newest version by itself is never raced: it is only proven on the version that it tells.
  */
 export function holdsKey<K extends KeyHolderKind, Held extends HeldKey>(holder: KeyHolder<K, Held>): Consumer<K> {
-  const { kind, scope, actions, look, write, retention } = holder;
-  const example = `/providers/${scope}/x`;
+  const { kind, roles, look, write, retention, retentionNeeds } = holder;
   return {
     kind,
-    roles: [{ scope, actions: actions(example) }],
-    needs: ({ resourceId }): Needs => ({ scope: resourceId, actions: actions(resourceId) }),
+    roles,
+    needs: holder.needs ?? (({ resourceId }) => roles.map((role) => ({ role, at: resourceId }))),
+    ...(retentionNeeds === undefined ? {} : { retentionNeeds }),
     resource: ({ resourceId }) => resourceId.toLowerCase(),
     ...(retention === undefined ? {} : { retention }),
 
@@ -91,6 +91,13 @@ export function holdsKey<K extends KeyHolderKind, Held extends HeldKey>(holder: 
     },
   };
 }
+
+/** The role of a kind whose key is a property of the resource itself. */
+export const wholeResource = (key: string, what: string, type: string): AzureRole => ({
+  key,
+  description: `Reads ${what} and writes which version of its key it is encrypted with.`,
+  actions: [`${type}/read`, `${type}/write`],
+});
 
 /** The version in a URL of the object's key; undefined when it names another key, or no version. */
 export function versionIn(step: About, url: string): string | undefined {

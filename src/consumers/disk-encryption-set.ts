@@ -1,4 +1,4 @@
-import { holdsKey, isOurs, misconfigured, unsettled, versionIn, type HeldKey } from "./customer-key.ts";
+import { holdsKey, isOurs, misconfigured, unsettled, versionIn, wholeResource, type HeldKey } from "./customer-key.ts";
 
 const apiVersion = "2024-03-02";
 
@@ -26,8 +26,7 @@ interface Held extends HeldKey {
  */
 export const diskEncryptionSet = holdsKey<"disk-encryption-set", Held>({
   kind: "disk-encryption-set",
-  scope: "Microsoft.Compute/diskEncryptionSets",
-  actions: () => ["Microsoft.Compute/diskEncryptionSets/read", "Microsoft.Compute/diskEncryptionSets/write"],
+  roles: [wholeResource("disk-encryption-set", "a disk encryption set", "Microsoft.Compute/diskEncryptionSets")],
 
   async look(step) {
     const { arm, consumer, signal } = step;

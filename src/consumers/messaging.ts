@@ -1,5 +1,5 @@
 import type { Consumer } from "../consumer.ts";
-import { holdsKey, isOurs, keyUrl, misconfigured, unsettled, type HeldKey } from "./customer-key.ts";
+import { holdsKey, isOurs, keyUrl, misconfigured, unsettled, wholeResource, type HeldKey } from "./customer-key.ts";
 
 const apiVersion = "2024-01-01";
 
@@ -29,8 +29,7 @@ interface Held extends HeldKey {
 function namespace<K extends "service-bus" | "event-hubs">(kind: K, provider: string): Consumer<K> {
   return holdsKey<K, Held>({
     kind,
-    scope: `${provider}/namespaces`,
-    actions: () => [`${provider}/namespaces/read`, `${provider}/namespaces/write`],
+    roles: [wholeResource(kind, "a namespace", `${provider}/namespaces`)],
 
     async look(step) {
       const { arm, consumer, signal } = step;

@@ -1,3 +1,4 @@
+import type { AzureRole, Need } from "../azure/role.ts";
 import { isInstance, openSqlServer, type Partner, type SqlServer } from "../azure/sql-server.ts";
 import type { ConsumerStep, Retention } from "../consumer.ts";
 import { holdsKey, isOurs, misconfigured, versionIn, type HeldKey } from "./customer-key.ts";
@@ -17,6 +18,57 @@ interface Held extends HeldKey {
   readonly servers: readonly Linked[];
 }
 
+const actionsAt = (type: string, ...names: readonly string[]) => names.map((name) => `Microsoft.Sql/${type}${name}`);
+const protection = ["/keys/read", "/keys/write", "/encryptionProtector/read", "/encryptionProtector/write"];
+const restorable = [
+  "/read",
+  "/databases/read",
+  "/databases/backupShortTermRetentionPolicies/read",
+  "/databases/backupLongTermRetentionPolicies/read",
+];
+
+const sqlRoles = {
+  server: {
+    key: "sql-server",
+    description: "Adds keys to a logical server, makes one its TDE protector, and reads its failover groups.",
+    actions: actionsAt("servers", ...protection, "/failoverGroups/read"),
+  },
+  instance: {
+    key: "sql-instance",
+    description: "Adds keys to a managed instance and makes one its TDE protector.",
+    actions: actionsAt("managedInstances", "/read", ...protection),
+  },
+  /** At a resource group: Azure has these groups nowhere else. */
+  instanceGroup: {
+    key: "sql-instance-group",
+    description: "Reads the failover groups of managed instances.",
+    actions: actionsAt("locations", "/instanceFailoverGroups/read"),
+  },
+  serverRetention: {
+    key: "sql-server-retention",
+    description: "Reads for how long the databases of a logical server can be restored.",
+    actions: actionsAt("servers", ...restorable, "/restorableDroppedDatabases/read"),
+  },
+  instanceRetention: {
+    key: "sql-instance-retention",
+    description: "Reads for how long the databases of a managed instance can be restored.",
+    actions: actionsAt("managedInstances", ...restorable, "/restorableDroppedDatabases/read"),
+  },
+  /** At a resource group: where backups outlive their servers. */
+  backups: {
+    key: "sql-backups",
+    description: "Reads which long-term backups of databases are kept.",
+    actions: actionsAt(
+      "locations",
+      "/longTermRetentionServers/longTermRetentionBackups/read",
+      "/longTermRetentionManagedInstances/longTermRetentionManagedInstanceBackups/read",
+    ),
+  },
+} as const satisfies Readonly<Record<string, AzureRole>>;
+
+/** The resource group of an ARM id. */
+const groupOf = (id: string): string => id.split("/").slice(0, 5).join("/");
+
 /**
  * The TDE protector of a logical server or a managed instance, and of its partners in failover groups. Every server that is linked by
  * geo-replication must know a key before the primary's protector may become it (`SameKeyMaterialNotFoundOnRemoteServer`): so the key is
@@ -24,16 +76,22 @@ interface Held extends HeldKey {
  */
 export const sqlTde = holdsKey<"sql-tde", Held>({
   kind: "sql-tde",
-  scope: "Microsoft.Sql/servers",
-  actions: (resourceId) => {
-    const instance = isInstance(resourceId);
-    const protection = ["keys/read", "keys/write", "encryptionProtector/read", "encryptionProtector/write"];
-    const own = protection.map((action) => `${instance ? "managedInstances" : "servers"}/${action}`);
-    const partners = instance
-      ? ["managedInstances/read", "locations/instanceFailoverGroups/read"]
-      : ["servers/failoverGroups/read"];
-    return [...own, ...partners].map((action) => `Microsoft.Sql/${action}`);
-  },
+  roles: Object.values(sqlRoles),
+  // Partners that only a failover group tells of are not known beforehand.
+  needs: ({ resourceId, secondaries = [] }) =>
+    [resourceId, ...secondaries].flatMap((id): readonly Need[] =>
+      isInstance(id)
+        ? [
+            { role: sqlRoles.instance, at: id },
+            { role: sqlRoles.instanceGroup, at: groupOf(id) },
+          ]
+        : [{ role: sqlRoles.server, at: id }],
+    ),
+  retentionNeeds: ({ resourceId, secondaries = [] }) =>
+    [resourceId, ...secondaries].flatMap((id): readonly Need[] => [
+      { role: isInstance(id) ? sqlRoles.instanceRetention : sqlRoles.serverRetention, at: id },
+      { role: sqlRoles.backups, at: groupOf(id) },
+    ]),
 
   async look(step) {
     const { own, partners } = await linked(step);

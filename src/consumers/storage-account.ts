@@ -1,4 +1,13 @@
-import { holdsKey, isOurs, keyUrl, misconfigured, unsettled, versionIn, type HeldKey } from "./customer-key.ts";
+import {
+  holdsKey,
+  isOurs,
+  keyUrl,
+  misconfigured,
+  unsettled,
+  versionIn,
+  wholeResource,
+  type HeldKey,
+} from "./customer-key.ts";
 
 const apiVersion = "2025-06-01";
 
@@ -26,8 +35,7 @@ interface Held extends HeldKey {
  */
 export const storageAccount = holdsKey<"storage-account", Held>({
   kind: "storage-account",
-  scope: "Microsoft.Storage/storageAccounts",
-  actions: () => ["Microsoft.Storage/storageAccounts/read", "Microsoft.Storage/storageAccounts/write"],
+  roles: [wholeResource("storage-account", "a storage account", "Microsoft.Storage/storageAccounts")],
 
   async look(step) {
     const { arm, consumer, signal } = step;

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { z } from "zod";
+import { readSecretRole } from "../azure/vault-roles.ts";
 import type { Consumer, ConsumerStep } from "../consumer.ts";
 import { PinionError } from "../errors.ts";
 import type { Proof } from "../rotator.ts";
@@ -21,8 +22,8 @@ const timeout = 15_000;
  */
 export const webhook: Consumer<"webhook"> = {
   kind: "webhook",
-  roles: [],
-  needs: () => undefined,
+  roles: [readSecretRole],
+  needs: ({ key }) => [{ role: readSecretRole, at: key }],
   resource: ({ url }) => `webhook:${new URL(url).href}`,
 
   async read(step) {

@@ -187,8 +187,9 @@ describe.each(cases)("$kind $id", (one) => {
 
   test("what it says that it needs is enough", async () => {
     const { consumer, step } = bind(world, one);
-    const { scope, actions = [] } = consumer.needs(step.consumer) ?? {};
-    expect(scope).toBe(one.id);
+    const needs = consumer.needs(step.consumer);
+    const actions = needs.flatMap(({ role }) => role.actions ?? []);
+    expect(needs[0]?.at).toBe(one.id);
     const allow = (given: readonly string[] | undefined) =>
       world.azure.rights.limit(
         app.objectId,

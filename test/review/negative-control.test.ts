@@ -17,7 +17,7 @@ it("tries a wrong password once for a rotation, however often preflight is tried
     },
   };
   const unreachable: Partial<Consumer> = {
-    needs: () => ({ scope: "" }),
+    needs: () => [],
     read: () => Promise.reject(new PinionError("CONSUMER_UNREACHABLE", "no answer", { class: "transient" })),
   };
   const { steps, vault, records, given } = stage({

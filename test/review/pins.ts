@@ -14,7 +14,7 @@ export function moved(now: string, prove: Consumer["prove"] = async () => []) {
   const consumer: Consumer = {
     kind: "app-service",
     roles: [],
-    needs: () => ({ scope: "" }),
+    needs: () => [],
     resource: () => "site",
     read: async () => ({ text, pinned: text.split("/").at(-1) ?? "" }),
     reference: (_step, version) => pinnedTo(version),

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { ArmRequest } from "../../../src/azure/arm.ts";
-import type { Needs } from "../../../src/azure/permissions.ts";
+import type { AzureRole, Need } from "../../../src/azure/role.ts";
 import { PinionError } from "../../../src/errors.ts";
 import { isWithin, writtenName } from "./lookup.ts";
 import { lookupFields } from "./provider.ts";
@@ -52,11 +52,15 @@ export const azureDns: Challenger<AzureDnsConfig> = {
   visible,
 };
 
-/** What the app's identity needs at each zone: these three, of all that "DNS Zone Contributor" may do. */
-export function azureDnsNeeds({ zones }: AzureDnsConfig): readonly Needs[] {
-  const actions = ["read", "write", "delete"].map((verb) => `Microsoft.Network/dnsZones/TXT/${verb}`);
-  return zones.map((scope) => ({ scope, actions }));
-}
+/** At a zone: these three actions, of all that "DNS Zone Contributor" may do. */
+export const dnsTxtRole: AzureRole = {
+  key: "dns-txt",
+  description: "Writes and takes away TXT records of a DNS zone: the answers to a CA's challenges.",
+  actions: ["read", "write", "delete"].map((verb) => `Microsoft.Network/dnsZones/TXT/${verb}`),
+};
+
+export const azureDnsNeeds = ({ zones }: AzureDnsConfig): readonly Need[] =>
+  zones.map((at) => ({ role: dnsTxtRole, at }));
 
 const holds =
   ({ value }: ChallengeRecord) =>

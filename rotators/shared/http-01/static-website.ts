@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { AzureRole, Need } from "../../../src/azure/role.ts";
 import { PinionError } from "../../../src/errors.ts";
 import { call, refused } from "../dns/http.ts";
 import type { Reply } from "../dns/http.ts";
@@ -7,6 +8,7 @@ import { dnsName, lookupFields } from "../dns/provider.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger } from "../dns/provider.ts";
 import { parseServer } from "../dns/query.ts";
 import { judge } from "../dns/visible.ts";
+import { blobActions, containerAt, storageAccount } from "../storage.ts";
 import { within } from "../within.ts";
 import { tellOf } from "./fetch-answer.ts";
 
@@ -14,6 +16,8 @@ export const staticWebsiteConfig = z.strictObject({
   kind: z.literal("static-website"),
   /** The account's primary blob endpoint, `https://stcontoso.blob.core.windows.net`. */
   blobEndpoint: z.url({ protocol: /^https$/ }),
+  /** The ARM id of that account: with it onboarding gives the right, and preflight asks for it. */
+  storageAccount: storageAccount.optional(),
   resolvers: lookupFields.resolvers,
   /** Where the domain is served, with port; absent: at each of its addresses, port 80. */
   servers: lookupFields.servers,
@@ -23,6 +27,17 @@ export type StaticWebsiteConfig = z.output<typeof staticWebsiteConfig>;
 type Step = ChallengeStep<StaticWebsiteConfig>;
 
 const version = "2021-12-02";
+
+/** At the container `$web`. */
+export const websiteBlobRole: AzureRole = {
+  key: "website-blob",
+  description: "Writes and takes away the answers to a CA's challenges in a container.",
+  dataActions: blobActions("read", "write", "delete"),
+};
+
+export const staticWebsiteNeeds = ({ blobEndpoint, ...at }: StaticWebsiteConfig): readonly Need[] => [
+  { role: websiteBlobRole, at: containerAt(`${blobEndpoint.replace(/\/$/, "")}/$web`, at.storageAccount) },
+];
 
 /**
  * http-01 answers (RFC 8555 section 8.3) as blobs of a storage account's static website, written as the app's identity. Every token has a

@@ -1,11 +1,24 @@
 import { createHash } from "node:crypto";
+import type { AzureRole, Need } from "../../../src/azure/role.ts";
 import { PinionError } from "../../../src/errors.ts";
+import { blobActions, containerAt } from "../storage.ts";
 import { ask } from "../http.ts";
 import type { Answer } from "../http.ts";
 import { within } from "../within.ts";
 import { jwksHeaders, parseSet } from "./document.ts";
 import type { JwkSet } from "./document.ts";
-import type { Publishing } from "./target.ts";
+import type { JwksTarget, Publishing } from "./target.ts";
+
+/** At the container of a set of keys. */
+export const jwksBlobRole: AzureRole = {
+  key: "jwks-blob",
+  description: "Reads and writes the blobs of a container, in which the public keys of signers are published.",
+  dataActions: blobActions("read", "write"),
+};
+
+/** What publishing in a blob needs; nothing where the app itself serves the set. */
+export const blobNeeds = ({ blob, storageAccount }: JwksTarget): readonly Need[] =>
+  blob === undefined ? [] : [{ role: jwksBlobRole, at: containerAt(blob, storageAccount) }];
 
 /** A blob as it was read. */
 export interface Blob {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { positiveDurationSchema } from "../../../src/duration.ts";
 import type { Step } from "../../../src/rotator.ts";
 import { targetUrl } from "../http.ts";
+import { storageAccount } from "../storage.ts";
 
 /** Where the public keys of a signer are published, and how long their readers keep them. */
 export const jwksTarget = z
@@ -9,6 +10,8 @@ export const jwksTarget = z
     algorithm: z.enum(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]),
     /** `https://<account>.blob.core.windows.net/<container>/<name>`, written with the app's identity. Absent: the app serves the set. */
     blob: targetUrl.optional(),
+    /** The ARM id of the blob's account: with it onboarding gives the right, and preflight asks for it. */
+    storageAccount: storageAccount.optional(),
     /** Where verifiers fetch the set, when that is not the blob itself. */
     url: targetUrl.optional(),
     /** How long a verifier, or anything between, may keep a copy. It is also what the set is served with. */

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { Need } from "../../../src/azure/role.ts";
+import { readSecretRole } from "../../../src/azure/vault-roles.ts";
 
 // PostgreSQL cuts names after 63 bytes, so a longer one would quietly mean another role.
 const roleName = z
@@ -65,6 +67,11 @@ export type InPlaceTarget = z.output<typeof inPlaceTarget>;
 
 /** What every function here needs to know of a target. */
 export type ServerTarget = Pick<AlternatingTarget, keyof typeof server> & { readonly admin?: InPlaceTarget["admin"] };
+
+/** An administrator's password is in a vault; an Entra token is asked for with the app's identity. */
+export function adminNeeds({ admin }: Pick<ServerTarget, "admin">): readonly Need[] {
+  return admin !== undefined && "secret" in admin ? [{ role: readSecretRole, at: admin.secret }] : [];
+}
 
 /** The lease key of roles on one server: `postgres:<host>:<port>:<role>+<role>`, host in lower case, roles sorted. */
 export function accountOf(target: ServerTarget, roles: readonly string[]): string {
