@@ -2,7 +2,7 @@
 // milliseconds for a template after that.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { compilerPath } from "./install.ts";
+import { compilerPath, missing } from "./install.ts";
 
 /** What the compiler or its linter has to say about a place in a file. Lines and characters count from 0. */
 export interface Diagnostic {
@@ -55,8 +55,10 @@ interface Reply {
   readonly error?: { readonly message: string };
 }
 
-/** Starts the compiler. It ends with `close`, or when this process does. */
+/** Starts the compiler. It ends with `close`, or when this process does. Throws with a sentence where there is none. */
 export function startCompiler(): Compiler {
+  const why = missing();
+  if (why !== undefined) throw new Error(why);
   const child = spawn(compilerPath(), ["jsonrpc", "--stdio"], { stdio: ["pipe", "pipe", "inherit"] });
   const exit = once(child, "close");
   const waiting = new Map<number, (reply: Reply) => void>();

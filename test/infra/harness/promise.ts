@@ -9,7 +9,9 @@ const why = missing();
 /** Tests that need the compiler. Without it they are skipped where anyone sees it, but never in CI. */
 export function describeBicep(name: string, tests: () => void): void {
   const skip = why !== undefined && process.env["CI"] !== "true";
-  describe.skipIf(skip)(`${name}${skip ? ` (not here: ${why})` : ""}`, () => tests());
+  describe.skipIf(skip)(`${name}${skip ? ` (not here: ${why})` : ""}`, () => {
+    tests();
+  });
 }
 
 /** A compiler for the tests of a `describe`, and the project's own sources. */
