@@ -78,7 +78,10 @@ export function infraIn(folder: string, compiler: Compiler): Infra {
       // The compiler says more of a file that it refuses than the snapshot does.
       const { success, diagnostics } = await compiler.compileParams(file);
       if (!success) throw refusal(diagnostics);
-      const text = await compiler.snapshot(file, place).catch((error: Error) => {
+      const wide = /^targetScope = 'subscription'$/m.test(readFileSync(join(folder, template), "utf8"));
+      const { resourceGroup, ...subscription } = place;
+      const where = wide ? subscription : { ...subscription, resourceGroup };
+      const text = await compiler.snapshot(file, where).catch((error: Error) => {
         throw new Refused(error.message);
       });
       const { predictedResources, outputs = {}, diagnostics: notes = [] } = JSON.parse(text) as RawSnapshot;
