@@ -53,6 +53,7 @@ export function compose(config: Config, registry: Registry, folder: string, log:
     ports: openPorts(vaults, credential, arm),
     publish: openPublisher(config.topicEndpoint, "/pinion", credential),
     stop: config.stop,
+    observe: config.observe,
     now: () => Date.now(),
     log,
   };
