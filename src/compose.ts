@@ -30,7 +30,7 @@ export interface Registry {
 /** Puts the app together from its settings. Nothing is contacted yet: clients connect at their first call. */
 export function compose(config: Config, registry: Registry, folder: string, log: Log): Deps {
   const credential = appIdentity(config.clientId);
-  const storage = openStorage(config.storage, credential);
+  const storage = openStorage(config.storage, credential, config.evidence);
   const records = openRecords(storage.records);
   const vaults = openVaults(credential, log);
   const arm = openArm(config.resourceManagerUrl, config.resourceManagerAudience, credential);
@@ -53,6 +53,7 @@ export function compose(config: Config, registry: Registry, folder: string, log:
     ports: openPorts(vaults, credential, arm),
     publish: openPublisher(config.topicEndpoint, "/pinion", credential),
     stop: config.stop,
+    observe: config.observe,
     now: () => Date.now(),
     log,
   };

@@ -69,6 +69,7 @@ export type ErrorCode =
   | "ROLLBACK_IMPOSSIBLE"
   | "QUARANTINED"
   | "KILL_SWITCH"
+  | "OBSERVE_ONLY"
   | "STORAGE_UNAVAILABLE"
   | "EVIDENCE_CONFLICT"
   // HTTP edge

@@ -1,19 +1,19 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { app, type InvocationContext } from "@azure/functions";
+import { app, type HttpHandler, type InvocationContext } from "@azure/functions";
 import * as df from "durable-functions";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findRotator, rotators } from "../rotators/index.ts";
 import { createActivities } from "./activities/index.ts";
 import { compose } from "./compose.ts";
-import { parseConfig } from "./config.ts";
-import { PinionError } from "./errors.ts";
+import { readSettings, settingsError } from "./config.ts";
 import { merge, request } from "./triggers/api/certificate.ts";
 import { command } from "./triggers/api/command.ts";
 import { evidence } from "./triggers/api/evidence.ts";
 import { health } from "./triggers/api/health.ts";
 import { serveJwks, withdrawJwk } from "./triggers/api/jwks.ts";
-import { type ApiHandler, type App, route } from "./triggers/api/route.ts";
+import type { Right } from "./triggers/api/caller.ts";
+import { accessOf, type ApiHandler, type App, publicRoute, route } from "./triggers/api/route.ts";
 import { list, show } from "./triggers/api/show.ts";
 import { start } from "./triggers/api/start.ts";
 import { engineOf } from "./triggers/engine.ts";
@@ -29,15 +29,11 @@ const invocations = new AsyncLocalStorage<InvocationContext>();
 const folder = dirname(fileURLToPath(import.meta.url));
 
 const made = ((): App => {
-  try {
-    const config = parseConfig(process.env);
+  const { config, faults, access } = readSettings(process.env);
+  if (config !== undefined)
     return { ok: true, config, deps: compose(config, { rotators, find: findRotator }, folder, log) };
-  } catch (error) {
-    // Another library's text may quote a setting.
-    const message = error instanceof PinionError ? error.message : "The app could not be put together.";
-    log("error", message, { counter: "settings.faulty", faults: Math.max(1, message.split("\n- ").length - 1) });
-    return { ok: false, error };
-  }
+  log("error", settingsError(faults).message, { counter: "settings.faulty", faults: faults.length });
+  return { ok: false, faults, access };
 })();
 
 // A line is the invocation's own where there is one: the host sends it on with its level and operation.
@@ -92,30 +88,35 @@ if (made.ok) {
   });
 }
 
-// The API. A function key reads and starts; what else it takes, the handlers ask for.
+// The API. Behind App Service authentication the host asks for no key, and the handlers for a role; without it the host asks for a function
+// key, which reads and starts.
+const { appServiceAuth } = accessOf(made);
+
+const http = (name: string, method: "GET" | "POST", path: string, handler: HttpHandler, everybody = appServiceAuth) =>
+  app.http(name, {
+    methods: [method],
+    authLevel: everybody ? "anonymous" : "function",
+    route: path,
+    extraInputs,
+    handler,
+  });
+
 const api = (
   name: string,
   method: "GET" | "POST",
   path: string,
   handler: ApiHandler,
-  authLevel: "function" | "anonymous" = "function",
-) =>
-  app.http(name, {
-    methods: [method],
-    authLevel,
-    route: path,
-    extraInputs,
-    handler: route(() => made, engine, handler),
-  });
+  right: Right = method === "GET" ? "read" : "command",
+) => http(name, method, path, route(made, engine, handler, right));
 
 api("rotations-list", "GET", "rotations", list);
 api("rotations-show", "GET", "rotations/{id}", show);
-api("rotations-start", "POST", "rotations/{id}/start", start);
+api("rotations-start", "POST", "rotations/{id}/start", start, "start");
 api("rotations-rollback", "POST", "rotations/{id}/rollback", command("rollback"));
 api("rotations-finish", "POST", "rotations/{id}/finish", command("finish"));
 api("certificate-request", "GET", "rotations/{id}/request", request);
 api("certificate-merge", "POST", "rotations/{id}/certificate", merge);
-api("jwks", "GET", "jwks/{id}", serveJwks, "anonymous");
 api("jwks-withdraw", "POST", "jwks/{id}/withdraw", withdrawJwk);
 api("evidence", "GET", "evidence/{rotationId}", evidence);
-api("health", "GET", "health", health);
+http("jwks", "GET", "jwks/{id}", publicRoute(made, engine, serveJwks), true);
+http("health", "GET", "health", health(made));

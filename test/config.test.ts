@@ -23,6 +23,7 @@ function refusal(env: Record<string, string | undefined>): string {
 test("with the host's storage alone, everything has its default", () => {
   expect(parseConfig(base)).toEqual({
     storage: expect.anything(),
+    evidence: expect.anything(),
     policy: { path: "rotations.json" },
     topicEndpoint: undefined,
     eventsQueue: "pinion-events",
@@ -30,8 +31,10 @@ test("with the host's storage alone, everything has its default", () => {
     resourceManagerUrl: "https://management.azure.com",
     resourceManagerAudience: "https://management.azure.com",
     commandAuthority: "entra",
+    readerRole: "Pinion.Reader",
     operatorRole: "Pinion.Operator",
     appServiceAuth: false,
+    observe: false,
     stop: false,
     clientId: undefined,
   });
@@ -42,6 +45,7 @@ test("every setting is read", () => {
     parseConfig({
       ...base,
       PINION_STORAGE: loopback,
+      PINION_EVIDENCE__blobServiceUri: "https://stevidence.blob.core.usgovcloudapi.net/",
       PINION_POLICY: "https://stpinion.blob.core.windows.net/policy/rotations.json",
       PINION_TOPIC_ENDPOINT: "https://pinion.westeurope-1.eventgrid.azure.net/api/events",
       PINION_EVENTS_QUEUE: "events-2",
@@ -49,13 +53,17 @@ test("every setting is read", () => {
       PINION_RESOURCE_MANAGER_URL: "http://127.0.0.1:8080/",
       PINION_RESOURCE_MANAGER_AUDIENCE: "https://management.usgovcloudapi.net/",
       PINION_COMMAND_AUTHORITY: "keys",
+      PINION_READER_ROLE: "Rotations.Read",
       PINION_OPERATOR_ROLE: "Rotations.Operate",
+      PINION_OBSERVE: "true",
       PINION_STOP: "True",
       AZURE_CLIENT_ID: "00000000-0000-0000-0000-00000000000A",
+      AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us/",
       WEBSITE_AUTH_ENABLED: "True",
     }),
   ).toEqual({
     storage: expect.objectContaining({}),
+    evidence: { blobUrl: "https://stevidence.blob.core.usgovcloudapi.net" },
     policy: { url: "https://stpinion.blob.core.windows.net/policy/rotations.json" },
     topicEndpoint: "https://pinion.westeurope-1.eventgrid.azure.net/api/events",
     eventsQueue: "events-2",
@@ -63,8 +71,10 @@ test("every setting is read", () => {
     resourceManagerUrl: "http://127.0.0.1:8080",
     resourceManagerAudience: "https://management.usgovcloudapi.net",
     commandAuthority: "keys",
+    readerRole: "Rotations.Read",
     operatorRole: "Rotations.Operate",
     appServiceAuth: true,
+    observe: true,
     stop: true,
     clientId: "00000000-0000-0000-0000-00000000000A",
   });
@@ -96,6 +106,44 @@ describe("storage", () => {
         PINION_STORAGE__tableServiceUri: "https://st.table.core.chinacloudapi.cn",
       }),
     ).toEqual(urls("st", "core.chinacloudapi.cn"));
+  });
+
+  test("evidence has an account of its own, or Pinion's; its blobs are enough", () => {
+    const kept = (env: Record<string, string>) => parseConfig({ ...base, ...env }).evidence;
+    expect(kept({})).toHaveProperty("connectionString", account);
+    expect(kept({ PINION_STORAGE: loopback })).toHaveProperty("connectionString", loopback);
+    expect(kept({ PINION_EVIDENCE__accountName: "stevidence" })).toEqual({
+      blobUrl: "https://stevidence.blob.core.windows.net",
+    });
+    expect(kept({ PINION_EVIDENCE: loopback })).toHaveProperty("connectionString", loopback);
+    const queueServiceUri = { PINION_EVIDENCE__queueServiceUri: "https://st.queue.core.windows.net" };
+    expect(refusal({ ...base, ...queueServiceUri })).toMatch(/^- PINION_EVIDENCE__blobServiceUri: expected/m);
+  });
+
+  const id = "00000000-0000-4000-8000-00000000000a";
+  const byIdentity = { AzureWebJobsStorage__accountName: "sthost", AzureWebJobsStorage__credential: "managedidentity" };
+
+  test("the host's identity is the app's", () => {
+    const hostId = { AzureWebJobsStorage__clientId: id.toUpperCase() };
+    expect(stored({ ...byIdentity, ...hostId, AZURE_CLIENT_ID: id })).toHaveProperty("blobUrl");
+    for (const other of [{}, { AZURE_CLIENT_ID: id.replace("a", "b") }])
+      expect(refusal({ ...byIdentity, ...hostId, ...other })).toMatch(
+        /1 fault:\n- AzureWebJobsStorage__clientId: expected/,
+      );
+    expect(refusal({ ...byIdentity, AzureWebJobsStorage__credential: "key" })).toMatch(
+      /- AzureWebJobsStorage__credential/,
+    );
+  });
+
+  test.each([
+    { PINION_RESOURCE_MANAGER_URL: "https://management.chinacloudapi.cn" },
+    { AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us" },
+  ])("%j: a name alone means another cloud, and is refused with what to set", (cloud) => {
+    for (const name of ["AzureWebJobsStorage", "PINION_STORAGE", "PINION_EVIDENCE"]) {
+      const host = name === "AzureWebJobsStorage" ? {} : base;
+      const text = refusal({ ...host, ...cloud, [`${name}__accountName`]: "stpinion" });
+      expect(text).toMatch(new RegExp(`1 fault:\n- ${name}__accountName: expected __blobServiceUri`));
+    }
   });
 
   test("a connection string is seen by nobody who does not ask for it by name", () => {
@@ -148,7 +196,11 @@ test.each([
   ["PINION_RESOURCE_MANAGER_AUDIENCE", "management.azure.com"],
   ["PINION_COMMAND_AUTHORITY", "anyone"],
   ["PINION_COMMAND_AUTHORITY", "keys"],
+  ["PINION_EVIDENCE", "nonsense"],
+  ["PINION_READER_ROLE", "two words"],
   ["PINION_OPERATOR_ROLE", "two words"],
+  ["PINION_OBSERVE", "yes"],
+  ["AZURE_AUTHORITY_HOST", "login.microsoftonline.com"],
   ["PINION_STOP", "yes"],
   ["AZURE_CLIENT_ID", "pinion"],
   ["WEBSITE_AUTH_ENABLED", "on"],
@@ -163,10 +215,10 @@ test("all faults come in one message", () => {
   const text = refusal({ PINION_STOP: "maybe", AZURE_CLIENT_ID: "x", PINION_EVENTS_QUEUE: "-" });
   expect(text.split("\n").map((line) => line.split(":")[0])).toEqual([
     "The app settings have 4 faults",
+    "- AZURE_CLIENT_ID",
     "- AzureWebJobsStorage",
     "- PINION_EVENTS_QUEUE",
     "- PINION_STOP",
-    "- AZURE_CLIENT_ID",
   ]);
 });
 

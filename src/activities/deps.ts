@@ -34,6 +34,8 @@ export interface Deps {
   readonly publish: Publisher;
   /** The kill switch. */
   readonly stop: boolean;
+  /** Nothing is rotated: every object is as if the policy said `observe`, and no rotation starts for anybody. */
+  readonly observe: boolean;
   /** Milliseconds since 1970, as the app sees it. */
   now(): number;
   /** What is counted has a signal of signals.ts. */
@@ -85,7 +87,8 @@ export function madeIn(object: ManagedObject, rotator: Rotator<unknown>): Subjec
 /** Finds an object of the policy by id; undefined when it is not there, or not sound. */
 export async function findSubject(deps: Deps, objectId: string): Promise<Subject | undefined> {
   const { policy } = await deps.policy();
-  const object = policy?.objects.find(({ id }) => id === objectId);
+  const declared = policy?.objects.find(({ id }) => id === objectId);
+  const object = declared && (deps.observe ? { ...declared, mode: "observe" as const } : declared);
   const vault = object && policy?.vaults[object.vault];
   if (policy === undefined || object === undefined || vault === undefined) return undefined;
   const rotator = deps.rotator(object.rotator.kind, object.rotator.strategy);

@@ -12,8 +12,8 @@ export interface PlaceRequest {
   readonly again?: true;
 }
 
-/** A person, or whoever holds a function key: somebody who chose this very rotation. */
-export const byPerson = ({ kind }: Actor): boolean => kind === "person" || kind === "key";
+/** A person, an app with a role (a pipeline), or whoever holds a function key: somebody who chose this very rotation. */
+export const byPerson = ({ kind }: Actor): boolean => kind === "person" || kind === "app" || kind === "key";
 
 /** Takes a place in the fleet by the policy's limits, or tells why there is none. `POLICY_INVALID` while the policy cannot be read. */
 export async function claimPlace(
@@ -45,7 +45,9 @@ export async function claimAgain(scene: Scene): Promise<void> {
   const { rotationId } = step;
   const refusal = deps.stop
     ? "PINION_STOP is set"
-    : await claimPlace(deps, subject, { rotationId, byPerson: true, again: true });
+    : deps.observe
+      ? "PINION_OBSERVE is set"
+      : await claimPlace(deps, subject, { rotationId, byPerson: true, again: true });
   if (refusal !== undefined) {
     throw new PinionError(
       "FLEET_FULL",

@@ -72,7 +72,8 @@ const help = [
   "",
   ...Object.values(commands).map(({ usage, does }) => `  ${usage.padEnd(28)}${does}`),
   "",
-  "PINION_URL is the default of --url. PINION_KEY is a function key; PINION_TOKEN an Entra token, where commands ask for a role.",
+  "PINION_URL is the default of --url. PINION_TOKEN is an Entra token of somebody with a role in the app (az account get-access-token); PINION_KEY a",
+  "function key, for an app without App Service authentication.",
 ].join("\n");
 
 /** Runs one command; resolves with the exit code: 0 done, 1 the API refused, 2 the command was not understood. */

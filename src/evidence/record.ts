@@ -1,4 +1,4 @@
-import type { ContainerClient } from "@azure/storage-blob";
+import type { BlockBlobClient, ContainerClient } from "@azure/storage-blob";
 import { PinionError } from "../errors.ts";
 import { statusOf, storageError } from "../store/storage.ts";
 import type { Command, Outcome } from "../store/types.ts";
@@ -20,7 +20,7 @@ export interface EvidenceRecord {
   readonly steps: Ending["timeline"];
 }
 
-/** Writes a record once. A second call finds the blob and is satisfied; nothing ever replaces it. */
+/** Writes a record once. A second call finds the blob and is satisfied; nothing ever replaces it. Needs the rights to create and to read blobs. */
 export async function writeEvidence(
   container: ContainerClient,
   record: EvidenceRecord,
@@ -28,17 +28,27 @@ export async function writeEvidence(
 ): Promise<string> {
   const name = blobName(record.rotationId);
   const text = JSON.stringify(record, null, 2);
+  const blob = container.getBlockBlobClient(name);
   try {
-    await container.getBlockBlobClient(name).upload(text, Buffer.byteLength(text), {
+    await blob.upload(text, Buffer.byteLength(text), {
       conditions: { ifNoneMatch: "*" },
       blobHTTPHeaders: { blobContentType: "application/json" },
       abortSignal: signal,
     });
   } catch (error) {
-    const status = statusOf(error);
-    if (status !== 409 && status !== 412) throw storageError(error);
+    // A blob that is there answers 409 or 412, or, to an identity that may create and no more, 403.
+    const there = [403, 409, 412].includes(statusOf(error) ?? 0) && (await exists(blob, signal));
+    if (!there) throw storageError(error, "PINION_EVIDENCE");
   }
   return name;
+}
+
+async function exists(blob: BlockBlobClient, abortSignal: AbortSignal): Promise<boolean> {
+  try {
+    return await blob.exists({ abortSignal });
+  } catch {
+    return false;
+  }
 }
 
 /** The record as it was written, or undefined. */
@@ -52,7 +62,7 @@ export async function readEvidence(
     ) as EvidenceRecord;
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
-    throw storageError(error);
+    throw storageError(error, "PINION_EVIDENCE");
   }
 }
 

@@ -8,6 +8,9 @@ export type StorageSettings =
   | { readonly connectionString: string }
   | { readonly blobUrl: string; readonly tableUrl: string };
 
+/** Where evidence is kept: the same account, or one of its own. */
+export type EvidenceSettings = { readonly connectionString: string } | { readonly blobUrl: string };
+
 /** Pinion's own storage: one table of records, one container of leases, one of evidence. */
 export interface Storage {
   readonly records: TableClient;
@@ -15,7 +18,10 @@ export interface Storage {
   readonly evidence: ContainerClient;
   /** A blob by its full URL, in this or another account (a policy kept in storage). */
   readonly blobService: BlobServiceClient;
-  /** Makes table and containers where they are missing; cheap after the first call. */
+  /**
+   * Makes table and containers where they are missing; cheap after the first call. It asks before: where they are there already, the
+   * identity needs no right to make any.
+   */
   ready(): Promise<void>;
 }
 
@@ -24,23 +30,22 @@ const names = { records: "PinionRecords", leases: "pinion-leases", evidence: "pi
 // Every call is written so that a repeat after a lost reply is harmless, so a short retry by the SDK is safe here.
 const retry = { maxRetries: 2, retryDelayInMs: 100, maxRetryDelayInMs: 500 };
 
-export function openStorage(settings: StorageSettings, credential: TokenCredential): Storage {
-  const blobRetry = { maxTries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 500 };
-  const [blobService, records] =
+/** Opens Pinion's storage; `evidenceSettings` where its records of rotations have an account of their own. */
+export function openStorage(
+  settings: StorageSettings,
+  credential: TokenCredential,
+  evidenceSettings: EvidenceSettings = settings,
+): Storage {
+  const blobService = openBlobs(settings, credential);
+  const records =
     "connectionString" in settings
-      ? [
-          BlobServiceClient.fromConnectionString(settings.connectionString, { retryOptions: blobRetry }),
-          TableClient.fromConnectionString(settings.connectionString, names.records, {
-            retryOptions: retry,
-            allowInsecureConnection: settings.connectionString.includes("http://"),
-          }),
-        ]
-      : [
-          new BlobServiceClient(settings.blobUrl, credential, { retryOptions: blobRetry }),
-          new TableClient(settings.tableUrl, names.records, credential, { retryOptions: retry }),
-        ];
+      ? TableClient.fromConnectionString(settings.connectionString, names.records, {
+          retryOptions: retry,
+          allowInsecureConnection: settings.connectionString.includes("http://"),
+        })
+      : new TableClient(settings.tableUrl, names.records, credential, { retryOptions: retry });
   const leases = blobService.getContainerClient(names.leases);
-  const evidence = blobService.getContainerClient(names.evidence);
+  const evidence = openBlobs(evidenceSettings, credential).getContainerClient(names.evidence);
   let made: Promise<void> | undefined;
   return {
     records,
@@ -48,16 +53,54 @@ export function openStorage(settings: StorageSettings, credential: TokenCredenti
     evidence,
     blobService,
     ready() {
-      made ??= Promise.all([records.createTable(), leases.createIfNotExists(), evidence.createIfNotExists()]).then(
+      made ??= Promise.all([
+        Promise.all([haveTable(records), haveContainer(leases)]).catch(failing("PINION_STORAGE")),
+        haveContainer(evidence).catch(failing("PINION_EVIDENCE")),
+      ]).then(
         () => undefined,
         (error: unknown) => {
           made = undefined;
-          throw storageError(error);
+          throw error;
         },
       );
       return made;
     },
   };
+}
+
+const failing = (setting: string) => (error: unknown) => {
+  throw storageError(error, setting);
+};
+
+function openBlobs(settings: EvidenceSettings, credential: TokenCredential): BlobServiceClient {
+  const retryOptions = { maxTries: 3, retryDelayInMs: 100, maxRetryDelayInMs: 500 };
+  return "connectionString" in settings
+    ? BlobServiceClient.fromConnectionString(settings.connectionString, { retryOptions })
+    : new BlobServiceClient(settings.blobUrl, credential, { retryOptions });
+}
+
+/** Reading what is not there tells whether its container is; a right to read blobs is enough for that. */
+async function haveContainer(container: ContainerClient): Promise<void> {
+  const missing = await container
+    .getBlobClient("none")
+    .getProperties()
+    .then(() => undefined, codeOf);
+  if (missing === "ContainerNotFound") await container.createIfNotExists();
+}
+
+async function haveTable(table: TableClient): Promise<void> {
+  const missing = await table.getEntity("none", "none").then(() => undefined, codeOf);
+  if (missing === "TableNotFound") await table.createTable();
+}
+
+/** Storage's code for what was not found; any other error is thrown on. */
+function codeOf(error: unknown): string | undefined {
+  if (statusOf(error) !== 404) throw error;
+  const { code, details } = error as {
+    code?: string;
+    details?: { errorCode?: string; odataError?: { code?: string } };
+  };
+  return code ?? details?.errorCode ?? details?.odataError?.code;
 }
 
 /** The status of a storage reply, or undefined for anything that is not one. */
@@ -68,14 +111,14 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 /** Storage's failures: a right that is missing may still be spreading; everything else passes. */
-export function storageError(error: unknown): Error {
+export function storageError(error: unknown, setting = "PINION_STORAGE"): Error {
   if (error instanceof PinionError) return error;
   if (error instanceof Error && error.name === "AbortError") return error;
   const status = statusOf(error);
   const kind = status === 403 || status === 401 ? "propagation" : "transient";
   return new PinionError(
     "STORAGE_UNAVAILABLE",
-    `Pinion's storage did not do its part (${status ?? "no connection"}): check PINION_STORAGE and the identity's roles on it.`,
+    `Pinion's storage did not do its part (${status ?? "no connection"}): check ${setting} and the identity's roles on it.`,
     {
       class: kind,
     },

@@ -64,7 +64,7 @@ export type Verb = "start" | "rollback" | "finish" | "merge" | "withdraw";
 
 /** Who asked. For an event or the sweep the actor is the vault or the timer, and such a record can only start. */
 export interface Actor {
-  readonly kind: "person" | "key" | "vault" | "timer";
+  readonly kind: "person" | "app" | "key" | "vault" | "timer";
   /** Entra object id of a person or app; the vault's or timer's name otherwise. */
   readonly id: string;
   readonly roles: readonly string[];

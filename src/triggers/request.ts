@@ -47,6 +47,12 @@ export function automaticKey(version: string, state: ObjectState): string {
   return `auto:${version}:${state.attempts}`;
 }
 
+/** The answer to everybody while the settings say that nothing is to be changed. */
+export const observeOnly = new PinionError(
+  "OBSERVE_ONLY",
+  "PINION_OBSERVE is set: this app only looks and reports, and changes nothing for anybody.",
+);
+
 /**
  * Decides on a start: looks at the object's state, takes a place in the fleet, writes the command record, and only then starts the
  * orchestration (design 3.2, 3.3, 3.6). Reads no vault: preflight compares the version with the newest one.
@@ -59,6 +65,7 @@ export async function requestStart(deps: Deps, engine: Engine, request: StartReq
       code: "KILL_SWITCH",
       why: "PINION_STOP is set: no rotation starts until it is taken away.",
     };
+  if (deps.observe) return { kind: "refused", code: observeOnly.code, why: observeOnly.message };
   const { state } = await deps.records.read(subject.key);
   const before = judge(deps, request, state.value);
   if (before !== undefined)

@@ -14,6 +14,7 @@ writeFileSync(chain, "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE---
 interface Seen {
   readonly line: string;
   readonly key: string | undefined;
+  readonly authorization: string | undefined;
   readonly body: unknown;
 }
 const seen: Seen[] = [];
@@ -34,6 +35,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   seen.push({
     line,
     key: request.headers["x-functions-key"] as string | undefined,
+    authorization: request.headers.authorization,
     body: text === "" ? undefined : JSON.parse(text),
   });
   const [status, body] = replies[line] ?? [404, {}];
@@ -99,4 +101,10 @@ test.each([
   expect(exit).toBe(code);
   expect(err).not.toBe("");
   expect(seen).toEqual([]);
+});
+
+test("a token alone is enough: no key is sent, nor asked for", async () => {
+  const env = { PINION_URL: url, PINION_TOKEN: "token" };
+  expect(await run(["list"], { env, out: () => undefined, err: () => undefined })).toBe(0);
+  expect(seen).toMatchObject([{ key: undefined, authorization: "Bearer token" }]);
 });

@@ -9,7 +9,9 @@ import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Config } from "../../src/config.ts";
 import { type ErrorCode, PinionError } from "../../src/errors.ts";
+import type { Actor } from "../../src/store/types.ts";
 import { merge, request } from "../../src/triggers/api/certificate.ts";
+import { requireRight } from "../../src/triggers/api/caller.ts";
 import type { Call } from "../../src/triggers/api/route.ts";
 import { problem } from "../../src/triggers/api/problem.ts";
 import { certificateVersions, firstCertificate } from "../life/first.ts";
@@ -56,18 +58,22 @@ async function serve(object: LifeObject) {
   const answer = async (incoming: IncomingMessage) => {
     const { method, url, headers } = incoming;
     const call = `${method} ${url}`;
-    seen.push(headers["x-functions-key"] === "a-key" ? call : `${call} without a key`);
+    seen.push(headers.authorization === undefined ? `${call} without a token` : call);
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk as Buffer);
     const arrayBuffer = async () => Buffer.concat(chunks);
     const roles = headers.authorization === "Bearer a-token" ? ["Pinion.Operator"] : [];
-    return await handlers[call]!({
-      request: { params: { id: object.id }, headers: new Headers(), arrayBuffer } as unknown as HttpRequest,
-      deps: { ...deps, records },
-      config: { operatorRole: "Pinion.Operator" } as Config,
-      engine: { wake: async () => undefined } as unknown as Call["engine"],
-      actor: { kind: "person", id: "somebody", roles },
-    }).catch(problem);
+    const access = { operatorRole: "Pinion.Operator", readerRole: "Pinion.Reader" } as Config;
+    const actor: Actor = { kind: "person", id: "somebody", roles };
+    const answered = async () =>
+      await handlers[call]!({
+        request: { params: { id: object.id }, headers: new Headers(), arrayBuffer } as unknown as HttpRequest,
+        deps: { ...deps, records },
+        config: access,
+        engine: { wake: async () => undefined } as unknown as Call["engine"],
+        actor: requireRight(actor, method === "GET" ? "read" : "command", access),
+      });
+    return await answered().catch(problem);
   };
   const server = createServer((incoming, reply) => {
     void answer(incoming).then(({ status = 500, body }) => reply.writeHead(status).end(body as string));
@@ -81,7 +87,7 @@ async function serve(object: LifeObject) {
 /** Runs a block of the page as it stands there, in one folder. */
 async function run(text: string, PINION: string, TOKEN = "a-token") {
   const PATH = `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`;
-  const env = { ...process.env, PATH, PINION, KEY: "a-key", TOKEN };
+  const env = { ...process.env, PATH, PINION, TOKEN };
   const child = spawn("bash", ["-euo", "pipefail", "-c", text], { cwd: dir, env, timeout: 30_000 });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (part) => (said += part));
@@ -107,8 +113,8 @@ test("request, look, sign, bring: the certificate is published, and the evidence
     async meanwhile({ fault }) {
       if (fault?.code !== "ISSUANCE_PENDING") return false;
       for (const [at, { text }] of commands.entries()) {
-        // Whoever is no operator is refused; curl says so.
-        if (at === 3) expect((await run(text, app.url, "another")).code).toBe(22);
+        // Whoever has no role is refused; curl says so.
+        if (at === 0 || at === 3) expect((await run(text, app.url, "another")).code).toBe(22);
         const { code, said } = await run(text, app.url);
         expect([text, said, code]).toEqual([text, said, 0]);
         if (at === 1) expect(said).toMatch(/DNS:www\.contoso\.com, DNS:contoso\.com/);
@@ -118,7 +124,7 @@ test("request, look, sign, bring: the certificate is published, and the evidence
   }).finally(app.close);
   expect([lived.outcome, lived.fault]).toEqual(["rotated", undefined]);
   const [get, post] = ["GET /api/rotations/www/request", "POST /api/rotations/www/certificate"];
-  expect(app.seen).toEqual([get, post, post]);
+  expect(app.seen).toEqual([get, get, post, post]);
   expect(await certificateVersions(world, name)).toHaveLength(2);
   const [evidence] = [...object.evidence.values()].map((text) => JSON.parse(text) as { commands: object[] });
   expect(evidence?.commands).toMatchObject([{ verb: "start" }, { verb: "merge" }]);

@@ -13,7 +13,7 @@ const pages = [...files("docs/**/*.md"), "README.md", "SECURITY.md", "CONTRIBUTI
 const sources = [...files("src/**/*.ts"), ...files("rotators/**/*.ts"), ...files("local/**/*.ts")];
 const code = sources.map((path) => readFile(path)).join("\n");
 const codes = new Set([...readFile("src/errors.ts").matchAll(/^ {2}\| "(\w+)"/gm)].map(([, one]) => one));
-const routes = [...readFile("src/main.ts").matchAll(/^api\("[\w-]+", "(\w+)", "([^"]+)"/gm)].map(
+const routes = [...readFile("src/main.ts").matchAll(/^(?:api|http)\("[\w-]+", "(\w+)", "([^"]+)"/gm)].map(
   ([, method, path]) => `${method} /api/${path}`,
 );
 const scripts = Object.keys((JSON.parse(readFile("package.json")) as { scripts: object }).scripts);

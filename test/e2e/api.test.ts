@@ -1,7 +1,7 @@
 import { QueueServiceClient } from "@azure/storage-queue";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventsQueue } from "../../local/cloud/cloud.ts";
-import { type Bench, ended, everything, openBench } from "./app.ts";
+import { type Bench, day, ended, everything, openBench, signedInAs } from "./app.ts";
 
 // The HTTP edge as a caller sees it: every refusal a problem with its code, and nothing changed by a request that has no right to.
 
@@ -332,6 +332,48 @@ describe("with Entra as the authority", () => {
     expect((await bench.show("orders-db")).remembered?.version).toBe(version);
   });
 
+  /** Every route that the app registers, with something in its places. */
+  const routes = async () => {
+    const { text } = await bench.call("GET", "/admin/functions", { key: bench.host.masterKey });
+    const functions = JSON.parse(text) as { name: string; config: { bindings: readonly Record<string, unknown>[] } }[];
+    return functions.flatMap(({ name, config }) =>
+      config.bindings
+        .filter(({ type }) => type === "httpTrigger")
+        .map(({ methods, route }) => {
+          const path = String(route).replace("{id}", "orders-db").replace("{rotationId}", "r-1");
+          return { name, method: String(methods).toUpperCase(), path: `/api/${path}` };
+        }),
+    );
+  };
+
+  test("with authentication on, a key opens nothing: reading takes the reader's role, everything else the operator's", async () => {
+    await bench.restart({ PINION_COMMAND_AUTHORITY: "entra", WEBSITE_AUTH_ENABLED: "true" });
+    const before = await everything(bench);
+    const all = await routes();
+    expect(all.length).toBeGreaterThan(9);
+    for (const { name, method, path } of all) {
+      if (name === "jwks" || name === "health") {
+        expect([200, 404]).toContain((await bench.call(method, path, { key: "" })).status);
+        continue;
+      }
+      const ask = (headers: Readonly<Record<string, string>>) => bench.call(method, path, { key: "", headers });
+      expect(await ask({ "x-functions-key": bench.host.key })).toMatchObject(problem(401, "UNAUTHORIZED") as object);
+      expect(await ask(signedInAs("Another.Role"))).toMatchObject(problem(403, "FORBIDDEN") as object);
+      const reader = await ask(signedInAs("Pinion.Reader"));
+      if (method === "POST") expect(reader).toMatchObject(problem(403, "FORBIDDEN") as object);
+      else expect([401, 403]).not.toContain(reader.status);
+    }
+    expect(await everything(bench)).toEqual(before);
+  }, 60_000);
+
+  test("health: a reader gets all of it, whoever else gets through its status alone", async () => {
+    const health = async (headers: Readonly<Record<string, string>>) =>
+      (await bench.call("GET", "/api/health", { key: "", headers })).json;
+    for (const stranger of [{}, signedInAs(), { "x-functions-key": bench.host.key }])
+      expect(await health(stranger)).toEqual({ status: "ok" });
+    expect(await health(signedInAs("Pinion.Reader"))).toMatchObject({ status: "ok", objects: 2, observed: false });
+  });
+
   test("with authentication on, the operator's role counts, not the mere header", async () => {
     await bench.restart({ PINION_COMMAND_AUTHORITY: "entra", WEBSITE_AUTH_ENABLED: "true" });
     const { rotationId } = await bench.show("orders-db");
@@ -377,4 +419,22 @@ describe("with Entra as the authority", () => {
     expect(next).toMatchObject({ status: 202, json: { status: "started" } });
     expect(next.json["rotationId"]).not.toBe(first);
   }, 180_000);
+});
+
+describe("PINION_OBSERVE", () => {
+  test("refuses every start with the reason, changes nothing, and reports on", async () => {
+    await bench.restart({ PINION_OBSERVE: "true" });
+    const { version } = await bench.newest("reports-db");
+    const start = () => bench.call("POST", "/api/rotations/reports-db/start", { body: { version } });
+    expect(await start()).toMatchObject(problem(409, "OBSERVE_ONLY") as object);
+    expect((await bench.call("GET", "/api/health")).json).toMatchObject({ observed: true, stopped: false });
+    await bench.sweep();
+    const { report } = await bench.show("reports-db");
+    bench.cloud.clock.advance(Date.parse(report?.dueAt ?? "") - bench.cloud.clock.now() + day);
+    expect(await bench.sweep()).toMatch(/[12] due, 0 started/);
+    const shown = await bench.show("reports-db");
+    expect(shown).toMatchObject({ mode: "observe", attempts: 0, report: { notes: ["due, but only observed"] } });
+    expect(await start()).toMatchObject(problem(409, "OBSERVE_ONLY") as object);
+    expect((await bench.newest("reports-db")).version).toBe(version);
+  }, 60_000);
 });

@@ -28,9 +28,22 @@ export interface CallOptions {
   /** Sent as it is, instead of `body`. */
   readonly raw?: string | Uint8Array<ArrayBuffer>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Another key than the function key; "" for none. */
+  /** Another key than the function key; "" for none, and, with App Service authentication on, for nobody signed in (else an operator is). */
   readonly key?: string;
 }
+
+/** What App Service authentication tells of a caller with these roles. */
+export const signedInAs = (...roles: readonly string[]) => ({
+  "x-ms-client-principal": Buffer.from(
+    JSON.stringify({
+      auth_typ: "aad",
+      claims: [
+        { typ: "oid", val: "dddddddd-0000-4000-8000-000000000001" },
+        ...roles.map((val) => ({ typ: "roles", val })),
+      ],
+    }),
+  ).toString("base64"),
+});
 
 /** An object's summary as `GET /api/rotations/{id}` gives it: the members that tests ask for. */
 export interface Shown {
@@ -102,19 +115,27 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const { policy } = await seed(cloud, options.health, options.timing ?? timing);
   cloud.azure.appService.start();
   await cloud.putPolicy(options.policy?.(structuredClone(policy)) ?? policy);
-  const launch = (env: Readonly<Record<string, string>> = {}) =>
-    startAppHost({
+  let signedIn: Readonly<Record<string, string>> = {};
+  const launch = (env: Readonly<Record<string, string>> = {}) => {
+    const on = { ...options.env, ...env }["WEBSITE_AUTH_ENABLED"] === "true";
+    signedIn = on ? signedInAs("Pinion.Operator") : {};
+    return startAppHost({
       cloud,
       ...(app !== undefined && { app }),
       env: { PINION_SWEEP_SCHEDULE: "0 0 0 1 1 *", ...options.env, ...env },
     });
+  };
   let host = await launch();
 
   const call: Bench["call"] = async (method, path, { body, raw, headers = {}, key = host.key } = {}) => {
     const content = raw ?? (body === undefined ? undefined : JSON.stringify(body));
     const reply = await fetch(`${host.url}${path}`, {
       method,
-      headers: { ...(key !== "" && { "x-functions-key": key }), "content-type": "application/json", ...headers },
+      headers: {
+        ...(key !== "" && { "x-functions-key": key, ...signedIn }),
+        "content-type": "application/json",
+        ...headers,
+      },
       ...(content !== undefined && { body: content }),
     });
     const text = await reply.text();

@@ -4,7 +4,7 @@ import { KeyClient } from "@azure/keyvault-keys";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { identities } from "../../local/cloud/cloud.ts";
 import { openAuthority } from "../life/authority.ts";
-import { type Bench, ended, openBench, vault } from "./app.ts";
+import { type Bench, ended, openBench, signedInAs, vault } from "./app.ts";
 
 // A certificate by hand and a published signing key, over HTTP on the whole app: what an operator does, and what anybody may.
 
@@ -97,15 +97,7 @@ afterAll(async () => {
 const problem = (status: number, code: string) =>
   ({ status, type: "application/problem+json", json: expect.objectContaining({ status, code }) }) as unknown as object;
 const oid = "dddddddd-0000-4000-8000-000000000001";
-const as = (...roles: readonly string[]) => ({
-  "x-ms-client-principal": Buffer.from(
-    JSON.stringify({
-      auth_typ: "aad",
-      claims: [{ typ: "oid", val: oid }, ...roles.map((val) => ({ typ: "roles", val }))],
-    }),
-  ).toString("base64"),
-});
-const operator = { headers: as("Pinion.Operator") };
+const operator = { headers: signedInAs("Pinion.Operator") };
 
 /** A rotation that ended goes nowhere: said at once. */
 const until: Bench["until"] = async (id, what, done, patience) =>
@@ -131,14 +123,15 @@ describe("a certificate by hand", () => {
     );
   });
 
-  test("started, it waits; its request can be fetched by whoever holds a key, and by nobody else", async () => {
+  test("started, it waits; its request can be fetched by a reader, and by nobody without the role", async () => {
     const { properties } = await certificates.getCertificate("web");
     const reply = await bench.call("POST", "/api/rotations/web/start", { body: { version: properties.version } });
     expect(reply.status).toBe(202);
     rotationId = String(reply.json["rotationId"]);
     await until("web", "waiting", ({ status }) => status?.fault?.code === "ISSUANCE_PENDING");
     expect((await bench.call("GET", "/api/rotations/web/request", { key: "" })).status).toBe(401);
-    const asked = await bench.call("GET", "/api/rotations/web/request");
+    const reader = { headers: signedInAs("Pinion.Reader") };
+    const asked = await bench.call("GET", "/api/rotations/web/request", reader);
     expect(asked).toMatchObject({ status: 200, json: { id: "web", rotationId } });
     csr = String(asked.json["request"]);
     expect(csr).toMatch(/^-----BEGIN CERTIFICATE REQUEST-----\n[^]+\n-----END CERTIFICATE REQUEST-----\n$/);
@@ -153,9 +146,8 @@ describe("a certificate by hand", () => {
     const body = { rotationId, chain };
     for (const [given, expected] of [
       [{ body, key: "" }, { status: 401 }],
-      [{ body }, problem(403, "FORBIDDEN")],
-      [{ body, headers: as() }, problem(403, "FORBIDDEN")],
-      [{ body, headers: as("Reader", "pinion.operator") }, problem(403, "FORBIDDEN")],
+      [{ body, headers: signedInAs() }, problem(403, "FORBIDDEN")],
+      [{ body, headers: signedInAs("Pinion.Reader", "pinion.operator") }, problem(403, "FORBIDDEN")],
       [{ ...operator, body: { rotationId, chain: "hello" } }, problem(400, "BAD_REQUEST")],
       [{ ...operator, body: { rotationId } }, problem(400, "BAD_REQUEST")],
       [{ ...operator, body: { ...body, force: true } }, problem(400, "BAD_REQUEST")],
@@ -235,8 +227,7 @@ describe("published keys", () => {
     const body = { kid: first, reason: "its signer was broken into" };
     for (const [given, expected] of [
       [{ body, key: "" }, { status: 401 }],
-      [{ body }, problem(403, "FORBIDDEN")],
-      [{ body, headers: as("Reader") }, problem(403, "FORBIDDEN")],
+      [{ body, headers: signedInAs("Pinion.Reader") }, problem(403, "FORBIDDEN")],
       [{ ...operator, body: { kid: first } }, problem(400, "BAD_REQUEST")],
       [{ ...operator, body: { ...body, kid: "a b" } }, problem(400, "BAD_REQUEST")],
       [{ ...operator, raw: `{"kid":"${"x".repeat(1024 * 1024)}"}` }, problem(413, "BODY_TOO_LARGE")],

@@ -168,6 +168,7 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
         return outside("topic", async () => void told.push(event));
       },
       stop: false,
+      observe: false,
       now: world.clock.now,
       log: (...line) => leave("log", line),
     };

@@ -165,6 +165,7 @@ export function stage(
     ports: { ...noPorts, secret: async () => "", token: async () => "" },
     publish: async () => undefined,
     stop: false,
+    observe: false,
     now: () => at,
     log: () => undefined,
     ...rest,

@@ -9,13 +9,14 @@ import { route } from "../../src/triggers/api/route.ts";
 async function thrown(error: unknown) {
   const logged: string[] = [];
   const context = { functionName: "jwks", error: (line: string) => logged.push(line) } as unknown as InvocationContext;
-  const app = () => ({ ok: true, deps: {} as Deps, config: {} as Config }) as const;
+  const app = { ok: true, deps: {} as Deps, config: {} as Config } as const;
   const handler = route(
     app,
     () => undefined as never,
     async () => {
       throw error;
     },
+    "read",
   );
   const { status, headers, body } = await handler({ headers: new Headers() } as HttpRequest, context);
   return { status, headers: headers as Record<string, string>, logged, body: JSON.stringify(body) };

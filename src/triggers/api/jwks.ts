@@ -4,11 +4,10 @@ import { accountOf, type Deps, findSubject, type Subject } from "../../activitie
 import { announce } from "../../activities/step.ts";
 import { PinionError, toFault } from "../../errors.ts";
 import type { PublicDocument } from "../../rotator.ts";
-import { newRotationId } from "../request.ts";
+import { newRotationId, observeOnly } from "../request.ts";
 import { readBody, reasonText } from "./body.ts";
-import { requireOperator } from "./caller.ts";
 import { json } from "./problem.ts";
-import { type ApiHandler, type Call, subjectOf } from "./route.ts";
+import { type ApiHandler, type Call, type PublicHandler, subjectOf } from "./route.ts";
 
 const patience = 20_000;
 
@@ -39,7 +38,7 @@ const known = new Map<string, Known>();
  * `GET /api/jwks/{id}`: the public keys of a signer, for everybody, where its rotator has no other place to publish them. While the vault
  * fails they get the last ones; 404 says the same of whatever publishes nothing here, 503 that nothing is known yet.
  */
-export const serveJwks: ApiHandler = async ({ request, deps }) => {
+export const serveJwks: PublicHandler = async ({ request, deps }) => {
   const id = request.params["id"] ?? "";
   const { policy } = await deps.policy();
   const subject = await findSubject(deps, id);
@@ -114,8 +113,8 @@ const body = z.strictObject({
  * is never published again. The command is recorded before anything is done; 409 where a step holds the set for too long: then it is sent again.
  */
 export const withdrawJwk: ApiHandler = async (call) => {
-  requireOperator(call.actor, call.config);
   const { deps } = call;
+  if (deps.observe) throw observeOnly;
   const subject = await subjectOf(call);
   const { object, rotator } = subject;
   const { kid, reason, change } = await readBody(call.request, body);

@@ -16,6 +16,7 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   LEASE_HELD: 409,
   LEASE_LOST: 409,
   NO_FREE_SLOT: 409,
+  OBSERVE_ONLY: 409,
   OUT_OF_BAND_CHANGE: 409,
   POINT_OF_NO_RETURN: 409,
   QUARANTINED: 409,

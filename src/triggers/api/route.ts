@@ -1,10 +1,10 @@
-import type { HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
+import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
 import { type Deps, findSubject, type Subject } from "../../activities/deps.ts";
-import type { Config } from "../../config.ts";
+import { type Access, type Config, settingsError } from "../../config.ts";
 import { PinionError } from "../../errors.ts";
 import type { Actor } from "../../store/types.ts";
 import type { Engine } from "../engine.ts";
-import { callerOf } from "./caller.ts";
+import { callerOf, requireRight, type Right } from "./caller.ts";
 import { problem } from "./problem.ts";
 
 /** What an API handler gets: the app's parts and who calls. */
@@ -13,24 +13,49 @@ export interface Call {
   readonly deps: Deps;
   readonly config: Config;
   readonly engine: Engine;
+  /** Somebody who has the right that the route takes. */
   readonly actor: Actor;
 }
 
 export type ApiHandler = (call: Call) => Promise<HttpResponseInit>;
 
-/** The app, or why it could not be put together; then every call says that. */
+/** For everybody: nothing is known of who calls. */
+export type PublicHandler = (call: Omit<Call, "actor">) => Promise<HttpResponseInit>;
+
+/** The app, or every fault that kept it from being put together; then every call says them. */
 export type App =
   | { readonly ok: true; readonly deps: Deps; readonly config: Config }
-  | { readonly ok: false; readonly error: unknown };
+  | { readonly ok: false; readonly faults: readonly string[]; readonly access: Access };
 
-/** Wraps a handler: who calls, errors as problem+json, and those that are no fault of the caller's in the log: unexpected ones by place only. */
-export function route(app: () => App, engine: (context: InvocationContext) => Engine, handler: ApiHandler) {
-  return async (request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> => {
+export const accessOf = (app: App): Access => (app.ok ? app.config : app.access);
+
+type EngineOf = (context: InvocationContext) => Engine;
+
+/** A handler for callers with a right. */
+export function route(app: App, engine: EngineOf, handler: ApiHandler, right: Right): HttpHandler {
+  return answer(async (request, context) => {
+    const actor = requireRight(callerOf(request, accessOf(app)), right, accessOf(app));
+    return await handler({ request, ...partsOf(app), engine: engine(context), actor });
+  });
+}
+
+/** A handler for everybody. App Service authentication must leave its path out, so what a caller says of itself counts for nothing. */
+export function publicRoute(app: App, engine: EngineOf, handler: PublicHandler): HttpHandler {
+  return answer((request, context) => handler({ request, ...partsOf(app), engine: engine(context) }));
+}
+
+function partsOf(app: App): Pick<Call, "deps" | "config"> {
+  if (!app.ok) throw settingsError(app.faults);
+  return { deps: app.deps, config: app.config };
+}
+
+/** Errors as problem+json, and those that are no fault of the caller's in the log: unexpected ones by place only. */
+export function answer(
+  handler: (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>,
+): HttpHandler {
+  return async (request, context) => {
     try {
-      const made = app();
-      if (!made.ok) throw made.error;
-      const { deps, config } = made;
-      return await handler({ request, deps, config, engine: engine(context), actor: callerOf(request, config) });
+      return await handler(request, context);
     } catch (error) {
       const reply = problem(error);
       if (!(error instanceof PinionError))

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { PinionError } from "../../errors.ts";
 import { newRotationId, requestStart } from "../request.ts";
 import { readBody, reasonText, versionText } from "./body.ts";
-import { isOperator } from "./caller.ts";
+import { may } from "./caller.ts";
 import { json } from "./problem.ts";
 import { type ApiHandler, subjectOf } from "./route.ts";
 
@@ -24,7 +24,7 @@ export const start: ApiHandler = async (call) => {
     subject,
     version,
     actor: call.actor,
-    mayFinish: isOperator(call.actor, call.config),
+    mayFinish: may(call.actor, "command", call.config),
     key,
     ...(reason !== undefined && { reason }),
     ...(change !== undefined && { change }),
