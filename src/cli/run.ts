@@ -35,7 +35,7 @@ interface Ask {
 
 const get = (path: string): Ask => ({ method: "GET", path });
 const rotationOf = async ({ object }: Given) => textOf((await object())["rotationId"]);
-const because = ({ reason }: Given) => (reason === undefined ? {} : { reason });
+const because = ({ reason }: Pick<Given, "reason">) => (reason === undefined ? {} : { reason });
 
 const order =
   (verb: "rollback" | "finish") =>
@@ -48,8 +48,22 @@ const order =
 const commands: Readonly<Record<string, Command>> = {
   list: { usage: "list", does: "every object and where it stands", request: async () => get("rotations") },
   show: { usage: "show <object>", does: "one object", request: async ({ id }) => get(`rotations/${id}`) },
+  start: {
+    usage: "start <object> <version>",
+    does: "rotate that version, which must be the current one",
+    request: async ({ id, file: version, reason }) => ({
+      method: "POST",
+      path: `rotations/${id}/start`,
+      body: { version, ...because({ reason }) },
+    }),
+  },
   rollback: { usage: "rollback <object>", does: "turn the running rotation back", request: order("rollback") },
   finish: { usage: "finish <object>", does: "end the grace of the running rotation", request: order("finish") },
+  evidence: {
+    usage: "evidence <rotation>",
+    does: "what was proven, when, and who asked",
+    request: async ({ id }) => get(`evidence/${id}`),
+  },
   request: {
     usage: "request <object>",
     does: "the certificate request that waits, as PEM",

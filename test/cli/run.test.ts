@@ -24,6 +24,8 @@ const replies: Readonly<Record<string, readonly [number, unknown]>> = {
   "GET /api/rotations/www": [200, { id: "www", rotationId: "r-1" }],
   "GET /api/rotations/www/request": [200, { request: "-----BEGIN CERTIFICATE REQUEST-----\n" }],
   "POST /api/rotations/www/certificate": [202, { command: "merge" }],
+  "POST /api/rotations/www/start": [202, { status: "started" }],
+  "GET /api/evidence/r-1": [200, { outcome: "rotated" }],
   "POST /api/rotations/www/rollback": [409, { detail: "It is too late." }],
 };
 const server = createServer((request, response) => void answer(request, response));
@@ -72,6 +74,15 @@ test("a merge names the rotation that is under way, and sends the file", async (
     ["POST /api/rotations/www/certificate", "key"],
   ]);
   expect(seen[1]?.body).toEqual({ rotationId: "r-1", chain: expect.stringContaining("BEGIN"), reason: "yearly" });
+});
+
+test("a start names the version, evidence the rotation", async () => {
+  expect(await pinion("start", "www", "v1", "--reason", "first")).toMatchObject({ code: 0 });
+  expect(await pinion("evidence", "r-1")).toMatchObject({ code: 0, out: expect.stringContaining("rotated") });
+  expect(seen.map(({ line, body }) => [line, body])).toEqual([
+    ["POST /api/rotations/www/start", { version: "v1", reason: "first" }],
+    ["GET /api/evidence/r-1", undefined],
+  ]);
 });
 
 test("what the API refuses is said in its own words, with exit code 1", async () => {

@@ -68,7 +68,7 @@ test("the first run makes all of it", async () => {
     },
     web: { redirectUris: ["https://func-contoso.azurewebsites.net/.auth/login/aad/callback"] },
   });
-  expect((app?.["appRoles"] as { value: string; allowedMemberTypes: string[] }[]).map(({ value }) => value)).toEqual([
+  expect((app!["appRoles"] as { value: string; allowedMemberTypes: string[] }[]).map(({ value }) => value)).toEqual([
     "Pinion.Reader",
     "Pinion.Operator",
   ]);
