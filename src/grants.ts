@@ -200,8 +200,8 @@ const granted = ({ key }: AzureRole, scope: string, identity: string | undefined
 });
 
 /** The client id of the trust zone that a vault is in. */
-const identityOf = (vault: object | undefined): string | undefined =>
-  (vault as { readonly identity?: string } | undefined)?.identity;
+const identityOf = (vault: (object & { readonly identity?: string }) | undefined): string | undefined =>
+  vault?.identity;
 
 /** Azure compares ids without case. */
 const keyOf = ({ scope, role, identity = "" }: Grant): string =>

@@ -53,7 +53,8 @@ describe.each(objects)("%s", (name, kind) => {
 
 test("every role once: why it is there, and what it can do when it is stolen", () => {
   const rows = tableOf(page, "role").map(([key = "", ...cells]) => [codesIn(key)[0], cells] as const);
-  expect(rows.map(([key]) => key).toSorted()).toEqual(Object.keys(roles));
+  expect(rows).toHaveLength(Object.keys(roles).length);
+  expect(new Set(rows.map(([key]) => key))).toEqual(new Set(Object.keys(roles)));
   for (const [key, cells] of rows)
     expect([key, cells.filter((cell) => cell.length > 3)]).toEqual([key, cells.slice(0, 3)]);
 });
