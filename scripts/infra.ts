@@ -3,12 +3,19 @@ import { writeFileSync } from "node:fs";
 import { format } from "oxfmt";
 import { roles } from "../src/roles.ts";
 import { acted } from "../src/triggers/key-vault-events.ts";
+import { stagingPrefix } from "../src/vault/staging.ts";
 
 const folder = new URL("../infra/", import.meta.url);
 
-/** The files by their names: the custom roles, and the events that the trigger acts on. */
+/** The filter of an event subscription: what the trigger acts on. Objects that candidates are staged in it would ignore. */
+const filter = {
+  includedEventTypes: acted,
+  advancedFilters: [{ operatorType: "StringNotBeginsWith", key: "data.ObjectName", values: [stagingPrefix] }],
+};
+
+/** The files by their names. */
 export async function infraFiles(): Promise<Readonly<Record<string, string>>> {
-  const files = { "roles.json": { roles }, "events.json": { includedEventTypes: acted } };
+  const files = { "roles.json": { roles }, "events.json": filter };
   const texts = Object.entries(files).map(async ([name, content]) => {
     const { code } = await format(name, JSON.stringify(content, null, 2), { printWidth: 120 });
     return [name, code] as const;

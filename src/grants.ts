@@ -1,4 +1,5 @@
 import { madeIn, objectKey } from "./activities/deps.ts";
+import { readPermissionsRole } from "./azure/permissions.ts";
 import type { AzureRole, Need } from "./azure/role.ts";
 import { collectionsOf, inventoryRoles, objectRoles } from "./azure/vault-roles.ts";
 import type { Consumer } from "./consumer.ts";
@@ -16,6 +17,11 @@ export interface Registries {
   consumer(kind: ConsumerKind): Consumer;
 }
 
+interface Actions {
+  readonly actions: readonly string[];
+  readonly dataActions: readonly string[];
+}
+
 /** One role that an object's rotation needs at one place. */
 export interface Place {
   readonly role: AzureRole;
@@ -27,8 +33,9 @@ export interface Place {
   /** The ARM id at which it is granted: the same, or the vault of an object that is not there before the first rotation. */
   readonly grantAt: string;
   /** Of the role, what is used there. */
-  readonly actions: readonly string[];
-  readonly dataActions: readonly string[];
+  readonly used: Actions;
+  /** Of that, what preflight asks about. */
+  readonly asked: Actions;
   /** The ARM id of the vault that it is in. */
   readonly vault?: string;
 }
@@ -54,6 +61,19 @@ export interface Unplaced {
 
 /** Whether Azure can be asked about a place. */
 export const isPlaced = ({ scope }: Pick<Place, "scope">): boolean => scope.startsWith("/");
+
+/** Whether preflight asks about a place. */
+export const isAsked = ({ asked }: Pick<Place, "asked">): boolean =>
+  asked.actions.length + asked.dataActions.length > 0;
+
+/** What a role is used for at a place, and what of it is asked about. */
+function usesOf({ unasked = [] }: AzureRole, { actions = [], dataActions = [] }: Partial<Actions>) {
+  const isAsked = (action: string) => !unasked.includes(action);
+  return {
+    used: { actions, dataActions },
+    asked: { actions: actions.filter(isAsked), dataActions: dataActions.filter(isAsked) },
+  };
+}
 
 /** Everything that an object's rotation needs. Its vault must be in the policy, as every sound object's is. */
 export function placesOf(vaults: Policy["vaults"], object: ManagedObject, find: Registries): readonly Place[] {
@@ -94,10 +114,8 @@ function placesInVault(
       part: at.part,
       what: collection === `${at.kind}s` ? at.what : `the ${collection.slice(0, -1)} of ${at.what}`,
       scope,
-      // Unconfirmed: whether Azure takes a role assignment at an object that is not there yet.
       grantAt: at.part === "staging" ? at.vault : scope,
-      actions: [],
-      dataActions,
+      ...usesOf(role, { dataActions }),
       vault: at.vault,
     };
   });
@@ -105,7 +123,6 @@ function placesInVault(
 
 /** A role at what a target or a consumer names. */
 function placeOf({ role, at }: Need, vaults: Policy["vaults"], part: "target" | "consumer", what?: string): Place {
-  const { actions = [], dataActions = [] } = role;
   const found = at.startsWith("/") ? { scope: at } : inVaults(at, vaults);
   const scope = found?.scope ?? at;
   return {
@@ -114,8 +131,7 @@ function placeOf({ role, at }: Need, vaults: Policy["vaults"], part: "target" | 
     what: what ?? scope.split("/").slice(-2).join("/"),
     scope,
     grantAt: scope,
-    actions,
-    dataActions,
+    ...usesOf(role, role),
     ...(found !== undefined && "vault" in found ? { vault: found.vault } : {}),
   };
 }
@@ -128,14 +144,21 @@ function inVaults(address: string, vaults: Policy["vaults"]): { scope: string; v
   return vault && { scope: `${vault.resourceId}/${collection}/${name}`, vault: vault.resourceId };
 }
 
-/**
- * Every role assignment that the objects of a policy need, at the smallest scope, each once and in an order that does not change. `vault`:
- * of the objects in that vault only, by its name in the policy.
- */
+export interface GrantOptions {
+  /** Of the objects in this vault only, by its name in the policy. */
+  readonly vault?: string;
+  /**
+   * Where rights on staging objects are given: at their vault (default), or at the very objects, which are not there before the first
+   * rotation. Unconfirmed: whether Azure takes an assignment there.
+   */
+  readonly siblings?: "vault" | "object";
+}
+
+/** Every role assignment that the objects of a policy need, at the smallest scope, each once and in an order that does not change. */
 export function grantsOf(
   policy: Policy,
   find: Registries,
-  vault?: string,
+  { vault, siblings = "vault" }: GrantOptions = {},
 ): { readonly grants: readonly Grant[]; readonly unplaced: readonly Unplaced[] } {
   const objects = policy.objects.filter((object) => vault === undefined || object.vault === vault);
   const inventories = Object.entries(policy.vaults).flatMap(([name, one]) => {
@@ -148,11 +171,18 @@ export function grantsOf(
       granted(readEventsRole, one.resourceId, undefined, `the doctor's look at ${name}`),
     ];
   });
-  const needed = objects.flatMap((object) =>
-    placesOf(policy.vaults, object, find).map((place) =>
-      granted(place.role, place.grantAt, identityOf(policy.vaults[object.vault]), object.id),
-    ),
-  );
+  const needed = objects.flatMap((object) => {
+    const identity = identityOf(policy.vaults[object.vault]);
+    const places = placesOf(policy.vaults, object, find);
+    const asked = places.filter((place) => isPlaced(place) && isAsked(place));
+    return [
+      ...places.map((place) =>
+        granted(place.role, siblings === "object" ? place.scope : place.grantAt, identity, object.id),
+      ),
+      // At a whole vault: there it tells also of an object whose own assignment is missing.
+      ...asked.map((place) => granted(readPermissionsRole, place.vault ?? place.scope, identity, object.id)),
+    ];
+  });
   const all = merged([...needed, ...inventories]);
   return {
     grants: all.filter(isPlaced),
@@ -170,8 +200,8 @@ const granted = ({ key }: AzureRole, scope: string, identity: string | undefined
 });
 
 /** The client id of the trust zone that a vault is in. */
-const identityOf = (vault: object | undefined): string | undefined =>
-  (vault as { readonly identity?: string } | undefined)?.identity;
+const identityOf = (vault: (object & { readonly identity?: string }) | undefined): string | undefined =>
+  vault?.identity;
 
 /** Azure compares ids without case. */
 const keyOf = ({ scope, role, identity = "" }: Grant): string =>

@@ -61,20 +61,19 @@ export const challengeRoles: readonly AzureRole[] = [dnsTxtRole, websiteBlobRole
 
 const readsSecrets = (...urls: readonly string[]): readonly Need[] => urls.map((at) => ({ role: readSecretRole, at }));
 
+type NeedsOf = {
+  readonly [K in ChallengeConfig["kind"]]: (config: Extract<ChallengeConfig, { kind: K }>) => readonly Need[];
+};
+
+const needsOf: NeedsOf = {
+  "azure-dns": azureDnsNeeds,
+  cloudflare: ({ apiToken }) => readsSecrets(apiToken),
+  rfc2136: ({ key }) => readsSecrets(key.secret),
+  "acme-dns": ({ accounts }) => readsSecrets(...accounts.map(({ password }) => password)),
+  webhook: ({ secret }) => readsSecrets(secret),
+  "static-website": staticWebsiteNeeds,
+};
+
 /** What a config needs in Azure, and where. */
-export function challengeNeeds(config: ChallengeConfig): readonly Need[] {
-  switch (config.kind) {
-    case "azure-dns":
-      return azureDnsNeeds(config);
-    case "cloudflare":
-      return readsSecrets(config.apiToken);
-    case "rfc2136":
-      return readsSecrets(config.key.secret);
-    case "acme-dns":
-      return readsSecrets(...config.accounts.map(({ password }) => password));
-    case "webhook":
-      return readsSecrets(config.secret);
-    case "static-website":
-      return staticWebsiteNeeds(config);
-  }
-}
+export const challengeNeeds = (config: ChallengeConfig): readonly Need[] =>
+  (needsOf[config.kind] as (config: ChallengeConfig) => readonly Need[])(config);

@@ -1,6 +1,6 @@
 import { lacking } from "../azure/permissions.ts";
 import { type ErrorCode, PinionError } from "../errors.ts";
-import { isPlaced, type Place, placesOf } from "../grants.ts";
+import { isAsked, isPlaced, type Place, placesOf } from "../grants.ts";
 import type { Proof } from "../rotator.ts";
 import { demand } from "./credentials.ts";
 import type { Scene } from "./step.ts";
@@ -12,21 +12,14 @@ const codes: Readonly<Record<Place["part"], ErrorCode>> = {
   consumer: "CONSUMER_FORBIDDEN",
 };
 
-/** What is asked about a place: all that is used there but what its role leaves out. */
-export function askedOf(place: Place): Place {
-  const isAsked = (action: string) => place.role.unasked?.includes(action) !== true;
-  return { ...place, actions: place.actions.filter(isAsked), dataActions: place.dataActions.filter(isAsked) };
-}
-
 /**
  * That everything which the rotation will do may be done, so that a missing role is found before anything changes. Refuses with `VAULT_FORBIDDEN`, `TARGET_FORBIDDEN` or `CONSUMER_FORBIDDEN` (propagation).
  */
 export async function proveRights({ deps, subject, signal }: Scene): Promise<readonly Proof[]> {
   const places = placesOf(subject.vaults, subject.object, deps);
   const asked = places
-    .filter(isPlaced)
-    .map(askedOf)
-    .filter(({ actions, dataActions }) => actions.length + dataActions.length > 0);
+    .filter((place) => isPlaced(place) && isAsked(place))
+    .map((place) => ({ ...place, ...place.asked }));
   const told = await Promise.all(asked.map((one) => lacking(deps.arm, one, signal)));
   // A vault goes by roles for all that is in it, or for nothing.
   const byRoles = new Set(asked.filter((_, at) => told[at] !== undefined).map(({ vault }) => vault));

@@ -1,9 +1,14 @@
 import { z } from "zod";
 import { PinionError } from "../errors.ts";
 import type { Arm } from "./arm.ts";
+import type { AzureRole } from "./role.ts";
 
-/** What an identity needs to ask what it may do at a scope. */
-export const ownRights = "Microsoft.Authorization/permissions/read";
+/** At a vault, and at each other place that is asked about: without it a missing role shows only when it is used. */
+export const readPermissionsRole: AzureRole = {
+  key: "read-permissions",
+  description: "Asks what its holder itself may do.",
+  actions: ["Microsoft.Authorization/permissions/read"],
+};
 
 /** What is done at a scope: the ARM id of a resource, and the actions of the control plane (`actions`) and the data plane. */
 export interface Asked {

@@ -85,6 +85,7 @@ const help = [
   "npm run pinion -- <command> [--url https://<app>/api] [--reason text]",
   "",
   ...Object.values(commands).map(({ usage, does }) => `  ${usage.padEnd(28)}${does}`),
+  `  ${"onboard <policy> <vault>".padEnd(28)}the parameters of infra/onboard.bicep for a vault of a policy`,
   "",
   "PINION_URL is the default of --url. PINION_TOKEN is an Entra token of somebody with a role in the app (az account get-access-token); PINION_KEY a",
   "function key, for an app without App Service authentication.",
@@ -92,6 +93,8 @@ const help = [
 
 /** Runs one command; resolves with the exit code: 0 done, 1 the API refused, 2 the command was not understood. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  // Loaded when it is asked for: it takes every rotator and consumer.
+  if (args[0] === "onboard") return await (await import("./onboard.ts")).onboard(args.slice(1), terminal);
   const parsed = parse(args);
   const [name = "help", id = "", file] = parsed?.positionals ?? [];
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;

@@ -1,5 +1,6 @@
 import { type Deps, findSubject, vaultNameOf } from "../activities/deps.ts";
 import type { Engine } from "./engine.ts";
+import { stagingPrefix } from "../vault/staging.ts";
 import { automaticKey, requestStart } from "./request.ts";
 import { readVaultEvent, type VaultEvent } from "./vault-event.ts";
 
@@ -68,7 +69,7 @@ async function findObject(deps: Deps, event: VaultEvent): Promise<{ objectId: st
   const kind = (["secret", "certificate", "key"] as const).find((one) => same(one, event.objectType));
   if (kind === undefined)
     return { kind: "ignored", why: `${event.objectType.slice(0, 40)} objects are not rotated here` };
-  if (event.objectName.toLowerCase().startsWith("pinion-stage-"))
+  if (event.objectName.toLowerCase().startsWith(stagingPrefix))
     return { kind: "ignored", why: "it is a staging object of Pinion's own" };
   // The secret and the key of a certificate tell of their expiry too, as objects that the policy does not name.
   const object = policy.objects.find(

@@ -3,12 +3,15 @@ import { PinionError } from "../errors.ts";
 import type { NewVersion, Vault } from "./vault.ts";
 import { tags } from "./tags.ts";
 
+/** What the name of every staging object begins with. */
+export const stagingPrefix = "pinion-stage-";
+
 /**
  * The staging secret of a managed object: a sibling named from a hash, so that a configuration provider that reads every
  * secret and maps `--` finds nothing it could take for a setting (design 3.4).
  */
 export function stagingName(object: string): string {
-  return `pinion-stage-${createHash("sha256").update(object).digest("hex").slice(0, 24)}`;
+  return `${stagingPrefix}${createHash("sha256").update(object).digest("hex").slice(0, 24)}`;
 }
 
 /** How long a staged version says it lives: over 31 days, so that it starts no near-expiry event, and within strict policies' maximum. */

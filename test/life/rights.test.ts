@@ -1,29 +1,52 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { needOf } from "../../local/vault/actions.ts";
+import { findRotator } from "../../rotators/index.ts";
 import type { Arm } from "../../src/azure/arm.ts";
+import { readPermissionsRole } from "../../src/azure/permissions.ts";
+import { findConsumer } from "../../src/consumers/index.ts";
+import { PinionError } from "../../src/errors.ts";
+import { grantsOf } from "../../src/grants.ts";
+import { roles } from "../../src/roles.ts";
 import { stagingName } from "../../src/vault/staging.ts";
 import { memoryTarget } from "../review/fakes.ts";
 import { certificateVersions, firstCertificate, firstKey, keyVersions, names } from "./first.ts";
 import { live, type LifeOptions } from "./live.ts";
 import { type LifeObject, openObject, openWorld, type World } from "./world.ts";
 
-// Least privilege: a rotation uses exactly the data actions that preflight asks for; and where one of them is missing, preflight says so,
-// before anything is changed. The vault refuses here by the same list that ARM tells.
+// Least privilege: a rotation runs with the role assignments that onboarding makes for its policy, each at its scope, and uses every one
+// of the data actions that preflight asks for; where one of them is missing, preflight says so, before anything is changed. The vault
+// refuses here by the same list that ARM tells.
 
-const everything = "*";
+/** What is assigned: data actions (`*`: all), at an ARM id and below. */
+interface Assigned {
+  readonly scope: string;
+  readonly actions: readonly string[];
+  readonly dataActions: readonly string[];
+}
+
 const app = { caller: "app", described: "app" } as const;
-let granted = new Set<string>([everything]);
+const prefix = "Microsoft.KeyVault/vaults/";
+const everywhere = (actions: readonly string[]): readonly Assigned[] => [
+  { scope: "", actions: ["*"], dataActions: actions.map((action) => (action === "*" ? action : `${prefix}${action}`)) },
+];
+const everything = everywhere(["*"]);
+let granted = everything;
 let used = new Set<string>();
-const may = (action: string) => granted.has(everything) || granted.has(action);
+const at = (scope: string) => granted.filter((one) => scope.startsWith(one.scope));
+const may = (action: string, scope: string) =>
+  at(scope).some(({ dataActions }) => dataActions.includes("*") || dataActions.includes(`${prefix}${action}`));
+/** The ARM id of what a data action is about. */
+const scopeOf = (vault: string, action: string, name = "") =>
+  [vault, /^(secrets|certificates)\//.exec(action)?.[1] ?? "keys", name].join("/");
 
 let world: World;
 beforeAll(async () => {
   world = await openWorld({
-    authorize: (token, _vault, { operation = "" }) => {
+    authorize: (token, { resourceId }, { operation = "", name }) => {
       // The client asks without a token, and without a body, until it knows whose it needs.
       if (token === undefined) return { ok: false, status: 401, code: "Unauthorized", message: "No token.", ...app };
       const action = needOf(operation)?.action;
-      if (action === undefined || may(action)) {
+      if (action === undefined || may(action, scopeOf(resourceId, action, name))) {
         if (action !== undefined) used.add(action);
         return { ok: true, ...app };
       }
@@ -34,26 +57,19 @@ beforeAll(async () => {
 });
 afterAll(async () => await world.close());
 beforeEach(() => {
-  granted = new Set([everything]);
+  granted = everything;
   used = new Set();
 });
 
 /** What ARM tells of the app's rights, at every scope. */
-const arm: Arm = async ({ path }) =>
-  path.endsWith("/providers/Microsoft.Authorization/permissions")
-    ? {
-        value: [
-          {
-            actions: [],
-            notActions: [],
-            dataActions: [...granted].map((action) =>
-              action === everything ? "*" : `Microsoft.KeyVault/vaults/${action}`,
-            ),
-            notDataActions: [],
-          },
-        ],
-      }
-    : undefined;
+const arm: Arm = async ({ path }) => {
+  const [, scope] = /^(.*)\/providers\/Microsoft\.Authorization\/permissions$/.exec(path) ?? [];
+  if (scope === undefined) return undefined;
+  const told = at(scope);
+  if (!told.some(({ actions }) => actions.includes("*") || actions.includes(readPermissionsRole.actions![0]!)))
+    throw new PinionError("CONSUMER_FORBIDDEN", "It may not ask what it may do.");
+  return { value: told.map((one) => ({ ...one, notActions: [], notDataActions: [] })) };
+};
 
 const { rotator: inMemory } = memoryTarget("source-value");
 const selfSigned = { kind: "certificate-self-signed", strategy: "dual", target: {} };
@@ -171,20 +187,53 @@ const inMiddle = (object: LifeObject, version: string): LifeOptions => {
   };
 };
 
+/** What onboarding assigns for the object's policy; without what the sweep and the doctor need, and the right to ask. */
+function grantsFor(object: LifeObject, siblings: "vault" | "object") {
+  const rotator: typeof findRotator = (kind, strategy) => (kind === "db" ? inMemory : findRotator(kind, strategy));
+  const registries = { rotator, consumer: findConsumer };
+  const { grants, unplaced } = grantsOf(object.parsed.policy!, registries, { siblings });
+  expect(unplaced).toEqual([]);
+  const all = grants.map(({ role, scope }) => ({ role, scope, ...roles[role]! }));
+  const asking = all.filter(({ role }) => role === "read-permissions");
+  const others = /^(inventory-.*|read-permissions|read-events)$/;
+  return { asking, needed: all.filter(({ role }) => !others.test(role)) };
+}
+
 describe.each(Object.entries(cases))("%s", (_name, one) => {
-  test("a rotation, and its way back, use what is asked for and nothing else", async () => {
-    for (const ending of ["rotated", "rolled-back"]) {
-      const { object, source } = await open(one);
-      granted = new Set(one.actions);
-      const lived = await live(world, object, source, ending === "rotated" ? {} : inMiddle(object, source));
-      const failures = lived.failures.filter((failure) => !failure.includes("ISSUANCE_PENDING"));
-      expect([lived.outcome, failures]).toEqual([ending, []]);
-      granted = new Set([everything]);
-    }
+  test.each(["vault", "object"] as const)(
+    "a rotation, and its way back, need what is given: staged by rights at the %s",
+    async (siblings) => {
+      for (const ending of ["rotated", "rolled-back"]) {
+        const { object, source } = await open(one);
+        const { needed, asking } = grantsFor(object, siblings);
+        granted = [...needed, ...asking];
+        const lived = await live(world, object, source, ending === "rotated" ? {} : inMiddle(object, source));
+        const failures = lived.failures.filter((failure) => !failure.includes("ISSUANCE_PENDING"));
+        expect([lived.outcome, failures]).toEqual([ending, []]);
+        granted = everything;
+      }
+    },
+  );
+
+  test("it uses what is asked for and nothing else", async () => {
     const { object, source } = await open(one);
     used = new Set();
     await live(world, object, source);
     expect([...used].toSorted()).toEqual(one.actions);
+  });
+
+  test("without any one of the assignments it is refused before anything is changed", async () => {
+    const { object, source, name } = await open(one);
+    const before = await versionsOf(name, object);
+    const { needed, asking } = grantsFor(object, "object");
+    expect(needed.length).toBeGreaterThan(0);
+    for (const missing of needed) {
+      granted = [...asking, ...needed.filter((given) => given !== missing)];
+      const lived = await live(world, object, source);
+      granted = everything;
+      expect([missing.role, lived.outcome, lived.fault?.code]).toEqual([missing.role, "refused", "VAULT_FORBIDDEN"]);
+      expect(await versionsOf(name, object)).toEqual(before);
+    }
   });
 
   test.each(one.actions)("without %s it is refused before anything is changed", async (missing) => {
@@ -195,9 +244,9 @@ describe.each(Object.entries(cases))("%s", (_name, one) => {
         ? JSON.stringify(await world.keys.getKeyRotationPolicy(name).catch(() => undefined))
         : "";
     const policyBefore = await policy();
-    granted = new Set(one.actions.filter((action) => action !== missing));
+    granted = everywhere(one.actions.filter((action) => action !== missing));
     const lived = await live(world, object, source);
-    granted = new Set([everything]);
+    granted = everything;
     expect([lived.outcome, lived.fault?.code, new Set(lived.steps)]).toEqual([
       "refused",
       "VAULT_FORBIDDEN",

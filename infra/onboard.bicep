@@ -1,0 +1,153 @@
+import {
+  deadLetter as deadLetterType
+  delivery as deliveryType
+  grant
+  groupOf
+  principals as principalsType
+  roleIdOf
+  tags as tagsType
+} from 'onboard/types.bicep'
+
+// A vault and what its objects' rotations touch: events to the app, and for its identities the smallest roles at the smallest scopes.
+// By somebody who may assign roles at all of them. `npm run pinion -- onboard` writes the parameters from a policy.
+
+targetScope = 'subscription'
+
+@description('Name of the vault, which is in this subscription.')
+@minLength(3)
+@maxLength(24)
+param vaultName string
+
+@description('Name of the vault\'s resource group.')
+@minLength(1)
+@maxLength(90)
+param vaultResourceGroup string
+
+@description('Object ids of the identities that work here: `app`, and those of trust zones by their client ids.')
+param principals principalsType
+
+@description('Every role that the policy\'s objects need, and where.')
+param grants grant[]
+
+@description('Where the vault\'s events go.')
+param delivery deliveryType
+
+@description('Where events go that could not be delivered.')
+param deadLetter deadLetterType
+
+@description('ARM id of the system topic that the vault has already: it may have one only. Empty: one is made. Its identity must be system-assigned: az eventgrid system-topic update --identity systemassigned.')
+param existingTopic string = ''
+
+@description('Name of the event subscription. Another for each Pinion that watches this vault.')
+@minLength(3)
+@maxLength(64)
+param subscriptionName string = 'pinion'
+
+@description('Whether the app is reached over public endpoints. When `private`, events go by queue.')
+@allowed(['public', 'private'])
+param network string
+
+@description('ARM id of the Log Analytics workspace that gets the vault\'s audit log; PINION_WORKSPACE_ID of main.bicep. Empty: the vault\'s diagnostics stay as they are.')
+param workspaceId string = ''
+
+@description('Tags of a system topic that is made.')
+param tags tagsType = {}
+
+@description('Every custom role.')
+var definitions = loadJsonContent('roles.json').roles
+@description('The delivery, where the network allows it.')
+var delivered = delivery.by == 'webhook' && network == 'private'
+  ? fail('delivery: a webhook must be reachable from the internet; with network = private deliver by queue.')
+  : delivery
+
+@description('The grants, each with whose it is and where. What is wrong with one is told before anything is deployed.')
+var checked = map(grants, one => {
+  role: contains(definitions, one.role)
+    ? one.role
+    : fail('grants: infra/roles.json has no role ${one.role}. Write the parameters again: npm run pinion -- onboard.')
+  scope: startsWith(toLower(one.scope), '/subscriptions/') && contains(toLower(one.scope), '/resourcegroups/')
+    ? one.scope
+    : fail('grants: ${one.scope} is no ARM id of a resource or a resource group.')
+  principalId: principals[?toLower(one.?identity ?? 'app')] ?? fail('principals: the identity ${one.?identity ?? 'app'} is missing. Give its object id.')
+  subscriptionId: toLower(split(one.scope, '/')[?2] ?? '')
+  group: groupOf(one.scope)
+})
+@description('The subscriptions that need role definitions.')
+var subscriptions = union(map(checked, one => one.subscriptionId), [toLower(subscription().subscriptionId)])
+@description('The resource groups with assignments: one deployment in each.')
+var groups = union(map(checked, one => one.group), [])
+@description('Key of the role that the doctor reads the system topic with.')
+var doctorRole = 'read-events'
+
+module roles 'onboard/roles.bicep' = [
+  for id in subscriptions: {
+    scope: subscription(id)
+    params: {
+      keys: union(
+        map(filter(checked, one => one.subscriptionId == id), one => one.role),
+        id == toLower(subscription().subscriptionId) ? [doctorRole] : []
+      )
+    }
+  }
+]
+
+module assignments 'onboard/role-assignments.json' = [
+  for group in groups: {
+    scope: resourceGroup(split(group, '/')[2], split(group, '/')[4])
+    params: {
+      assignments: map(filter(checked, one => one.group == group && toLower(one.scope) != group), one => {
+        scope: one.scope
+        principalId: one.principalId
+        roleId: roleIdOf(one.subscriptionId, one.role)
+      })
+      atGroup: map(filter(checked, one => toLower(one.scope) == group), one => {
+        principalId: one.principalId
+        roleId: roleIdOf(one.subscriptionId, one.role)
+      })
+    }
+    dependsOn: [roles]
+  }
+]
+
+@description('The system topic that there is, or the one that is made.')
+var topicId = empty(existingTopic)
+  ? resourceId(
+      subscription().subscriptionId,
+      vaultResourceGroup,
+      'Microsoft.EventGrid/systemTopics',
+      'egst-${vaultName}'
+    )
+  : existingTopic
+
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
+  name: vaultName
+  scope: resourceGroup(vaultResourceGroup)
+}
+
+module events 'onboard/events.bicep' = {
+  scope: resourceGroup(split(topicId, '/')[2], split(topicId, '/')[4])
+  params: {
+    vaultId: vault.id
+    location: vault.location
+    topicName: last(split(topicId, '/'))
+    makeTopic: empty(existingTopic)
+    subscriptionName: subscriptionName
+    delivery: delivered
+    deadLetter: deadLetter
+    readerRoleId: roleIdOf(subscription().subscriptionId, doctorRole)
+    readerPrincipalId: principals.app
+    tags: tags
+  }
+  dependsOn: [roles]
+}
+
+module diagnostics 'modules/vault-diagnostics.bicep' = if (!empty(workspaceId)) {
+  scope: resourceGroup(vaultResourceGroup)
+  params: {
+    vaultName: vaultName
+    workspaceId: workspaceId
+  }
+}
+
+@description('Object id of the system topic\'s identity. It sends to the queue and writes dead letters.')
+output topicPrincipalId string = events.outputs.topicPrincipalId

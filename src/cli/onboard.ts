@@ -1,0 +1,119 @@
+import { readFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { findRotator, rotators } from "../../rotators/index.ts";
+import { rotatorFacts } from "../compose.ts";
+import { findConsumer } from "../consumers/index.ts";
+import { type Grant, grantsOf, type Unplaced } from "../grants.ts";
+import { parsePolicyText } from "../policy-file.ts";
+import type { Policy } from "../policy.ts";
+import type { Terminal } from "./run.ts";
+
+// `npm run pinion -- onboard`: the parameters of infra/onboard.bicep for one vault of a policy. Nothing is contacted.
+
+const help = `npm run -s pinion -- onboard <policy file> <vault> [--webhook] [--narrow-staging] [--topic <ARM id of the vault's system topic>] > infra/onboard.bicepparam`;
+
+/** Prints the parameters; resolves with the exit code: 0 done, 1 the policy has faults, 2 the command was not understood. */
+export async function onboard(args: readonly string[], { out, err }: Terminal): Promise<number> {
+  const given = parse(args);
+  const [file, name] = given?.positionals ?? [];
+  if (given === undefined || file === undefined || name === undefined) {
+    err(help);
+    return 2;
+  }
+  const text = await readFile(file, "utf8").catch(() => undefined);
+  if (text === undefined) {
+    err(`${file} could not be read: name the policy file.`);
+    return 2;
+  }
+  const { policy, faults } = parsePolicyText(text, rotatorFacts({ rotators, find: findRotator }));
+  for (const { path, message, expected } of faults) err(`${file}: ${path} ${message}; expected ${expected}.`);
+  if (policy === undefined || faults.length > 0) return 1;
+  if (!Object.hasOwn(policy.vaults, name)) {
+    err(`${file} has no vault ${name}; it has: ${Object.keys(policy.vaults).join(", ")}.`);
+    return 2;
+  }
+  const { grants, unplaced } = grantsOf(
+    policy,
+    { rotator: findRotator, consumer: findConsumer },
+    { vault: name, siblings: given.values["narrow-staging"] === true ? "object" : "vault" },
+  );
+  for (const one of unplaced) err(adviceFor(one));
+  out(parametersOf(policy, name, { grants, unplaced, ...given.values }));
+  return 0;
+}
+
+function parse(args: readonly string[]) {
+  try {
+    const options = {
+      webhook: { type: "boolean" },
+      topic: { type: "string" },
+      "narrow-staging": { type: "boolean" },
+    } as const;
+    return parseArgs({ args: [...args], options, allowPositionals: true });
+  } catch {
+    return undefined;
+  }
+}
+
+const adviceFor = ({ role, address, for: why }: Unplaced): string =>
+  `${address} (for ${why.join(", ")}): the policy does not tell its ARM id, so the role ${role} is not given there. Name its vault in vaults, or its account in storageAccount.`;
+
+interface Found {
+  readonly grants: readonly Grant[];
+  readonly unplaced: readonly Unplaced[];
+  readonly webhook?: boolean | undefined;
+  readonly topic?: string | undefined;
+}
+
+function parametersOf({ vaults }: Policy, name: string, { grants, unplaced, webhook = false, topic }: Found): string {
+  const [, , subscription = "", , group = "", , , , vault = ""] = (vaults[name]?.resourceId ?? "").split("/");
+  return [
+    "using 'onboard.bicep'",
+    "",
+    `// The vault ${name}. Deploy it with somebody's rights who may assign roles at every scope below:`,
+    `//   az deployment sub create --subscription ${subscription} --location <region> --parameters <this file>`,
+    "// What the app's deployment has put out is read from the environment: azd env get-values.",
+    "",
+    `param vaultName = ${quoted(vault)}`,
+    `param vaultResourceGroup = ${quoted(group)}`,
+    "param principals = union(",
+    "  { app: readEnvironmentVariable('PINION_IDENTITY_PRINCIPAL_ID') },",
+    "  toObject(json(readEnvironmentVariable('PINION_ZONES', '[]')), zone => toLower(zone.clientId), zone => zone.principalId)",
+    ")",
+    ...(webhook ? byWebhook : byQueue),
+    "param deadLetter = {",
+    "  storageId: readEnvironmentVariable('PINION_EVENTS_STORAGE_ID')",
+    "  container: readEnvironmentVariable('PINION_DEAD_LETTER_CONTAINER')",
+    "}",
+    "param workspaceId = readEnvironmentVariable('PINION_WORKSPACE_ID', '')",
+    ...(topic === undefined ? [] : [`param existingTopic = ${quoted(topic)}`]),
+    "param grants = [",
+    ...grants.flatMap(({ role, scope, identity, for: why }) => [
+      `  // ${why.join(", ")}`,
+      identity === undefined
+        ? `  { role: ${quoted(role)}, scope: ${quoted(scope)} }`
+        : `  { role: ${quoted(role)}, scope: ${quoted(scope)}, identity: ${quoted(identity)} }`,
+    ]),
+    "]",
+    ...unplaced.map((one) => `// Not given: ${adviceFor(one)}`),
+  ].join("\n");
+}
+
+const byQueue = [
+  "// By queue events arrive whether the app is private or public.",
+  "param network = 'private'",
+  "param delivery = {",
+  "  by: 'queue'",
+  "  storageId: readEnvironmentVariable('PINION_EVENTS_STORAGE_ID')",
+  "  queue: readEnvironmentVariable('PINION_EVENTS_QUEUE')",
+  "}",
+];
+const byWebhook = [
+  "// A webhook must be reachable from the internet. The app must be deployed before.",
+  "param network = 'public'",
+  "param delivery = { by: 'webhook', functionAppId: readEnvironmentVariable('AZURE_FUNCTION_APP_ID') }",
+];
+
+/** A text of Bicep. */
+const quoted = (text: string): string =>
+  `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("${", "\\${")}'`;
