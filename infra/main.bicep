@@ -268,13 +268,28 @@ module appAuthentication 'modules/authentication.bicep' = {
 
 module operations 'modules/operations.bicep' = {
   params: {
+    prefix: prefix
+    location: location
+    tags: allTags
+    monitoring: monitoring
+    workspaceId: telemetry.outputs.workspaceId
     storageAccountNames: [names.storage, names.evidence]
     functionAppName: names.functionApp
+    healthCheck: planFacts[plan].healthCheck
     vaultName: newVault == null ? '' : names.vault
-    workspaceId: telemetry.outputs.workspaceId
-    eventHub: monitoring.?eventHub
+    identityIds: map([identities.outputs.app, ...identities.outputs.zones], identity => identity.principalId)
   }
   dependsOn: [storage, evidenceStorage, functionApp, vault]
+}
+
+module policies 'modules/policies.bicep' = if (policyEffect != 'None') {
+  scope: subscription()
+  params: {
+    prefix: prefix
+    effect: policyEffect == 'None' ? 'Disabled' : policyEffect
+    resourceGroupName: resourceGroup().name
+    private: isPrivate
+  }
 }
 
 @description('Name of the Function App.')

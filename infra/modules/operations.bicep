@@ -1,6 +1,23 @@
-import { eventHub as eventHubType } from 'monitoring-types.bicep'
+import { monitoring as monitoringType } from '../types.bicep'
 
-// The diagnostic settings of everything in the deployment that has some.
+// What those who run Pinion look at: diagnostic settings, alerts and the workbook.
+
+@description('What all names of the deployment have in common.')
+@minLength(1)
+@maxLength(50)
+param prefix string
+
+@description('Region of the rules and the workbook: the workspace\'s.')
+param location string
+
+@description('Tags of all of it.')
+param tags { *: string }
+
+@description('Whom to tell, and the event hub that gets a copy.')
+param monitoring monitoringType
+
+@description('Id of the Log Analytics workspace.')
+param workspaceId string
 
 @description('Names of the storage accounts.')
 param storageAccountNames string[]
@@ -8,25 +25,49 @@ param storageAccountNames string[]
 @description('Name of the Function App.')
 param functionAppName string
 
+@description('Whether the platform asks the app for its health.')
+param healthCheck bool
+
 @description('Name of the new vault; empty without one.')
 param vaultName string
 
-@description('Id of the Log Analytics workspace.')
-param workspaceId string
+@description('Object ids of the app\'s identity and of those of the trust zones.')
+param identityIds string[]
 
-@description('An event hub that gets a copy.')
-param eventHub eventHubType?
-
-module storage 'storage-diagnostics.bicep' = [
+module storageDiagnostics 'storage-diagnostics.bicep' = [
   for name in storageAccountNames: {
-    params: { storageAccountName: name, workspaceId: workspaceId, eventHub: eventHub }
+    params: { storageAccountName: name, workspaceId: workspaceId, eventHub: monitoring.?eventHub }
   }
 ]
 
-module functionApp 'function-app-diagnostics.bicep' = {
-  params: { functionAppName: functionAppName, workspaceId: workspaceId, eventHub: eventHub }
+module appDiagnostics 'function-app-diagnostics.bicep' = {
+  params: { functionAppName: functionAppName, workspaceId: workspaceId, eventHub: monitoring.?eventHub }
 }
 
-module vault 'vault-diagnostics.bicep' = if (!empty(vaultName)) {
-  params: { vaultName: vaultName, workspaceId: workspaceId, eventHub: eventHub }
+module vaultDiagnostics 'vault-diagnostics.bicep' = if (!empty(vaultName)) {
+  params: { vaultName: vaultName, workspaceId: workspaceId, eventHub: monitoring.?eventHub }
+}
+
+module alerts 'alerts.bicep' = {
+  params: {
+    prefix: prefix
+    location: location
+    tags: tags
+    workspaceId: workspaceId
+    functionAppName: functionAppName
+    identityIds: identityIds
+    emails: monitoring.emails
+    healthCheck: healthCheck
+  }
+}
+
+module workbook 'workbook.bicep' = {
+  params: {
+    prefix: prefix
+    location: location
+    tags: tags
+    workspaceId: workspaceId
+    functionAppName: functionAppName
+    identityIds: identityIds
+  }
 }
