@@ -286,9 +286,10 @@ module policies 'modules/policies.bicep' = if (policyEffect != 'None') {
   scope: subscription()
   params: {
     prefix: prefix
-    effect: policyEffect == 'None' ? 'Disabled' : policyEffect
+    effect: policyEffect == 'Audit' ? 'Audit' : policyEffect == 'Deny' ? 'Deny' : 'Disabled'
     resourceGroupName: resourceGroup().name
-    private: isPrivate
+    isPrivate: isPrivate
+    storageSkus: zoneRedundant ? ['Standard_ZRS'] : ['Standard_LRS', 'Standard_ZRS']
   }
 }
 

@@ -19,7 +19,8 @@ param monitoring monitoringType
 @description('Id of the Log Analytics workspace.')
 param workspaceId string
 
-@description('Names of the storage accounts.')
+@description('Names of the storage accounts, the app\'s first.')
+@minLength(1)
 param storageAccountNames string[]
 
 @description('Name of the Function App.')
@@ -48,6 +49,10 @@ module vaultDiagnostics 'vault-diagnostics.bicep' = if (!empty(vaultName)) {
   params: { vaultName: vaultName, workspaceId: workspaceId, eventHub: monitoring.?eventHub }
 }
 
+resource app 'Microsoft.Web/sites@2025-03-01' existing = {
+  name: functionAppName
+}
+
 module alerts 'alerts.bicep' = {
   params: {
     prefix: prefix
@@ -55,9 +60,10 @@ module alerts 'alerts.bicep' = {
     tags: tags
     workspaceId: workspaceId
     functionAppName: functionAppName
+    storageAccountName: storageAccountNames[0]
     identityIds: identityIds
     emails: monitoring.emails
-    healthCheck: healthCheck
+    healthCheckedAppId: healthCheck ? app.id : ''
   }
 }
 
