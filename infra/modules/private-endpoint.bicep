@@ -22,8 +22,11 @@ param targetId string
 @description('Which of the endpoints of the resource this is.')
 param group endpointGroup
 
-@description('Resource id of the private DNS zone that gets the name. Empty: no name is written here, a policy of the landing zone does it.')
+@description('Resource id of the private DNS zone that gets the name.')
 param zoneId string = ''
+
+@description('Whether its name is written into that zone here. Else a policy of the landing zone does it.')
+param writesName bool = true
 
 resource endpoint 'Microsoft.Network/privateEndpoints@2025-05-01' = {
   name: name
@@ -43,7 +46,7 @@ resource endpoint 'Microsoft.Network/privateEndpoints@2025-05-01' = {
     ]
   }
 
-  resource zoneGroup 'privateDnsZoneGroups' = if (!empty(zoneId)) {
+  resource zoneGroup 'privateDnsZoneGroups' = if (writesName) {
     name: 'default'
     properties: {
       privateDnsZoneConfigs: [

@@ -2,6 +2,8 @@
 // milliseconds for a template after that.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
 import { compilerPath, missing } from "./install.ts";
 
 /** What the compiler or its linter has to say about a place in a file. Lines and characters count from 0. */
@@ -59,7 +61,10 @@ interface Reply {
 export function startCompiler(): Compiler {
   const why = missing();
   if (why !== undefined) throw new Error(why);
-  const child = spawn(compilerPath(), ["jsonrpc", "--stdio"], { stdio: ["pipe", "pipe", "inherit"] });
+  // Parameter files read azd's values from the environment: the samples stand in for what is not there.
+  const samples = parseEnv(readFileSync(new URL("../../infra/sample.env", import.meta.url), "utf8"));
+  const env = { ...samples, ...process.env };
+  const child = spawn(compilerPath(), ["jsonrpc", "--stdio"], { stdio: ["pipe", "pipe", "inherit"], env });
   const exit = once(child, "close");
   const waiting = new Map<number, (reply: Reply) => void>();
   let last = 0;

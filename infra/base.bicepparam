@@ -1,0 +1,23 @@
+using none
+
+// What the parameter files have in common. azd puts its environment's values into the environment variables that are read here
+// (`azd env set PINION_ORG acme`); without azd, export them, or set the parameters in your file.
+
+param org = readEnvironmentVariable('PINION_ORG')
+param location = readEnvironmentVariable('AZURE_LOCATION')
+param cloud = readEnvironmentVariable('PINION_CLOUD', 'AzureCloud')
+param plan = readEnvironmentVariable('PINION_PLAN', 'FlexConsumption')
+// The name that scripts/build.mjs knows, so that one variable decides template and package.
+param durableBackend = readEnvironmentVariable('PINION_BACKEND', 'azure-storage') == 'durable-task-scheduler'
+  ? 'DurableTaskScheduler'
+  : 'AzureStorage'
+param authentication = {
+  clientId: readEnvironmentVariable('PINION_ENTRA_CLIENT_ID')
+  tenantId: readEnvironmentVariable('AZURE_TENANT_ID')
+}
+param delivery = readEnvironmentVariable('PINION_DELIVERY', 'queue')
+// Separated by commas.
+param zones = filter(split(readEnvironmentVariable('PINION_TRUST_ZONES', ''), ','), zone => !empty(zone))
+param policy = readEnvironmentVariable('PINION_POLICY_IN', 'package')
+param observe = readEnvironmentVariable('PINION_OBSERVE', 'true') != 'false'
+param stop = readEnvironmentVariable('PINION_STOP', 'false') != 'false'
