@@ -43,33 +43,44 @@ interface Parser {
     };
   };
   readonly GlobalState: { readonly Default: { WithDatabase(database: object): object } };
-  readonly KustoCode: {
-    ParseAndAnalyze(
-      text: string,
-      globals: object,
-    ): { GetDiagnostics(): { readonly Count: number; getItem(at: number): Diagnostic } };
-  };
+  readonly KustoCode: { ParseAndAnalyze(text: string, globals: object): Analysed };
 }
 
-let loaded: ((query: string) => string[]) | undefined;
+interface List<T> {
+  readonly Count: number;
+  getItem(at: number): T;
+}
 
-/** What is wrong with a query, in the parser's words. */
-export function faultsIn(query: string): string[] {
+interface Analysed {
+  readonly ResultType: { readonly Columns: List<{ readonly Name: string; readonly Type: { readonly Name: string } }> };
+  GetDiagnostics(): List<Diagnostic>;
+}
+
+const array = <T>(list: List<T>): T[] => Array.from({ length: list.Count }, (_, at) => list.getItem(at));
+
+let loaded: ((query: string) => Analysed) | undefined;
+
+function analyse(query: string): Analysed {
   loaded ??= load();
   return loaded(query);
 }
 
-function load(): (query: string) => string[] {
+/** What is wrong with a query, in the parser's words. */
+export const faultsIn = (query: string): string[] =>
+  array(analyse(query).GetDiagnostics()).map(
+    ({ Message, Start, Length }) => `${Message} (${query.slice(Start, Start + Length)})`,
+  );
+
+/** The columns of a query's result, with their types. */
+export const columnsOf = (query: string): Record<string, string> =>
+  Object.fromEntries(array(analyse(query).ResultType.Columns).map(({ Name, Type }) => [Name, Type.Name]));
+
+function load(): (query: string) => Analysed {
   const folder = dirname(require.resolve(name));
   for (const file of ["bridge.min.js", "Kusto.Language.Bridge.min.js"])
     runInThisContext(readFileSync(join(folder, file), "utf8"), { filename: file });
   const { Symbols, GlobalState, KustoCode } = (globalThis as unknown as { Kusto: { Language: Parser } }).Kusto.Language;
   const members = Object.entries(tables).map(([table, columns]) => Symbols.TableSymbol.From(columns).WithName(table));
   const globals = GlobalState.Default.WithDatabase(new Symbols.DatabaseSymbol.$ctor2("workspace", null, members));
-  return (query) => {
-    const found = KustoCode.ParseAndAnalyze(query, globals).GetDiagnostics();
-    return Array.from({ length: found.Count }, (_, at) => found.getItem(at)).map(
-      ({ Message, Start, Length }) => `${Message} (${query.slice(Start, Start + Length)})`,
-    );
-  };
+  return (query) => KustoCode.ParseAndAnalyze(query, globals);
 }
