@@ -94,7 +94,7 @@ describeBicep("the initiative", () => {
   ])("with Deny, private %s, gives rules on networks the effect %s", async (isPrivate, effect) => {
     const { used } = await made({ effect: "Deny", isPrivate });
     for (const name of ["vaultFirewall", "vaultPublicAccess"])
-      expect(used.get(name)?.parameters["effect"]?.value, name).toBe(effect);
+      expect([name, used.get(name)?.parameters["effect"]?.value]).toEqual([name, effect]);
     expect(used.get("vaultPrivateLink")?.parameters["audit_effect"]?.value).toBe("Audit");
     expect(used.get("secretExpiry")?.parameters["effect"]?.value).toBe("Deny");
     expect(used.get("vaultLogs")?.parameters["effect"]?.value).toBe("AuditIfNotExists");
