@@ -70,6 +70,7 @@ export type ErrorCode =
   | "QUARANTINED"
   | "KILL_SWITCH"
   | "OBSERVE_ONLY"
+  | "IDENTITY_UNAVAILABLE"
   | "STORAGE_UNAVAILABLE"
   | "EVIDENCE_CONFLICT"
   // HTTP edge

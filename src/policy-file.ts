@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { fileShape, objectShape, type ManagedObject, type Policy, type Strategy, type Window } from "./policy.ts";
 import { describeValue, expectation, faultsOf, pathText, type Path, type PolicyFault } from "./policy-faults.ts";
-import { fleetRules, objectRules, vaultRules, type Broken, type Sketch } from "./policy-rules.ts";
+import { fleetRules, objectRules, type Broken, type Sketch } from "./policy-rules.ts";
+import { vaultRules } from "./policy-vaults.ts";
 import { formatDuration } from "./duration.ts";
 import { windowFault, type WindowFault } from "./window.ts";
 

@@ -1,6 +1,6 @@
 import { formatDuration, type Milliseconds } from "./duration.ts";
 import { declaresUser } from "./format.ts";
-import type { ManagedObject, PolicyVault, Window } from "./policy.ts";
+import type { ManagedObject, Window } from "./policy.ts";
 import { claimOf, readable } from "./policy-consumers.ts";
 import type { Path } from "./policy-faults.ts";
 import type { WindowFault } from "./window.ts";
@@ -266,25 +266,4 @@ export function fleetRules(sketches: readonly Sketch[]): { sketch: Sketch; broke
     );
   }
   return found;
-}
-
-/** Rules about vaults. A fault here stops the whole file: every object stands on its vault. */
-export function vaultRules(vaults: Readonly<Record<string, PolicyVault>>): Broken[] {
-  const broken: Broken[] = [];
-  const entries = Object.entries(vaults);
-  for (const [name, { uri, resourceId, staging }] of entries) {
-    const add = (field: string, message: string, expected: string): void =>
-      void broken.push({ path: ["vaults", name, field], message, expected });
-    // A vault's DNS name is its ARM name; a loopback address says nothing.
-    const host = /^([^.]+)\.vault\./.exec(new URL(uri).hostname)?.[1];
-    const armName = resourceId.split("/").at(-1)?.toLowerCase();
-    if (host !== undefined && host !== armName)
-      add("resourceId", `names another vault than uri (${host})`, "the resource id of that vault");
-    if (staging !== undefined && (staging === name || !entries.some(([other]) => other === staging))) {
-      add("staging", `is ${JSON.stringify(staging)}`, "the name of another vault declared in vaults");
-    }
-    const twin = entries.find(([other, vault]) => other !== name && vault.uri === uri);
-    if (twin !== undefined) add("uri", `is the same as that of ${twin[0]}`, "each vault declared once");
-  }
-  return broken;
 }

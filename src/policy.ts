@@ -23,6 +23,15 @@ const vaultSchema = z.strictObject({
     "vaults/[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]",
     "Microsoft.KeyVault/vaults/<name>",
   ).describe("The vault's ARM id; events are checked against it."),
+  identity: text(
+    "the client id (GUID) of a user-assigned identity",
+    /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/,
+  )
+    .transform((id) => id.toLowerCase())
+    .exactOptional()
+    .describe(
+      "Client id of the user-assigned identity that works in this vault, in its staging vault, and on the targets and consumers of its objects. Default: the app's own.",
+    ),
   staging: label
     .exactOptional()
     .describe("The name, in this file, of the vault that holds staged candidates. Default: the vault itself."),

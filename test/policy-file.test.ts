@@ -47,6 +47,38 @@ test("a vault's address may end in a slash and may be on this machine", () => {
   ]);
 });
 
+describe("trust zones: an identity for each vault", () => {
+  const [A, B] = ["AAAAAAAA-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000001"];
+  const kv = (name: string, more: object = {}) => ({
+    uri: `https://kv-${name}.vault.azure.net`,
+    resourceId: vaultId(`kv-${name}`),
+    ...more,
+  });
+  const faultsOf = (vaults: object) =>
+    parsePolicy(file([], { vaults }), facts).faults.map(({ path, message }) => `${path} ${message}`);
+
+  test("a client id, in one case of letters", () => {
+    const { policy } = parsePolicy(file([], { vaults: { a: kv("a", { identity: A }), b: kv("b") } }), facts);
+    expect([policy?.vaults.a?.identity, policy?.vaults.b?.identity]).toEqual([A.toLowerCase(), undefined]);
+    expect(faultsOf({ a: kv("a", { identity: "id-pinion-orders" }) })).toEqual([
+      expect.stringContaining("vaults.a.identity"),
+    ]);
+  });
+
+  test("its staging vault names the same one, or none; nobody of another zone stages there", () => {
+    const staged = (identity?: string) => kv("a", { staging: "s", ...(identity && { identity }) });
+    for (const s of [kv("s"), kv("s", { identity: A })]) expect(faultsOf({ a: staged(A), s })).toEqual([]);
+    expect(faultsOf({ a: staged(A), b: { ...kv("b"), identity: A, staging: "s" }, s: kv("s") })).toEqual([]);
+    const shared = (other: string) => `is shared with ${other}, which has another identity`;
+    expect(faultsOf({ a: staged(A), s: kv("s", { identity: B }) })).toEqual([`vaults.a.staging ${shared("s")}`]);
+    expect(faultsOf({ a: staged(), s: kv("s", { identity: B }) })).toEqual([`vaults.a.staging ${shared("s")}`]);
+    expect(faultsOf({ a: staged(A), b: kv("b", { staging: "s" }), s: kv("s") })).toEqual([
+      `vaults.a.staging ${shared("b")}`,
+      `vaults.b.staging ${shared("a")}`,
+    ]);
+  });
+});
+
 // [what is changed, where the fault is, what it says is there, what it expected]
 describe("a fault at the top stops all", () => {
   const kv = { uri: "https://kv-orders.vault.azure.net", resourceId: vaultId("kv-orders") };

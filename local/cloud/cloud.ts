@@ -26,9 +26,10 @@ export const resourceGroup = "rg-contoso-orders-dev";
 export const topicName = "pinion";
 export const eventsQueue = "pinion-events";
 
-/** The identities of the local cloud: the app's, the site's, and the one that seeds and plays the people. */
+/** The identities of the local cloud: the app's, one of a trust zone, the site's, and the one that seeds and plays the people. */
 export const identities = {
   app: { clientId: "aaaaaaaa-0000-4000-8000-000000000001", objectId: "aaaaaaaa-0000-4000-8000-000000000002" },
+  zone: { clientId: "dddddddd-0000-4000-8000-000000000001", objectId: "dddddddd-0000-4000-8000-000000000002" },
   site: { clientId: "bbbbbbbb-0000-4000-8000-000000000001", objectId: "bbbbbbbb-0000-4000-8000-000000000002" },
   person: { clientId: "cccccccc-0000-4000-8000-000000000001", objectId: "cccccccc-0000-4000-8000-000000000002" },
 } as const;
@@ -38,13 +39,14 @@ export const vaultResourceId = (name: string): string =>
 export const siteResourceId = (name: string): string =>
   `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Web/sites/${name}`;
 
-/** What the identities hold at a vault: the app writes secrets and certificates and rotates keys, a site reads secrets, people do all. */
+/** What the identities hold at a vault: the app, and its zone, write secrets and certificates and rotate keys, a site reads secrets, people do all. */
 const rolesAt = (vault: string) => {
   const scope = vaultResourceId(vault);
+  const officers = ["Key Vault Secrets Officer", "Key Vault Certificates Officer", "Key Vault Crypto Officer"];
   return [
-    { principalId: identities.app.objectId, role: "Key Vault Secrets Officer", scope },
-    { principalId: identities.app.objectId, role: "Key Vault Certificates Officer", scope },
-    { principalId: identities.app.objectId, role: "Key Vault Crypto Officer", scope },
+    ...[identities.app, identities.zone].flatMap(({ objectId }) =>
+      officers.map((role) => ({ principalId: objectId, role, scope })),
+    ),
     { principalId: identities.site.objectId, role: "Key Vault Secrets User", scope },
     { principalId: identities.person.objectId, role: "Key Vault Administrator", scope },
   ];
@@ -116,7 +118,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       clock,
       tls,
       tenantId,
-      identities: [{ ...identities.app, systemAssigned: true }, identities.site],
+      identities: [{ ...identities.app, systemAssigned: true }, identities.zone, identities.site],
       topics: [{ name: topicName, inputSchema: "CloudEventSchemaV1_0" }],
       subscriptions: options.vaults.map((vault) => ({
         name: `${vault}-to-pinion`,

@@ -21,5 +21,12 @@ export async function stepBeside(
       }
     },
   };
-  return { target: subject.object.rotator.target, rotationId: name, round: 1, ports: deps.ports, notes, signal };
+  return {
+    target: subject.object.rotator.target,
+    rotationId: name,
+    round: 1,
+    ports: subject.zone.ports,
+    notes,
+    signal,
+  };
 }

@@ -22,8 +22,8 @@ export function boundConsumers({
     at: {
       consumer,
       object: { baseUrl: subject.baseUrl },
-      arm: deps.arm,
-      secret: deps.ports.secret,
+      arm: subject.zone.arm,
+      secret: subject.zone.ports.secret,
       now: deps.now,
       signal,
     },

@@ -1,36 +1,31 @@
 import type { ContainerClient } from "@azure/storage-blob";
-import type { Arm } from "../azure/arm.ts";
 import type { Consumer } from "../consumer.ts";
 import type { Publisher } from "../events.ts";
 import type { ManagedObject, Policy, PolicyVault } from "../policy.ts";
 import type { ConsumerKind } from "../policy-consumers.ts";
 import type { PolicyFault } from "../policy-faults.ts";
-import type { Ports, Rotator } from "../rotator.ts";
+import type { Rotator } from "../rotator.ts";
 import type { Log } from "../signals.ts";
 import type { Fleet } from "../store/fleet.ts";
 import type { WithLease } from "../store/leases.ts";
 import type { Records } from "../store/records.ts";
 import type { CertificateOperations } from "../vault/certificate-operations.ts";
 import type { KeyVault } from "../vault/keys.ts";
-import type { ObjectKind, Vault } from "../vault/vault.ts";
+import type { Vault } from "../vault/vault.ts";
+import type { Zone } from "../zone.ts";
 
-/** What steps and triggers need of the outside; made once, in main.ts. */
-export interface Deps {
+/** What steps and triggers need of the outside; made once, in main.ts. The zone in it is the app's own identity's: an object has its subject's. */
+export interface Deps extends Zone {
   /** The policy as it is now, and what is wrong with it. Read again when it may have changed. */
   policy(): Promise<CurrentPolicy>;
-  /** The objects of one kind in a vault. */
-  vault(uri: string, kind: ObjectKind): Vault;
-  /** How a vault makes keys and certificates. */
-  keys(uri: string): KeyVault;
-  certificates(uri: string): CertificateOperations;
+  /** The trust zone of an identity of the policy (`vaults.<name>.identity`). */
+  zone(identity: string | undefined): Zone;
   readonly records: Records;
   readonly fleet: Fleet;
   readonly withLease: WithLease;
   readonly evidence: ContainerClient;
   rotator(kind: string, strategy: string): Rotator<unknown>;
   consumer(kind: ConsumerKind): Consumer;
-  readonly arm: Arm;
-  readonly ports: Ports;
   readonly publish: Publisher;
   /** The kill switch. */
   readonly stop: boolean;
@@ -55,6 +50,8 @@ export interface Subject {
   readonly vaultName: string;
   /** `https://<vault>/secrets/<name>`, also of a certificate, since that is what is read of it; `.../keys/<name>` of a key. */
   readonly baseUrl: string;
+  /** What its vault, its staging vault, its target and its consumers are reached with. */
+  readonly zone: Zone;
   readonly vault: Vault;
   readonly staging: Vault;
   /** Where candidates are made: staged beside the object, or, by the vault itself, in it; then proof follows publication. */
@@ -93,16 +90,18 @@ export async function findSubject(deps: Deps, objectId: string): Promise<Subject
   if (policy === undefined || object === undefined || vault === undefined) return undefined;
   const rotator = deps.rotator(object.rotator.kind, object.rotator.strategy);
   const staging = vault.staging === undefined ? vault : (policy.vaults[vault.staging] ?? vault);
+  const zone = deps.zone(vault.identity);
   return {
     object,
+    zone,
     key: objectKey(vault, object),
     vaultName: vaultNameOf(vault),
     baseUrl: `${vault.uri}/${object.kind === "key" ? "keys" : "secrets"}/${object.name}`,
-    vault: deps.vault(vault.uri, object.kind),
-    staging: deps.vault(staging.uri, object.kind),
+    vault: zone.vault(vault.uri, object.kind),
+    staging: zone.vault(staging.uri, object.kind),
     madeIn: madeIn(object, rotator),
-    keys: deps.keys(vault.uri),
-    certificates: { object: deps.certificates(vault.uri), staging: deps.certificates(staging.uri) },
+    keys: zone.keys(vault.uri),
+    certificates: { object: zone.certificates(vault.uri), staging: zone.certificates(staging.uri) },
     vaults: policy.vaults,
     rotator,
   };

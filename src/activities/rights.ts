@@ -20,12 +20,12 @@ export async function proveRights({ deps, subject, signal }: Scene): Promise<rea
   const asked = places
     .filter((place) => isPlaced(place) && isAsked(place))
     .map((place) => ({ ...place, ...place.asked }));
-  const told = await Promise.all(asked.map((one) => lacking(deps.arm, one, signal)));
+  const told = await Promise.all(asked.map((one) => lacking(subject.zone.arm, one, signal)));
   // A vault goes by roles for all that is in it, or for nothing.
   const byRoles = new Set(asked.filter((_, at) => told[at] !== undefined).map(({ vault }) => vault));
   const look = async (one: Place, at: number) => {
     const known = one.vault !== undefined && byRoles.has(one.vault);
-    const missing = told[at] ?? (known ? await lacking(deps.arm, one, signal, { byRoles: true }) : undefined);
+    const missing = told[at] ?? (known ? await lacking(subject.zone.arm, one, signal, { byRoles: true }) : undefined);
     // Not told is not proven: then there is no proof, and what is lacking shows when it is used.
     if (missing === undefined) return [];
     const proof = { name: `${one.what} may be used as its rotation does`, ok: missing.length === 0 };

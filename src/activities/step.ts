@@ -103,9 +103,9 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
       notes,
       sourceVersion: state.sourceVersion ?? "",
       signal,
-      ports: deps.ports,
+      ports: subject.zone.ports,
     });
-    const step = { target, rotationId, round, ports: deps.ports, notes, ...slots, signal };
+    const step = { target, rotationId, round, ports: subject.zone.ports, notes, ...slots, signal };
     const scene = { deps, subject, state: stored.value, commands: page.commands, signal, step, patch };
     const done = await definition.run(scene, input);
     signal.throwIfAborted();

@@ -12,7 +12,8 @@ import { startVaults } from "../../local/vault/vaults.ts";
 import { findRotator, rotators } from "../../rotators/index.ts";
 import { createActivities } from "../../src/activities/index.ts";
 import type { Deps } from "../../src/activities/deps.ts";
-import { openPorts, openVaults, rotatorFacts } from "../../src/compose.ts";
+import { rotatorFacts } from "../../src/compose.ts";
+import { openPorts, openVaults } from "../../src/zone.ts";
 import { findConsumer } from "../../src/consumers/index.ts";
 import { PinionError } from "../../src/errors.ts";
 import { parsePolicy } from "../../src/policy-file.ts";
@@ -123,6 +124,9 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
     const deps: Deps = {
       policy: async () => parsed,
       ...vaults,
+      zone() {
+        return this;
+      },
       records: {
         ...records,
         read: (...args) => outside("table read", () => records.read(...args)),

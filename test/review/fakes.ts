@@ -145,6 +145,9 @@ export function stage(
   const parsed = parsePolicy(file([sample], { mode: "rotate" }), facts);
   const deps: Deps = {
     policy: async () => parsed,
+    zone() {
+      return this;
+    },
     vault: () => vault.vault,
     keys: () => undefined as never,
     certificates: () => undefined as never,

@@ -61,6 +61,9 @@ function openApp(pause: () => Promise<unknown>) {
       policy: { vaults: { kv: { uri: "https://kv", resourceId: "/x/kv" } }, objects: [object] },
       faults: [],
     }),
+    zone(): Deps {
+      return this as unknown as Deps;
+    },
     vault: () => vault,
     keys: () => undefined,
     certificates: () => undefined,

@@ -36,6 +36,9 @@ export async function openTriggers() {
   const storage = store.storage;
   const deps = {
     policy: async () => policy,
+    zone(): Deps {
+      return this as unknown as Deps;
+    },
     vault: () => vault,
     keys: () => undefined,
     certificates: () => undefined,
