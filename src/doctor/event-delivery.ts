@@ -41,12 +41,12 @@ export const eventDelivery: Check<Context> = {
 };
 
 async function count(context: Context, topic: Topic, { name }: Subscription, signal: AbortSignal): Promise<Counts> {
-  const [from, to] = [context.now() - 86_400_000, context.now()].map(
-    (at) => `${new Date(at).toISOString().slice(0, 19)}Z`,
-  );
+  // In whole seconds, the one that runs included.
+  const at = (time: number) => `${new Date(time).toISOString().slice(0, 19)}Z`;
+  const now = context.now() + 1000;
   const query = new URLSearchParams({
     metricnames: counts.join(","),
-    timespan: `${from}/${to}`,
+    timespan: `${at(now - 86_400_000)}/${at(now)}`,
     interval: "PT1H",
     aggregation: "Total",
     // Unconfirmed whether the dimension is compared with case.

@@ -11,11 +11,11 @@ export const sweep: Check<Context> = {
   area: "Durable",
   about: "the sweep ran when its schedule says",
   needs: ["settings", "identity", "storage"],
-  async run({ fleet, config, now }) {
+  async run({ fleet, config, env, now }) {
     const last = await fleet.lastSweep();
     if (last === undefined) return [ok("sweep", `has not run yet; its schedule is ${config.sweepSchedule}`)];
-    // NCRONTAB and croner agree on six fields; the host reads it as UTC unless told otherwise.
-    const due = new Cron(config.sweepSchedule, { timezone: "UTC" }).nextRun(new Date(last));
+    // NCRONTAB and croner agree on six fields.
+    const due = new Cron(config.sweepSchedule, { timezone: env["WEBSITE_TIME_ZONE"] ?? "UTC" }).nextRun(new Date(last));
     if (due === null || due.getTime() + slack > now()) return [ok("sweep", `ran ${last}`)];
     return [
       fault(

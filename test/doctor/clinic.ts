@@ -11,6 +11,7 @@ import { checks } from "../../src/doctor/checks.ts";
 import { type ContextOptions, openContext } from "../../src/doctor/context.ts";
 import { examine } from "../../src/doctor/examine.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
+import type { Engine } from "../../src/triggers/engine.ts";
 import { openStorage } from "../../src/store/storage.ts";
 import { parseConfig } from "../../src/config.ts";
 import { appIdentity } from "../../src/azure/identity.ts";
@@ -33,6 +34,8 @@ export interface Patient extends Partial<Omit<ContextOptions, "env">> {
   readonly without?: string;
 }
 
+/** An engine that runs nothing, and says so. */
+const idle = { running: async () => undefined } as unknown as Engine;
 export const registry = { rotators, find: findRotator };
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -52,7 +55,15 @@ export async function openClinic(): Promise<Clinic> {
     policy,
     settings,
     async examine({ env = {}, without, ...options } = {}) {
-      const context = openContext({ place: "app", folder: root, registry, ...options, env: { ...settings, ...env } });
+      const context = openContext({
+        place: "app",
+        folder: root,
+        registry,
+        engine: idle,
+        now: cloud.clock.now,
+        ...options,
+        env: { ...settings, ...env },
+      });
       return examine(
         checks.filter(({ id }) => id !== without),
         context,
