@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Config } from "../config.ts";
+import type { BlobConfig, StorageConfig } from "../config-storage.ts";
 import { type Context, once } from "./context.ts";
 import { nameOf, readArm } from "./read-arm.ts";
 import { siteId } from "./site.ts";
@@ -24,13 +24,13 @@ const account = z.object({
 export type Account = z.output<typeof account>["properties"];
 
 /** The hosts of an account's services, by which DNS and TLS are checked. */
-export function hostsOf(storage: Config["storage"]): readonly string[] {
+export function hostsOf(storage: StorageConfig): readonly string[] {
   if ("connectionString" in storage) return [];
   return [storage.blobUrl, storage.queueUrl, storage.tableUrl].map((url) => new URL(url).hostname);
 }
 
 /** An account's name, out of its address or its connection string. */
-export function accountName(storage: Config["storage"]): string {
+export function accountName(storage: BlobConfig): string {
   if ("connectionString" in storage)
     return /AccountName=([^;]+)/i.exec(storage.connectionString)?.[1] ?? "devstoreaccount1";
   const { hostname, pathname } = new URL(storage.blobUrl);
@@ -39,7 +39,7 @@ export function accountName(storage: Config["storage"]): string {
 }
 
 /** The account's ARM id: as azd's output names it, else beside the function app, where infra/main.bicep puts it. */
-export function accountId({ env }: Context, storage: Config["storage"]): string | undefined {
+export function accountId({ env }: Context, storage: BlobConfig): string | undefined {
   const name = accountName(storage);
   const told = env["PINION_EVENTS_STORAGE_ID"];
   if (told !== undefined && nameOf(told).toLowerCase() === name.toLowerCase()) return told;
@@ -48,11 +48,7 @@ export function accountId({ env }: Context, storage: Config["storage"]): string 
 }
 
 /** What Azure Resource Manager says of the account; undefined where its id is not known, or nothing is there. */
-export function readAccount(
-  context: Context,
-  storage: Config["storage"],
-  signal: AbortSignal,
-): Promise<Account | undefined> {
+export function readAccount(context: Context, storage: BlobConfig, signal: AbortSignal): Promise<Account | undefined> {
   const id = accountId(context, storage);
   if (id === undefined) return Promise.resolve(undefined);
   return once(context, id, async () => (await readArm(context, id, "2024-01-01", account, signal))?.properties);

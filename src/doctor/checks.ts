@@ -16,6 +16,7 @@ import { objects } from "./objects.ts";
 import { policy } from "./policy.ts";
 import { privateDns } from "./private-dns.ts";
 import { privateEndpoint } from "./private-endpoint.ts";
+import { rights } from "./rights.ts";
 import { settings } from "./settings.ts";
 import { storage } from "./storage.ts";
 import { storageAccount } from "./storage-account.ts";
@@ -35,6 +36,7 @@ export const checks: readonly Check<Context>[] = [
   vault,
   vaultProperties,
   objects,
+  rights,
   clock,
   eventTopic,
   eventSubscription,

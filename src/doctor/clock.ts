@@ -18,8 +18,8 @@ export const clock: Check<Context> = {
       const { at, came } = await firstAnswer(context, vault);
       if (Number.isFinite(at)) skews.set(hostOf(vault), came - at);
     }
-    const { date } = await context.storage.leases.getProperties().catch(() => ({ date: undefined }));
-    if (date !== undefined) skews.set("storage", context.now() - date.getTime());
+    const date = await dateOf(context.storage);
+    if (Number.isFinite(date)) skews.set("storage", context.now() - date);
     const off = [...skews].filter(([, skew]) => Math.abs(skew) >= limit);
     if (off.length === 0)
       return [ok("clock", `agrees with ${[...skews.keys()].join(", ") || "nobody: nobody could be asked"}`)];
@@ -35,3 +35,16 @@ export const clock: Check<Context> = {
     ];
   },
 };
+
+/** The storage's own time, out of whatever it answers. */
+async function dateOf({ leases }: Context["storage"]): Promise<number> {
+  const reply: unknown = await leases
+    .getBlobClient("none")
+    .getProperties()
+    .catch((error: unknown) => error);
+  const { date, response } = reply as {
+    readonly date?: Date;
+    readonly response?: { readonly headers: { get(name: string): string | undefined } };
+  };
+  return date?.getTime() ?? Date.parse(response?.headers.get("date") ?? "");
+}

@@ -4,7 +4,7 @@ import type { CurrentPolicy } from "../activities/deps.ts";
 import { type Arm, openArm } from "../azure/arm.ts";
 import { appIdentity } from "../azure/identity.ts";
 import { openVaults, type Registry, rotatorFacts } from "../compose.ts";
-import { type Config, parseConfig } from "../config.ts";
+import { type Config, readSettings } from "../config.ts";
 import type { PolicyVault } from "../policy.ts";
 import { openPolicy } from "../policy-source.ts";
 import { type Fleet, openFleet } from "../store/fleet.ts";
@@ -28,6 +28,8 @@ export interface Context {
   /** The storage that the host itself, and so the queue of events, is in. */
   readonly hostStorage: Config["storage"];
   readonly arm: Arm;
+  /** The same with the identity of a trust zone. */
+  armAs(clientId?: string): Arm;
   readonly storage: Storage;
   readonly records: Records;
   readonly fleet: Fleet;
@@ -85,6 +87,7 @@ export function openContext(options: ContextOptions): Context {
     get fleet() {
       return opened().fleet;
     },
+    armAs: (clientId) => opened().armAs(clientId),
     policy: () => opened().policy(),
     identity: (clientId) => opened().identity(clientId),
     ask: (vault, path) => askVault(opened().identity(zoneOf(vault)), vault.uri, path, now),
@@ -113,33 +116,31 @@ export function once<T>(context: Context, key: string, look: () => Promise<T>): 
 export const zoneOf = (vault: PolicyVault & { readonly identity?: string }): string | undefined => vault.identity;
 
 function read(env: Context["env"], folder: string, registry: Registry) {
-  try {
-    const config = parseConfig(env);
-    const own = Object.entries(env).filter(([name]) => !name.startsWith("PINION_STORAGE"));
-    const hostStorage = parseConfig(Object.fromEntries(own)).storage;
-    const identities = new Map<string | undefined, TokenCredential>();
-    const identity = (clientId: string | undefined = config.clientId) => {
-      const known = identities.get(clientId) ?? appIdentity(clientId);
-      identities.set(clientId, known);
-      return known;
-    };
-    const storage = openStorage(config.storage, identity());
-    return {
-      faults: [],
-      open: {
-        config,
-        hostStorage,
-        identity,
-        storage,
-        records: openRecords(storage.records),
-        fleet: openFleet(storage.records),
-        arm: openArm(config.resourceManagerUrl, config.resourceManagerAudience, identity()),
-        policy: openPolicy(config.policy, folder, storage.blobService, identity(), rotatorFacts(registry)),
-      },
-    };
-  } catch (error) {
-    // The first line only counts them.
-    const [, ...faults] = error instanceof Error ? error.message.split("\n- ") : [];
-    return { open: undefined, faults: faults.length > 0 ? faults : ["the settings could not be read"] };
-  }
+  const { config, faults } = readSettings(env);
+  if (config === undefined) return { open: undefined, faults };
+  const others = Object.entries(env).filter(([name]) => !name.startsWith("PINION_STORAGE"));
+  const hostStorage = readSettings(Object.fromEntries(others)).config?.storage ?? config.storage;
+  const identities = new Map<string | undefined, TokenCredential>();
+  const identity = (clientId: string | undefined = config.clientId) => {
+    const known = identities.get(clientId) ?? appIdentity(clientId);
+    identities.set(clientId, known);
+    return known;
+  };
+  const armAs = (clientId?: string) =>
+    openArm(config.resourceManagerUrl, config.resourceManagerAudience, identity(clientId));
+  const storage = openStorage(config.storage, identity(), config.evidence);
+  return {
+    faults: [],
+    open: {
+      config,
+      hostStorage,
+      identity,
+      storage,
+      records: openRecords(storage.records),
+      fleet: openFleet(storage.records),
+      arm: armAs(),
+      armAs,
+      policy: openPolicy(config.policy, folder, storage.blobService, identity(), rotatorFacts(registry)),
+    },
+  };
 }

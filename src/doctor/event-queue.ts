@@ -1,5 +1,5 @@
 import type { QueueServiceClient } from "@azure/storage-queue";
-import type { Config } from "../config.ts";
+import type { StorageConfig } from "../config-storage.ts";
 import { statusOf } from "../store/storage.ts";
 import { accountName } from "./account.ts";
 import type { Context } from "./context.ts";
@@ -24,7 +24,7 @@ export const eventQueue: Check<Context> = {
   },
 };
 
-async function openQueues(context: Context, storage: Config["storage"]): Promise<QueueServiceClient> {
+async function openQueues(context: Context, storage: StorageConfig): Promise<QueueServiceClient> {
   const { QueueServiceClient: Queues } = await import("@azure/storage-queue");
   const retryOptions = { maxTries: 2 };
   return "connectionString" in storage

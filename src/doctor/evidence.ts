@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hasContainer } from "../store/storage.ts";
 import { accountId, accountName } from "./account.ts";
 import type { Context } from "./context.ts";
 import { type Check, ok, type Said, warning } from "./finding.ts";
@@ -28,10 +29,10 @@ export const evidence: Check<Context> = {
   needs: ["settings", "identity"],
   async run(context, signal) {
     const { storage } = context;
-    const kept = evidenceStorage(context);
+    const kept = context.config.evidence;
     const name = `container ${storage.evidence.containerName}`;
-    const bad = await reach(context, name, "the role evidence of infra/roles.json", () =>
-      storage.evidence.getProperties(),
+    const bad = await reach(name, accountName(kept), "the role evidence of infra/roles.json", () =>
+      hasContainer(storage.evidence),
     );
     if (bad !== undefined) return [bad];
     const id = accountId(context, kept);
@@ -42,13 +43,6 @@ export const evidence: Check<Context> = {
     return [judge(name, found)];
   },
 };
-
-/** The account of evidence: its own, where the settings name one. */
-function evidenceStorage({ config }: Context): Context["config"]["storage"] {
-  return (
-    (config as Context["config"] & { readonly evidence?: Context["config"]["storage"] }).evidence ?? config.storage
-  );
-}
 
 function judge(
   name: string,

@@ -9,7 +9,7 @@ export const mode: Check<Context> = {
   needs: ["settings", "policy"],
   async run(context) {
     const { policy } = await context.policy();
-    const { stop, observe = false } = context.config as Context["config"] & { readonly observe?: boolean };
+    const { stop, observe } = context.config;
     const objects = policy?.objects ?? [];
     const observed = objects.filter((object) => object.mode === "observe").map(({ id }) => id);
     const said = [

@@ -1,4 +1,4 @@
-import type { Config } from "../config.ts";
+import type { StorageConfig } from "../config-storage.ts";
 import type { PolicyVault } from "../policy.ts";
 import { accountName, type Connections, hostsOf, readAccount } from "./account.ts";
 import type { Context } from "./context.ts";
@@ -47,11 +47,7 @@ async function vaultPlace(context: Context, one: PolicyVault, signal: AbortSigna
   );
 }
 
-async function accountPlace(
-  context: Context,
-  storage: Config["storage"],
-  signal: AbortSignal,
-): Promise<Place | undefined> {
+async function accountPlace(context: Context, storage: StorageConfig, signal: AbortSignal): Promise<Place | undefined> {
   const found = await readAccount(context, storage, signal);
   return (
     found && {

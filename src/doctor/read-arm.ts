@@ -3,9 +3,6 @@ import { PinionError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { unseen } from "./finding.ts";
 
-/** The role that lets the doctor see what Azure Resource Manager knows: a key of infra/roles.json. */
-export const seeing = "read-events";
-
 /** Reads a resource by its ARM id, with `query` where it takes more than an api-version; undefined where there is none. */
 export async function readArm<T>(
   { arm }: Context,
@@ -50,8 +47,15 @@ function pathOf(link: string): string {
 const forbidden = (id: string) =>
   unseen(
     `The identity may not read ${id.split("?")[0]?.split("/").slice(-2).join("/")} in Azure Resource Manager (403).`,
-    `To let the doctor see it, assign the role ${seeing} of infra/roles.json (or Reader) at ${scopeOf(id)}.`,
+    `To let the doctor see it, assign ${roleFor(id)}.`,
   );
+
+/** Which role at which scope shows what the id names. */
+export function roleFor(id: string): string {
+  const own = /^.*\/(Microsoft\.KeyVault\/vaults|Microsoft\.EventGrid\/systemTopics)\/[^/?]+/i.exec(id)?.[0];
+  if (own !== undefined) return `the role read-events of infra/roles.json at ${own}`;
+  return `the role Reader at ${scopeOf(id)}`;
+}
 
 /** The resource group of an id, else its subscription. */
 export const scopeOf = (id: string): string => /^\/subscriptions\/[^/]+(\/resourceGroups\/[^/]+)?/i.exec(id)?.[0] ?? id;

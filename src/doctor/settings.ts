@@ -15,10 +15,12 @@ export const settings: Check<Context> = {
   async run({ env, faults }) {
     const said = faults.map((text): Said => {
       const [name = "", ...rest] = text.split(": ");
-      return fault(name, `${rest.join(": ") || "cannot be used"}`, `Correct ${name}; docs/settings.md explains it.`);
+      return fault(name, rest.join(": ") || "cannot be used", `Correct ${name}; docs/settings.md explains it.`);
     });
     const known = new Set<string>(settingNames);
-    const stray = Object.keys(env).filter((name) => /^PINION_/.test(name) && !known.has(name.split("__")[0] ?? name));
+    const stray = Object.keys(env).filter(
+      (name) => name.startsWith("PINION_") && !known.has(name.split("__")[0] ?? name),
+    );
     said.push(
       ...stray
         .filter((name) => !ofTheCli.has(name))

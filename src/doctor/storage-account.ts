@@ -10,7 +10,7 @@ export const storageAccount: Check<Context> = {
   needs: ["settings", "identity"],
   async run(context, signal) {
     const { config, hostStorage } = context;
-    const accounts = new Map([hostStorage, config.storage].map((one) => [accountName(one), one]));
+    const accounts = new Map([hostStorage, config.storage, config.evidence].map((one) => [accountName(one), one]));
     const looks = [...accounts].map(async ([name, storage]): Promise<readonly Said[]> => {
       const found = await readAccount(context, storage, signal);
       if (found === undefined) return [];

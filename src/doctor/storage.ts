@@ -1,4 +1,4 @@
-import { statusOf } from "../store/storage.ts";
+import { hasContainer, hasTable, statusOf } from "../store/storage.ts";
 import { accountName } from "./account.ts";
 import type { Context } from "./context.ts";
 import { type Check, fault, ok, type Said } from "./finding.ts";
@@ -12,39 +12,32 @@ export const storage: Check<Context> = {
   needs: ["settings", "identity"],
   async run(context) {
     const { storage } = context;
-    const places = [
-      ["table PinionRecords", "Storage Table Data Contributor", () => first(storage.records.listEntities())],
-      ["container pinion-leases", "Storage Blob Data Owner", () => storage.leases.getProperties()],
-    ] as const;
-    const said = await Promise.all(places.map(([name, role, look]) => reach(context, name, role, look)));
+    const account = accountName(context.config.storage);
+    const said = await Promise.all([
+      reach("table PinionRecords", account, "Storage Table Data Contributor", () => hasTable(storage.records)),
+      reach("container pinion-leases", account, "Storage Blob Data Owner", () => hasContainer(storage.leases)),
+    ]);
     const bad = said.filter((one) => one !== undefined);
-    return bad.length > 0 ? bad : [ok(accountName(context.config.storage), "table and container are there")];
+    return bad.length > 0 ? bad : [ok(account, "table and container are there")];
   },
 };
 
-async function first(rows: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of rows) return;
-}
-
 /** One place of the app's storage; undefined where it is there and may be read. */
 export async function reach(
-  { config }: Context,
   name: string,
+  account: string,
   role: string,
-  look: () => Promise<unknown>,
+  isThere: () => Promise<boolean>,
 ): Promise<Said | undefined> {
   try {
-    await look();
-    return undefined;
+    if (await isThere()) return undefined;
+    return fault(
+      name,
+      `is not in ${account}`,
+      "Deploy infra/main.bicep, which makes it; the app makes it itself where it may.",
+    );
   } catch (error) {
     const status = statusOf(error);
-    const account = accountName(config.storage);
-    if (status === 404)
-      return fault(
-        name,
-        `is not in ${account}`,
-        "Deploy infra/main.bicep, which makes it; the app makes it itself where it may.",
-      );
     if (status === 401 || status === 403)
       return fault(
         name,
@@ -54,7 +47,7 @@ export async function reach(
     return fault(
       name,
       `did not answer (${status ?? reasonOf(error)})`,
-      "Check PINION_STORAGE, name resolution, and the way out of the app's network.",
+      "Check the settings of the account, name resolution, and the way out of the app's network.",
     );
   }
 }

@@ -4,7 +4,7 @@ import type { PolicyVault } from "../policy.ts";
 import { accountName } from "./account.ts";
 import { type Context, once } from "./context.ts";
 import { unseen } from "./finding.ts";
-import { listArm, nameOf, sameId, scopeOf, seeing, subscriptionOf } from "./read-arm.ts";
+import { listArm, nameOf, sameId, roleFor, scopeOf, subscriptionOf } from "./read-arm.ts";
 import { siteId } from "./site.ts";
 
 const version = "2025-02-15";
@@ -73,7 +73,7 @@ export function topicOf(context: Context, vault: PolicyVault, signal: AbortSigna
     if (missing?.length === 0) return undefined;
     throw unseen(
       "The identity may not see whether the vault has a system topic.",
-      `To let the doctor see it, assign the role ${seeing} of infra/roles.json (or Reader) at ${scopeOf(resourceId)}.`,
+      `To let the doctor see it, assign ${roleFor(`${scopeOf(resourceId)}/providers/Microsoft.EventGrid/systemTopics`)}.`,
     );
   });
 }

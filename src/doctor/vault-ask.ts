@@ -46,7 +46,7 @@ async function request(url: URL, headers: Readonly<Record<string, string>>): Pro
 }
 
 async function answerOf(reply: Response, came: number): Promise<Answer> {
-  const body = (await reply.json().catch(() => undefined)) as unknown;
+  const body: unknown = await reply.json().catch(() => undefined);
   const inner = (body as { error?: { innererror?: { code?: unknown } } } | undefined)?.error?.innererror?.code;
   return {
     status: reply.status,

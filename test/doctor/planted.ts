@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { QueueClient } from "@azure/storage-queue";
 import { TableClient } from "@azure/data-tables";
+import type { Permission } from "../../local/azure/rights.ts";
 import type { Shown } from "../../local/azure/shown.ts";
 import type { Subscription } from "../../local/azure/event-grid/subscription.ts";
 import { eventsQueue, identities, vaultResourceId } from "../../local/cloud/cloud.ts";
@@ -84,6 +85,15 @@ const entra = {
 const shut = { publicNetworkAccess: "Disabled" };
 const endpoint = (status: string) => [{ properties: { privateLinkServiceConnectionState: { status } } }];
 const never = async () => Promise.reject(new Error("no engine"));
+
+/** Takes some actions from the app. */
+const limited =
+  (without: Partial<Permission>) =>
+  ({ cloud }: Clinic) => {
+    const all = { actions: ["*"], notActions: [], dataActions: ["*"], notDataActions: [] };
+    cloud.azure.rights.limit(identities.app.objectId, [{ ...all, ...without }]);
+    return () => cloud.azure.rights.limit(identities.app.objectId, undefined);
+  };
 
 export const planted: readonly Planted[] = [
   {
@@ -271,6 +281,26 @@ export const planted: readonly Planted[] = [
       return () => access!.ensure(held);
     },
     finds: { check: "objects", level: "fault", subject: /^(orders|reports)-db$/, says: /may not be listed/ },
+  },
+  {
+    name: "a role that lacks at one kind of place",
+    plant: limited({ notDataActions: ["Microsoft.KeyVault/vaults/secrets/setSecret/action"] }),
+    finds: {
+      check: "rights",
+      level: "fault",
+      subject: /^((orders|reports)-db|its staging secret)/,
+      says: /^lacks Microsoft\.KeyVault\/vaults\/secrets\/setSecret\/action$/,
+    },
+  },
+  {
+    name: "a role that lacks at the consumers",
+    plant: limited({ notActions: ["Microsoft.Web/sites/config/write"] }),
+    finds: {
+      check: "rights",
+      level: "fault",
+      subject: /^(orders|reports)-api$/,
+      says: /^lacks Microsoft\.Web\/sites\/config\/write$/,
+    },
   },
   {
     name: "a clock that is off",
