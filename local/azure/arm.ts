@@ -11,6 +11,7 @@ export interface ArmRequest {
   /** The body as JSON; undefined when it is not. */
   readonly json: unknown;
   readonly headers: Request["headers"];
+  readonly query: URLSearchParams;
 }
 
 /** What a resource provider does with a request: the action that the caller needs a right for, and the work. */
@@ -40,6 +41,7 @@ export function createArm(options: ArmOptions): Handler {
       path,
       json: parseJson(request.body),
       headers: request.headers,
+      query: request.url.searchParams,
     });
     const other = ownPermissions.test(path) ? "permissions.list" : "arm.unknown";
     return { operation: route?.operation ?? other, run: () => answer(options, request, path, route) };

@@ -36,6 +36,7 @@ export interface EventGridOptions {
 export interface EventGrid extends Pick<Deliveries, "control" | "setTimeFactor" | "log" | "pending" | "stop"> {
   /** Adds a subscription, or replaces the one of that name. Events published before are not for it. */
   readonly subscribe: (subscription: Subscription) => void;
+  readonly subscriptions: () => readonly Subscription[];
   /** An event of a vault's system topic; on disk for each subscription when this returns. */
   readonly publishVaultEvent: (event: VaultEvent) => void;
   /** What was published to a custom topic, oldest first, over restarts too. */
@@ -98,6 +99,7 @@ export function createEventGrid(options: EventGridOptions): EventGrid {
   return {
     ...deliveries,
     subscribe: (one) => void subscriptions.set(one.name, one),
+    subscriptions: () => [...subscriptions.values()],
     publishVaultEvent: (event) => publish(event.vaultName, vaultEvent(event, clock.now())),
     received,
     handler: (request) => topicHandler(request) ?? agreements.handler(request) ?? controlHandler(deliveries, request),

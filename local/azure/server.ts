@@ -23,6 +23,9 @@ import type { KeyHolders } from "./key-holders.ts";
 import { createIdentity } from "./identity.ts";
 import type { Identity } from "./identity.ts";
 import { createRights, rightsHandler } from "./rights.ts";
+import { deliveryMetrics, shownTopics, type SystemTopic } from "./event-grid/shown.ts";
+import { createShows } from "./shown.ts";
+import type { Shown, Shows } from "./shown.ts";
 import type { Rights } from "./rights.ts";
 import { readOrMake, writeWhole } from "./store.ts";
 import { createTokens } from "./tokens.ts";
@@ -42,6 +45,11 @@ export interface AzureOptions extends Pick<
   readonly identities: readonly Identity[];
   readonly topics?: readonly Topic[];
   readonly subscriptions?: readonly Subscription[];
+  readonly systemTopics?: readonly SystemTopic[];
+  /** The ARM id of the storage account that subscriptions deliver into. */
+  readonly storageId?: string;
+  /** Resources that ARM shows beside those that are played here; asked for at each read. */
+  readonly shown?: () => readonly Shown[];
   readonly dnsZones?: readonly DnsZoneDeclaration[];
   /** Factor on the waits between deliveries of events, default 1. */
   readonly timeFactor?: number;
@@ -65,6 +73,7 @@ export interface Azure {
   readonly dnsZones: DnsZones;
   readonly faults: Faults;
   readonly rights: Rights;
+  readonly pretend: Shows["pretend"];
   /** Where the custom topic's publisher sends. */
   readonly topicEndpoint: (name: string) => string;
   readonly stop: () => Promise<void>;
@@ -92,8 +101,11 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
   const { vaults } = options;
   const keyHolders = createKeyHolders({ stateDir, clock, tokens, ca: tls.ca, vaults, baseUrl: () => url });
   const dnsZones = createDnsZones(stateDir, options.dnsZones ?? []);
+  const { systemTopics = [], storageId = "", shown = () => [] } = options;
+  const topics = () => shownTopics(systemTopics, eventGrid.subscriptions(), storageId);
+  const shows = createShows(() => [...topics(), ...shown()], deliveryMetrics(eventGrid));
   const routes: ArmRouter = (request) =>
-    appService.route(request) ?? keyHolders.route(request) ?? dnsZones.route(request);
+    shows.route(request) ?? appService.route(request) ?? keyHolders.route(request) ?? dnsZones.route(request);
   const arm = createArm({ tokens, rights, routes });
   const controls = [faultsHandler(faults), rightsHandler(rights), appService.controlHandler];
   const handlers = [eventGrid.handler, tokens.handler, ...controls, arm];
@@ -119,6 +131,7 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
     dnsZones,
     faults,
     rights,
+    pretend: shows.pretend,
     topicEndpoint: (name) => `${url}/topics/${name}/api/events`,
     async stop() {
       await Promise.all([eventGrid.stop(), appService.stop()]);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type Cloud, eventsQueue, topicName } from "./cloud.ts";
 import { type AppHost, startHostProcess } from "./host-process.ts";
+import { siteSettings } from "./shown.ts";
 
 export type { AppHost } from "./host-process.ts";
 
@@ -18,6 +19,7 @@ export function appSettings(cloud: Cloud): Record<string, string> {
     IDENTITY_ENDPOINT: cloud.azure.identityEndpoint,
     IDENTITY_HEADER: cloud.azure.identityHeader,
     NODE_EXTRA_CA_CERTS: cloud.tls.caFile,
+    ...siteSettings,
   };
 }
 

@@ -7,6 +7,8 @@ import { KeyClient } from "@azure/keyvault-keys";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { startAzure } from "../azure/server.ts";
 import type { Azure, AzureOptions } from "../azure/server.ts";
+import { providers, resourceGroup, subscriptionId } from "./names.ts";
+import { shownResources, storageId, systemTopicOf } from "./shown.ts";
 import { vaultAccess } from "../azure/vault-access.ts";
 import { startAzurite } from "../azurite.ts";
 import type { Azurite } from "../azurite.ts";
@@ -21,8 +23,7 @@ import { startVaults } from "../vault/vaults.ts";
 import type { Vaults } from "../vault/vaults.ts";
 
 export const tenantId = "11111111-1111-4111-8111-111111111111";
-export const subscriptionId = "22222222-2222-4222-8222-222222222222";
-export const resourceGroup = "rg-contoso-orders-dev";
+export { resourceGroup, subscriptionId };
 export const topicName = "pinion";
 export const eventsQueue = "pinion-events";
 
@@ -34,10 +35,8 @@ export const identities = {
   person: { clientId: "cccccccc-0000-4000-8000-000000000001", objectId: "cccccccc-0000-4000-8000-000000000002" },
 } as const;
 
-export const vaultResourceId = (name: string): string =>
-  `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.KeyVault/vaults/${name}`;
-export const siteResourceId = (name: string): string =>
-  `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Web/sites/${name}`;
+export const vaultResourceId = (name: string): string => `${providers}/Microsoft.KeyVault/vaults/${name}`;
+export const siteResourceId = (name: string): string => `${providers}/Microsoft.Web/sites/${name}`;
 
 /** What the identities hold at a vault: the app, and its zone, write secrets and certificates and rotate keys, a site reads secrets, people do all. */
 const rolesAt = (vault: string) => {
@@ -53,7 +52,7 @@ const rolesAt = (vault: string) => {
 };
 
 /** What the app is told of. */
-const eventTypes = ["Secret", "Certificate", "Key"].flatMap((kind) =>
+export const eventTypes = ["Secret", "Certificate", "Key"].flatMap((kind) =>
   ["NearExpiry", "Expired"].map((moment) => `Microsoft.KeyVault.${kind}${moment}`),
 );
 
@@ -124,6 +123,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         name: `${vault}-to-pinion`,
         topic: vault,
         schema: "EventGridSchema",
+        identity: "SystemAssigned",
         destination:
           options.webhook === undefined
             ? { type: "storageQueue", connectionString: azurite.connectionString, queue: eventsQueue }
@@ -131,6 +131,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         filters: { includedEventTypes: eventTypes },
         deadLetter: { connectionString: azurite.connectionString, container: "dead-letters" },
       })),
+      systemTopics: options.vaults.map(systemTopicOf),
+      storageId,
+      shown: () => shownResources(vaults, access),
       vaults: () => Object.fromEntries(vaults.vaults.map(({ name, url }) => [name, url])),
       sites: Object.entries(options.sites).map(([name, appSettings]) => ({
         subscriptionId,
@@ -149,7 +152,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       clock,
       stateDir: join(dir, "vaults"),
       tls,
-      vaults: options.vaults.map((name) => ({ name, resourceId: vaultResourceId(name) })),
+      vaults: options.vaults.map((name) => ({ name, resourceId: vaultResourceId(name), purgeProtection: true })),
       authority: `https://login.windows.net/${tenantId}`,
       authorize: vaultAccess({ ...azure, access }),
       access,

@@ -8,7 +8,7 @@ import { createEvents } from "./events.ts";
 import { createFaults } from "./faults.ts";
 import { listen, loadPorts, savePorts, stop } from "./listen.ts";
 import { createLog } from "./log.ts";
-import type { Authorize } from "./model.ts";
+import type { Authorize, Vault, VaultSettings } from "./model.ts";
 import { defaultSettings, openVault } from "./open.ts";
 import type { OpenVault } from "./open.ts";
 import { operations } from "./operations.ts";
@@ -29,6 +29,8 @@ export interface Vaults {
   /** In the order of the options; `url` has no slash at the end. */
   readonly vaults: readonly { readonly name: string; readonly url: string; readonly resourceId: string }[];
   readonly control: VaultControl;
+  /** What a vault was opened with, and its firewall as it is now. */
+  readonly facts: (name: string) => Pick<Vault, "retentionDays" | "purgeProtection"> & Pick<VaultSettings, "network">;
   /** Cuts all connections. Nothing is lost by not calling it. */
   readonly close: () => Promise<void>;
 }
@@ -141,5 +143,15 @@ export async function startVaults(options: VaultsOptions): Promise<Vaults> {
     throw error;
   }
   savePorts(stateDir, ports);
-  return { vaults: running.map(({ vault: { name, url, resourceId } }) => ({ name, url, resourceId })), control, close };
+  return {
+    vaults: running.map(({ vault: { name, url, resourceId } }) => ({ name, url, resourceId })),
+    control,
+    facts(name) {
+      const found = running.find(({ vault }) => vault.name === name);
+      if (found === undefined) throw new RangeError(`There is no vault ${name}.`);
+      const { retentionDays, purgeProtection, settings } = found.vault;
+      return { retentionDays, purgeProtection, network: settings.network };
+    },
+    close,
+  };
 }

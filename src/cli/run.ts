@@ -2,13 +2,7 @@ import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { PinionError } from "../errors.ts";
 import { isSafeUrl } from "../policy-texts.ts";
-
-/** What the commands reach; tests give their own. */
-export interface Terminal {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  out(text: string): void;
-  err(text: string): void;
-}
+import { authority, type Terminal } from "./terminal.ts";
 
 interface Command {
   readonly usage: string;
@@ -86,6 +80,7 @@ const help = [
   "",
   ...Object.values(commands).map(({ usage, does }) => `  ${usage.padEnd(28)}${does}`),
   `  ${"onboard <policy> <vault>".padEnd(28)}the parameters of infra/onboard.bicep for a vault of a policy`,
+  `  ${"doctor".padEnd(28)}what keeps Pinion from rotating; --json for tools`,
   "",
   "PINION_URL is the default of --url. PINION_TOKEN is an Entra token of somebody with a role in the app (az account get-access-token); PINION_KEY a",
   "function key, for an app without App Service authentication.",
@@ -95,6 +90,8 @@ const help = [
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   // Loaded when it is asked for: it takes every rotator and consumer.
   if (args[0] === "onboard") return await (await import("./onboard.ts")).onboard(args.slice(1), terminal);
+  // It brings the SDKs with it, which the other commands do without.
+  if (args[0] === "doctor") return await (await import("./doctor.ts")).doctor(args.slice(1), terminal);
   const parsed = parse(args);
   const [name = "help", id = "", file] = parsed?.positionals ?? [];
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
@@ -141,10 +138,6 @@ function parse(args: readonly string[]) {
 }
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
-
-function authority({ PINION_KEY: key, PINION_TOKEN: token }: Terminal["env"]): Record<string, string> {
-  return { ...(key && { "x-functions-key": key }), ...(token && { authorization: `Bearer ${token}` }) };
-}
 
 async function readText(file: string | undefined): Promise<string> {
   if (file === undefined)

@@ -46,9 +46,14 @@ export interface Fleet {
   /** Counts a rotation's failure against the breakers, once, or closes them after a success. */
   tell(breakers: readonly string[], rotationId: string, failed: boolean): Promise<void>;
   open(): Promise<FleetRow>;
+  /** Remembers when a sweep ended (ISO 8601). */
+  swept(at: string): Promise<void>;
+  /** When the last sweep ended; undefined: none did yet. */
+  lastSweep(): Promise<string | undefined>;
 }
 
 const key = { partitionKey: "fleet", rowKey: "fleet" } as const;
+const sweepKey = { partitionKey: "fleet", rowKey: "sweep" } as const;
 const empty: FleetRow = { active: {}, day: "", started: 0, failures: {} };
 
 export function openFleet(table: TableClient): Fleet {
@@ -111,5 +116,20 @@ export function openFleet(table: TableClient): Fleet {
         return JSON.stringify(failures) === JSON.stringify(row.failures) ? undefined : { ...row, failures };
       }),
     open: async () => (await read()).row,
+    async swept(at) {
+      try {
+        await table.upsertEntity({ ...sweepKey, at }, "Replace");
+      } catch (error) {
+        throw storageError(error);
+      }
+    },
+    async lastSweep() {
+      try {
+        return (await table.getEntity<{ at: string }>(sweepKey.partitionKey, sweepKey.rowKey)).at;
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw storageError(error);
+      }
+    },
   };
 }

@@ -79,18 +79,23 @@ function openBlobs(settings: EvidenceSettings, credential: TokenCredential): Blo
     : new BlobServiceClient(settings.blobUrl, credential, { retryOptions });
 }
 
-/** Reading what is not there tells whether its container is; a right to read blobs is enough for that. */
+/** Whether a container is there. Reading what is not in it tells; a right to read blobs is enough for that. */
+export async function hasContainer(container: ContainerClient): Promise<boolean> {
+  const found = container.getBlobClient("none").getProperties();
+  return (await found.then(() => undefined, codeOf)) !== "ContainerNotFound";
+}
+
+/** The same of a table. */
+export async function hasTable(table: TableClient): Promise<boolean> {
+  return (await table.getEntity("none", "none").then(() => undefined, codeOf)) !== "TableNotFound";
+}
+
 async function haveContainer(container: ContainerClient): Promise<void> {
-  const missing = await container
-    .getBlobClient("none")
-    .getProperties()
-    .then(() => undefined, codeOf);
-  if (missing === "ContainerNotFound") await container.createIfNotExists();
+  if (!(await hasContainer(container))) await container.createIfNotExists();
 }
 
 async function haveTable(table: TableClient): Promise<void> {
-  const missing = await table.getEntity("none", "none").then(() => undefined, codeOf);
-  if (missing === "TableNotFound") await table.createTable();
+  if (!(await hasTable(table))) await table.createTable();
 }
 
 /** Storage's code for what was not found; any other error is thrown on. */

@@ -47,6 +47,7 @@ export async function sweep(deps: Deps, engine: Engine): Promise<Swept> {
     }
   }
   await releaseDead(deps, engine);
+  await deps.fleet.swept(new Date(deps.now()).toISOString());
   const { seen, due, started, faults } = counts;
   deps.log("info", `sweep: ${seen} objects, ${due} due, ${started} started, ${faults} not readable`, {
     counter: "sweep",

@@ -139,6 +139,8 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
         claim: async () => undefined,
         release: (...args) => outside("fleet release", async () => leave("fleet", args)),
         tell: (...args) => outside("fleet tell", async () => leave("fleet", args)),
+        swept: async () => undefined,
+        lastSweep: async () => undefined,
         open: async () => ({ active: {}, day: "", started: 0, failures: {} }),
       },
       async withLease(account, work) {

@@ -156,6 +156,8 @@ export function stage(
       claim: async () => undefined,
       release: async () => undefined,
       tell: async () => undefined,
+      swept: async () => undefined,
+      lastSweep: async () => undefined,
       open: async () => ({ active: {}, day: "", started: 0, failures: {} }),
     },
     withLease: (_account, work) => work(),

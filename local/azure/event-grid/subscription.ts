@@ -9,6 +9,8 @@ export interface Subscription {
     | { readonly type: "webhook"; readonly url: string }
     | { readonly type: "storageQueue"; readonly connectionString: string; readonly queue: string };
   readonly schema: Schema;
+  /** As whom the topic writes into the queue. Shown only: here it is done with the connection string. */
+  readonly identity?: "SystemAssigned" | "UserAssigned";
   readonly filters?: Filters;
   /** Defaults and limits as in Azure: 30 attempts (1-30), 1440 minutes (1-1440). */
   readonly retry?: { readonly maxDeliveryAttempts?: number; readonly eventTimeToLiveMinutes?: number };

@@ -1,0 +1,36 @@
+import type { Context } from "./context.ts";
+import { type Check, eachOf, fault, ok } from "./finding.ts";
+import { topicOf } from "./topics.ts";
+import { hostOf, vaultsOf } from "./vault.ts";
+
+/** That each vault has its system topic, in order. */
+export const eventTopic: Check<Context> = {
+  id: "event-topic",
+  area: "Events",
+  about: "each vault has a system topic, provisioned",
+  needs: ["settings", "identity", "policy"],
+  async run(context, signal) {
+    return eachOf(await vaultsOf(context), hostOf, async (vault) => {
+      const topic = await topicOf(context, vault, signal);
+      const host = hostOf(vault);
+      if (topic === undefined)
+        return [
+          fault(
+            host,
+            "has no system topic, so nobody hears of what expires",
+            "Deploy infra/onboard.bicep for that vault.",
+          ),
+        ];
+      const state = topic.properties.provisioningState ?? "Succeeded";
+      if (state !== "Succeeded")
+        return [
+          fault(
+            host,
+            `has the system topic ${topic.name}, which is ${state}`,
+            "Deploy infra/onboard.bicep again; if it stays so, delete the topic first.",
+          ),
+        ];
+      return [ok(host, `has the system topic ${topic.name}`)];
+    });
+  },
+};

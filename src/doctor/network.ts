@@ -1,0 +1,61 @@
+import type { StorageConfig } from "../config-storage.ts";
+import type { PolicyVault } from "../policy.ts";
+import { accountName, type Connections, hostsOf, readAccount } from "./account.ts";
+import type { Context } from "./context.ts";
+import { vaultsOf } from "./vault.ts";
+import { readVault } from "./vault-properties.ts";
+
+/** A vault or a storage account as its private endpoints concern it. */
+export interface Place {
+  readonly name: string;
+  /** The hosts that have to resolve to private addresses. */
+  readonly hosts: readonly string[];
+  /** The private DNS zones that make them do so. */
+  readonly zone: string;
+  /** Nobody comes in from a public network. */
+  readonly shut: boolean;
+  readonly connections: Connections;
+}
+
+/** The vaults of the policy and the app's storage accounts, each by a look of its own. */
+export async function placesOf(
+  context: Context,
+  signal: AbortSignal,
+): Promise<readonly { readonly name: string; look(): Promise<Place | undefined> }[]> {
+  const { config, hostStorage } = context;
+  const accounts = new Map([hostStorage, config.storage].map((one) => [accountName(one), one]));
+  return [
+    ...(await vaultsOf(context)).map((one) => ({
+      name: new URL(one.uri).host,
+      look: () => vaultPlace(context, one, signal),
+    })),
+    ...[...accounts].map(([name, storage]) => ({ name, look: () => accountPlace(context, storage, signal) })),
+  ];
+}
+
+async function vaultPlace(context: Context, one: PolicyVault, signal: AbortSignal): Promise<Place | undefined> {
+  const found = await readVault(context, one, signal);
+  const { host, hostname } = new URL(one.uri);
+  return (
+    found && {
+      name: host,
+      hosts: [hostname],
+      zone: "privatelink.vaultcore.azure.net",
+      shut: found.publicNetworkAccess === "Disabled",
+      connections: found.privateEndpointConnections ?? [],
+    }
+  );
+}
+
+async function accountPlace(context: Context, storage: StorageConfig, signal: AbortSignal): Promise<Place | undefined> {
+  const found = await readAccount(context, storage, signal);
+  return (
+    found && {
+      name: accountName(storage),
+      hosts: hostsOf(storage),
+      zone: "privatelink.{blob,queue,table}.core.windows.net",
+      shut: found.publicNetworkAccess === "Disabled",
+      connections: found.privateEndpointConnections ?? [],
+    }
+  );
+}

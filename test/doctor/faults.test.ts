@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checks } from "../../src/doctor/checks.ts";
+import type { Finding } from "../../src/doctor/finding.ts";
+import { type Clinic, openClinic } from "./clinic.ts";
+import { type Planted, planted } from "./planted.ts";
+
+// A sound cloud is silent; each fault is named by one finding, and by its own check alone: without the check nobody names it.
+
+let clinic: Clinic;
+beforeAll(async () => void (clinic = await openClinic()));
+afterAll(() => clinic.close());
+
+/** What a person is told of: everything but what is well, or waits for something else. */
+const told = (findings: readonly Finding[]) =>
+  findings.filter(({ level, after }) => level !== "ok" && after === undefined);
+
+const names = ({ finds }: Planted, { check, level, subject, says }: Finding): boolean =>
+  check === finds.check && level === finds.level && finds.subject.test(subject) && finds.says.test(says);
+
+test("a sound cloud is silent", async () => {
+  const found = await clinic.examine();
+  expect(told(found)).toEqual([]);
+  expect(found.filter(({ level }) => level === "ok").length).toBeGreaterThan(20);
+});
+
+describe.each(planted)("$name", (fault) => {
+  test(`is named by ${fault.finds.check}, and by nothing else`, async () => {
+    const back = await fault.plant?.(clinic);
+    try {
+      const found = told(await clinic.examine(fault.patient?.(clinic)));
+      expect(found.filter((one) => !names(fault, one))).toEqual([]);
+      expect(found.length).toBeGreaterThan(0);
+      for (const { todo = "", level } of found) if (level !== "unknown") expect(todo).toMatch(/^[A-Z].{10,}[.]$/);
+      const blind = told(await clinic.examine({ ...fault.patient?.(clinic), without: fault.finds.check }));
+      expect(blind.filter(({ level, says }) => level === fault.finds.level && fault.finds.says.test(says))).toEqual([]);
+    } finally {
+      await back?.();
+    }
+  });
+});
+
+test("every check has a fault that only it names, and there are 25 at least", () => {
+  expect(new Set(planted.map(({ finds }) => finds.check))).toEqual(new Set(checks.map(({ id }) => id)));
+  expect(planted.length).toBeGreaterThanOrEqual(25);
+});
