@@ -83,6 +83,16 @@ test("what pull requests run has no identity but that of the preview", () => {
   expect(onPullRequests[0]?.[1].if).toContain("head.repo.full_name == github.repository");
 });
 
+test("a deployment is given every variable that the parameter files read", () => {
+  const read = globSync("infra/*.bicepparam", { cwd: root }).filter((file) => !file.endsWith("onboard.bicepparam"));
+  const asked = read.flatMap((file) =>
+    [...text(file).matchAll(/readEnvironmentVariable\('(\w+)'/g)].map(([, name]) => name!),
+  );
+  const { jobs } = parse(text(".github/workflows/deploy-environment.yml")) as { jobs: { deploy: { env: object } } };
+  expect(Object.keys(jobs.deploy.env)).toEqual(expect.arrayContaining([...new Set(asked)]));
+  expect(asked).toContain("PINION_ORG");
+});
+
 test.each([
   ["a key that is not there", ci().replace("timeout-minutes", "timeout-minuts"), "timeout-minuts"],
   ["an expression that is none", ci().replace("github.ref }}", "github.ref == }}"), "expression"],
