@@ -102,6 +102,13 @@ export function placesOf(vaults: Policy["vaults"], object: ManagedObject, find: 
   ];
 }
 
+/** The list of a kind of objects of a vault, which the sweep reads. */
+export function listPlace(vault: string, kind: ManagedObject["kind"]): Place {
+  const role = inventoryRoles[kind];
+  const what = `the list of ${kind}s`;
+  return { role, part: "object", what, scope: vault, grantAt: vault, ...usesOf(role, role), vault };
+}
+
 /** A role at the ARM ids that an object of a vault has: the secret and the key of a certificate have ids of their own. */
 function placesInVault(
   role: AzureRole,

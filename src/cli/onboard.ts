@@ -6,7 +6,7 @@ import { findConsumer } from "../consumers/index.ts";
 import { type Grant, grantsOf, type Unplaced } from "../grants.ts";
 import { parsePolicyText } from "../policy-file.ts";
 import type { Policy } from "../policy.ts";
-import type { Terminal } from "./run.ts";
+import type { Terminal } from "./terminal.ts";
 
 // `npm run pinion -- onboard`: the parameters of infra/onboard.bicep for one vault of a policy. Nothing is contacted.
 

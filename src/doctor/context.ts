@@ -3,7 +3,7 @@ import { lookup } from "node:dns/promises";
 import type { CurrentPolicy } from "../activities/deps.ts";
 import { type Arm, openArm } from "../azure/arm.ts";
 import { appIdentity } from "../azure/identity.ts";
-import { openVaults, type Registry, rotatorFacts } from "../compose.ts";
+import { type Registry, rotatorFacts } from "../compose.ts";
 import { type Config, readSettings } from "../config.ts";
 import type { PolicyVault } from "../policy.ts";
 import { openPolicy } from "../policy-source.ts";
@@ -12,6 +12,7 @@ import { openRecords, type Records } from "../store/records.ts";
 import { openStorage, type Storage } from "../store/storage.ts";
 import type { Engine } from "../triggers/engine.ts";
 import type { ObjectKind, ObjectSummary } from "../vault/vault.ts";
+import { openVaults } from "../zone.ts";
 import { type Answer, askVault } from "./vault-ask.ts";
 
 /** What the checks look through. Nothing that is read changes anything: neither the table nor a container is made. */

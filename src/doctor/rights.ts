@@ -1,7 +1,6 @@
 import { lookAt, type Looked } from "../activities/rights.ts";
-import { inventoryRoles } from "../azure/vault-roles.ts";
 import { findConsumer } from "../consumers/index.ts";
-import { type Place, placesOf } from "../grants.ts";
+import { listPlace, type Place, placesOf } from "../grants.ts";
 import type { Policy } from "../policy.ts";
 import { type Context, zoneOf } from "./context.ts";
 import { type Check, fault, ok, type Said, unknown } from "./finding.ts";
@@ -54,15 +53,7 @@ function placesIn({ registry }: Context, policy: Policy): readonly Zoned[] {
   });
   const lists = Object.entries(policy.vaults).flatMap(([name, vault]) => {
     const kinds = new Set(policy.objects.filter((object) => object.vault === name).map(({ kind }) => kind));
-    return [...kinds].map((kind): Zoned => {
-      const { resourceId } = vault;
-      const at = { part: "object", what: `the list of ${kind}s`, scope: resourceId, grantAt: resourceId } as const;
-      const role = inventoryRoles[kind];
-      return {
-        zone: zoneOf(vault),
-        place: { ...at, role, actions: [], dataActions: role.dataActions, vault: resourceId },
-      };
-    });
+    return [...kinds].map((kind): Zoned => ({ zone: zoneOf(vault), place: listPlace(vault.resourceId, kind) }));
   });
   return [...ofObjects, ...lists];
 }

@@ -64,11 +64,7 @@ async function ill({ url, headers, fetch }: Outside, status: number, signal: Abo
   const reply = await fetch(`${url}/health`, { headers, redirect: "manual", signal }).catch(() => undefined);
   const body: unknown = await reply?.json().catch(() => undefined);
   const { settings = [], summary = "", storage } = health.safeParse(body).data ?? {};
-  const said = [
-    ...settings,
-    ...summary.split("\n- ").slice(1),
-    ...(storage === undefined ? [] : [storage.message]),
-  ];
+  const said = [...settings, ...summary.split("\n- ").slice(1), ...(storage === undefined ? [] : [storage.message])];
   if (said.length > 0)
     return said.map((text) => fault(host, `says: ${text}`, "Correct it; docs/settings.md explains every setting."));
   return [
