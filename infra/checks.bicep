@@ -104,7 +104,10 @@ func faultsOf(it asked) string[] =>
       'durableBackend: ${it.cloud} has no ${it.durableBackend} that we know of: choose AzureStorage, or take it off the list in infra/plans.bicep.'
     )
     unless(isGuid(it.authentication.clientId), 'authentication: expected a GUID as clientId, the Entra application\'s.')
-    unless(isGuid(it.authentication.tenantId), 'authentication: expected a GUID as tenantId.')
+    unless(
+      empty(it.authentication.?tenantId) || isGuid(it.authentication.?tenantId ?? ''),
+      'authentication: expected a GUID as tenantId.'
+    )
     unless(
       it.delivery != 'webhook' || it.network.access == 'public',
       'delivery: Event Grid cannot call an app whose network is private: choose queue.'

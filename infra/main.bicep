@@ -5,6 +5,7 @@ import { namesOf } from 'names.bicep'
 import { cloudFacts, planFacts } from 'plans.bicep'
 import { authentication as authenticationType, durableBackendName, evidence as evidenceType } from 'types.bicep'
 import { monitoring as monitoringType, newVault as newVaultType, zone as zoneType } from 'types.bicep'
+import { stored } from 'modules/storage.bicep'
 import { cloud as cloudName, network as networkType, plan as planName } from 'modules/network-types.bicep'
 
 // Pinion in one resource group. This file only composes: each resource is in modules/, the names in names.bicep, the checks in checks.bicep.
@@ -229,10 +230,10 @@ module functionApp 'modules/function-app.bicep' = {
     subnetId: isPrivate ? privateNetwork!.outputs.integrationSubnetId : ''
     identityName: names.identity
     zoneIdentityNames: map(zones, zone => '${names.identity}-${zone}')
-    packageContainerUri: '${storage.outputs.blobServiceUri}/${storage.outputs.packageContainer}'
+    storageAccountName: names.storage
     applicationInsightsName: 'appi-${prefix}'
   }
-  dependsOn: [identities, telemetry]
+  dependsOn: [identities, storage, telemetry]
 }
 
 module appSettings 'modules/app-settings.bicep' = {
@@ -241,20 +242,16 @@ module appSettings 'modules/app-settings.bicep' = {
     plan: plan
     identityName: names.identity
     storageAccountName: names.storage
-    packageContainer: storage.outputs.packageContainer
-    policyContainer: storage.outputs.policyContainer
-    eventsQueue: storage.outputs.eventsQueue
     evidenceAccountName: names.evidence
     applicationInsightsName: 'appi-${prefix}'
     schedulerName: hasScheduler ? names.scheduler : ''
-    taskHub: hasScheduler ? scheduler!.outputs.hub : ''
     topicName: topic ? names.topic : ''
     resourceManagerUrl: resourceManagerUrl
     policy: policy
     observe: observe
     stop: stop
   }
-  dependsOn: [functionApp, ownTopic]
+  dependsOn: [functionApp, ownTopic, scheduler]
 }
 
 module appAuthentication 'modules/authentication.bicep' = {
@@ -315,10 +312,10 @@ output PINION_ZONES zoneType[] = identities.outputs.zones
 output PINION_EVENTS_STORAGE_ID string = storage.outputs.id
 
 @description('Name of the queue of events.')
-output PINION_EVENTS_QUEUE string = storage.outputs.eventsQueue
+output PINION_EVENTS_QUEUE string = stored.events
 
 @description('Name of the container of events that could not be delivered, in the same account.')
-output PINION_DEAD_LETTER_CONTAINER string = storage.outputs.deadLetterContainer
+output PINION_DEAD_LETTER_CONTAINER string = stored.deadLetters
 
 @description('How events arrive: queue or webhook.')
 output PINION_DELIVERY string = delivery

@@ -1,4 +1,3 @@
-import { evidence } from 'types.bicep'
 import { network } from 'modules/network-types.bicep'
 
 // What differs between environments. {dev,test,prod}.bicepparam take theirs; main.bicepparam, which azd reads, takes the one that
@@ -12,11 +11,15 @@ type preset = {
   @description('The parameter zoneRedundant.')
   zoneRedundant: bool
 
-  @description('The parameter monitoring, without its addresses.')
-  retentionDays: int
+  @description('Days that logs are kept.')
+  @minValue(30)
+  @maxValue(730)
+  logDays: int
 
-  @description('The parameter evidence.')
-  evidence: evidence
+  @description('Days that evidence is kept from change.')
+  @minValue(1)
+  @maxValue(146000)
+  evidenceDays: int
 
   @description('The parameter policyEffect.')
   policyEffect: 'Audit' | 'Deny' | 'Disabled' | 'None'
@@ -35,8 +38,8 @@ var environments presets = {
   dev: {
     network: { access: 'public' }
     zoneRedundant: false
-    retentionDays: 30
-    evidence: { retentionDays: 1, lockedAccount: '' }
+    logDays: 30
+    evidenceDays: 1
     policyEffect: 'None'
   }
   // Private as prod, so that what the network breaks is seen here.
@@ -47,8 +50,8 @@ var environments presets = {
       zones: { source: 'new' }
     }
     zoneRedundant: false
-    retentionDays: 30
-    evidence: { retentionDays: 7, lockedAccount: '' }
+    logDays: 30
+    evidenceDays: 7
     policyEffect: 'Audit'
   }
   prod: {
@@ -59,9 +62,9 @@ var environments presets = {
     }
     // False in a region without zones, or where Flex Consumption cannot use them.
     zoneRedundant: true
-    retentionDays: 365
-    // Seven years. After lock-evidence.bicep: lockedAccount is the account's name.
-    evidence: { retentionDays: 2555, lockedAccount: '' }
+    logDays: 365
+    // Seven years.
+    evidenceDays: 2555
     policyEffect: 'Audit'
   }
 }

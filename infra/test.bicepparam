@@ -9,8 +9,11 @@ param environmentName = 'test'
 param network = preset.network
 param zoneRedundant = preset.zoneRedundant
 param monitoring = {
-  retentionDays: preset.retentionDays
+  retentionDays: preset.logDays
   emails: filter(split(readEnvironmentVariable('PINION_ALERT_EMAILS', ''), ','), email => !empty(email))
 }
-param evidence = preset.evidence
+param evidence = {
+  retentionDays: preset.evidenceDays
+  lockedAccount: readEnvironmentVariable('PINION_EVIDENCE_LOCKED', '')
+}
 param policyEffect = preset.policyEffect

@@ -18,10 +18,10 @@ type authentication = {
   @maxLength(36)
   clientId: string
 
-  @description('Id of the tenant that the application and its callers are in, a GUID.')
+  @description('Id of the tenant that the application and its callers are in, a GUID. Default: the tenant of the deployment.')
   @minLength(36)
   @maxLength(36)
-  tenantId: string
+  tenantId: string?
 }
 
 @export()

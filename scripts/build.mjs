@@ -1,12 +1,26 @@
 // Builds dist/app: the folder that is deployed, and that the local host runs. Nothing outside it is needed at run time.
 import { build } from "esbuild";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const out = join(root, "dist", "app");
-const quiet = process.argv.includes("--quiet");
+/** The host.json of each durable backend. azd builds by itself, without arguments, so its environment's PINION_BACKEND counts too. */
+const hostFiles = { "azure-storage": "host.json", "durable-task-scheduler": "host.durable-task-scheduler.json" };
+const { values } = parseArgs({
+  options: {
+    quiet: { type: "boolean", default: false },
+    backend: { type: "string", default: process.env.PINION_BACKEND || "azure-storage" },
+    out: { type: "string", default: join(root, "dist", "app") },
+  },
+});
+const { quiet, backend } = values;
+const out = resolve(values.out);
+if (!Object.hasOwn(hostFiles, backend)) {
+  console.error(`--backend: expected ${Object.keys(hostFiles).join(" or ")}, not ${backend}.`);
+  process.exit(2);
+}
 const pkg = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 rmSync(out, { recursive: true, force: true });
@@ -34,7 +48,7 @@ const result = await build({
   logLevel: "warning",
 });
 
-cpSync(join(root, "host.json"), join(out, "host.json"));
+cpSync(join(root, hostFiles[backend]), join(out, "host.json"));
 if (existsSync(join(root, "rotations.json"))) cpSync(join(root, "rotations.json"), join(out, "rotations.json"));
 writeFileSync(
   join(out, "package.json"),
@@ -51,6 +65,6 @@ if (!quiet) {
     .filter((name) => statSync(join(out, name)).isFile());
   const bytes = files.reduce((sum, name) => sum + statSync(join(out, name)).size, 0);
   console.log(
-    `dist/app: ${files.length} files, ${(bytes / 1024).toFixed(0)} KiB (${Object.keys(result.metafile.outputs).length} bundles)`,
+    `${relative(root, out)}: ${files.length} files, ${(bytes / 1024).toFixed(0)} KiB (${Object.keys(result.metafile.outputs).length} bundles)`,
   );
 }

@@ -1,4 +1,6 @@
 import { plan as planName } from 'network-types.bicep'
+import { hubName } from 'durable-task-scheduler.bicep'
+import { stored } from 'storage.bicep'
 import { planFacts } from '../plans.bicep'
 
 // The app settings of the Function App, all of them: a deployment takes away what is not here. docs/settings.md explains Pinion's. None is
@@ -21,15 +23,6 @@ param identityName string
 @maxLength(24)
 param storageAccountName string
 
-@description('Name of its container of the app\'s package.')
-param packageContainer string
-
-@description('Name of its queue of events.')
-param eventsQueue string
-
-@description('Name of its container of the policy.')
-param policyContainer string
-
 @description('Name of the evidence account.')
 @minLength(3)
 @maxLength(24)
@@ -40,9 +33,6 @@ param applicationInsightsName string
 
 @description('Name of the Durable Task Scheduler; empty where orchestrations are kept in storage.')
 param schedulerName string
-
-@description('Name of its task hub.')
-param taskHub string
 
 @description('Name of the custom topic; empty without one.')
 param topicName string
@@ -87,7 +77,7 @@ var ofPlan = {
     FUNCTIONS_EXTENSION_VERSION: '~4'
     FUNCTIONS_WORKER_RUNTIME: 'node'
     // Read with the identity. This plan's own file share would take an account key.
-    WEBSITE_RUN_FROM_PACKAGE: '${blobs}/${packageContainer}/pinion.zip'
+    WEBSITE_RUN_FROM_PACKAGE: '${blobs}/${stored.package}/pinion.zip'
     WEBSITE_RUN_FROM_PACKAGE_BLOB_MI_RESOURCE_ID: identity.id
   }
   zip: {
@@ -115,11 +105,11 @@ resource app 'Microsoft.Web/sites@2025-03-01' existing = {
       AZURE_CLIENT_ID: identity.properties.clientId
       // App Service authentication shows the Entra application a token of this identity where another would show a secret.
       OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identity.properties.clientId
-      PINION_EVENTS_QUEUE: eventsQueue
+      PINION_EVENTS_QUEUE: stored.events
       PINION_EVIDENCE__blobServiceUri: 'https://${evidenceAccountName}.blob.${suffix}'
       PINION_OBSERVE: observe ? 'true' : 'false'
       PINION_OPERATOR_ROLE: 'Pinion.Operator'
-      PINION_POLICY: policy == 'storage' ? '${blobs}/${policyContainer}/rotations.json' : 'rotations.json'
+      PINION_POLICY: policy == 'storage' ? '${blobs}/${stored.policy}/rotations.json' : 'rotations.json'
       PINION_READER_ROLE: 'Pinion.Reader'
       PINION_RESOURCE_MANAGER_URL: resourceManagerUrl
       PINION_STOP: stop ? 'true' : 'false'
@@ -130,7 +120,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' existing = {
         : {
             // No secret: an address, and which identity opens it.
             DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${scheduler!.properties.endpoint};Authentication=ManagedIdentity;ClientID=${identity.properties.clientId}'
-            TASKHUB_NAME: taskHub
+            TASKHUB_NAME: hubName
           })
       ...ofPlan
     }

@@ -20,6 +20,10 @@ param access accessType
 @minLength(3)
 param identityName string
 
+@export()
+@description('Name of the task hub.')
+var hubName = 'pinion'
+
 resource scheduler 'Microsoft.DurableTask/schedulers@2026-02-01' = {
   name: name
   location: location
@@ -32,7 +36,7 @@ resource scheduler 'Microsoft.DurableTask/schedulers@2026-02-01' = {
     ipAllowlist: ['0.0.0.0/0']
   }
 
-  resource hub 'taskHubs' = { name: 'pinion' }
+  resource hub 'taskHubs' = { name: hubName }
 }
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
@@ -55,9 +59,3 @@ resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 @description('Id of the scheduler.')
 output id string = scheduler.id
-
-@description('Address of the scheduler.')
-output endpoint string = scheduler.properties.endpoint
-
-@description('Name of the task hub.')
-output hub string = scheduler::hub.name

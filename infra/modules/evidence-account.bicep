@@ -76,9 +76,3 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
 
 @description('Id of the account.')
 output id string = account.id
-
-@description('Name of the container of the evidence.')
-output container string = account::blobs::evidence.name
-
-@description('Address of its blobs, without a slash at the end.')
-output blobServiceUri string = 'https://${name}.blob.${environment().suffixes.storage}'

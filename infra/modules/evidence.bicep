@@ -88,6 +88,3 @@ resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 @description('Id of the account.')
 output id string = storage.outputs.id
-
-@description('Address of its blobs, without a slash at the end.')
-output blobServiceUri string = storage.outputs.blobServiceUri

@@ -1,5 +1,6 @@
 import { access as accessType } from '../types.bicep'
 import { plan as planName } from 'network-types.bicep'
+import { stored } from 'storage.bicep'
 import { planFacts } from '../plans.bicep'
 
 // The Function App: Linux, Node, its own identity and those of the trust zones, no password for deployments. Its settings are in app-settings.bicep.
@@ -37,8 +38,10 @@ param identityName string
 @description('Names of the identities of the trust zones.')
 param zoneIdentityNames string[]
 
-@description('Address of the container of the app\'s package.')
-param packageContainerUri string
+@description('Name of the storage account that holds the package.')
+@minLength(3)
+@maxLength(24)
+param storageAccountName string
 
 @description('Name of Application Insights.')
 param applicationInsightsName string
@@ -55,7 +58,7 @@ var flex = {
   deployment: {
     storage: {
       type: 'blobContainer'
-      value: packageContainerUri
+      value: 'https://${storageAccountName}.blob.${environment().suffixes.storage}/${stored.package}'
       authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identity.id }
     }
   }

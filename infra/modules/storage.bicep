@@ -24,8 +24,9 @@ param zoneRedundant bool
 @minLength(3)
 param identityName string
 
-@description('Names that the rest of the deployment, src/config.ts and onboarding rely on.')
-var names = {
+@export()
+@description('What the account holds, by what it is for. src/ and onboarding know these names too.')
+var stored = {
   package: 'app-package'
   policy: 'policy'
   deadLetters: 'dead-letters'
@@ -66,7 +67,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     }
 
     resource containers 'containers' = [
-      for container in [names.package, names.policy, names.deadLetters, names.leases]: {
+      for container in [stored.package, stored.policy, stored.deadLetters, stored.leases]: {
         name: container
         properties: { publicAccess: 'None' }
       }
@@ -77,16 +78,16 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     name: 'default'
     properties: {}
 
-    resource events 'queues' = { name: names.events }
+    resource events 'queues' = { name: stored.events }
     // The host would make it with the first event that it gives up on. It is made now, so that an alert has something to watch.
-    resource poison 'queues' = { name: '${names.events}-poison' }
+    resource poison 'queues' = { name: '${stored.events}-poison' }
   }
 
   resource tables 'tableServices' = {
     name: 'default'
     properties: {}
 
-    resource records 'tables' = { name: names.records }
+    resource records 'tables' = { name: stored.records }
   }
 }
 
@@ -120,24 +121,3 @@ resource assignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 
 @description('Id of the account.')
 output id string = account.id
-
-@description('Address of its blobs, without a slash at the end.')
-output blobServiceUri string = 'https://${name}.blob.${environment().suffixes.storage}'
-
-@description('Address of its queues, without a slash at the end.')
-output queueServiceUri string = 'https://${name}.queue.${environment().suffixes.storage}'
-
-@description('Address of its tables, without a slash at the end.')
-output tableServiceUri string = 'https://${name}.table.${environment().suffixes.storage}'
-
-@description('Name of the container of the app\'s package.')
-output packageContainer string = account::blobs::containers[0].name
-
-@description('Name of the container of the policy.')
-output policyContainer string = account::blobs::containers[1].name
-
-@description('Name of the container of events that could not be delivered.')
-output deadLetterContainer string = account::blobs::containers[2].name
-
-@description('Name of the queue of events.')
-output eventsQueue string = account::queues::events.name
