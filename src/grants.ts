@@ -142,15 +142,13 @@ export function grantsOf(
     if (vault !== undefined && name !== vault) return [];
     const kinds = new Set(objects.filter((object) => object.vault === name).map(({ kind }) => kind));
     return [
-      ...[...kinds].map((kind) =>
-        granted(inventoryRoles[kind], one.resourceId, identityOf(one), `the sweep of ${name}`),
-      ),
+      ...[...kinds].map((kind) => granted(inventoryRoles[kind], one.resourceId, one.identity, `the sweep of ${name}`)),
       granted(readEventsRole, one.resourceId, undefined, `the doctor's look at ${name}`),
     ];
   });
   const needed = objects.flatMap((object) =>
     placesOf(policy.vaults, object, find).map((place) =>
-      granted(place.role, place.grantAt, identityOf(policy.vaults[object.vault]), object.id),
+      granted(place.role, place.grantAt, policy.vaults[object.vault]?.identity, object.id),
     ),
   );
   const all = merged([...needed, ...inventories]);
@@ -168,10 +166,6 @@ const granted = ({ key }: AzureRole, scope: string, identity: string | undefined
   identity,
   for: [why],
 });
-
-/** The client id of the trust zone that a vault is in. */
-const identityOf = (vault: object | undefined): string | undefined =>
-  (vault as { readonly identity?: string } | undefined)?.identity;
 
 /** Azure compares ids without case. */
 const keyOf = ({ scope, role, identity = "" }: Grant): string =>
