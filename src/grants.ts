@@ -172,14 +172,12 @@ export function grantsOf(
     if (vault !== undefined && name !== vault) return [];
     const kinds = new Set(objects.filter((object) => object.vault === name).map(({ kind }) => kind));
     return [
-      ...[...kinds].map((kind) =>
-        granted(inventoryRoles[kind], one.resourceId, identityOf(one), `the sweep of ${name}`),
-      ),
+      ...[...kinds].map((kind) => granted(inventoryRoles[kind], one.resourceId, one.identity, `the sweep of ${name}`)),
       granted(readEventsRole, one.resourceId, undefined, `the doctor's look at ${name}`),
     ];
   });
   const needed = objects.flatMap((object) => {
-    const identity = identityOf(policy.vaults[object.vault]);
+    const identity = policy.vaults[object.vault]?.identity;
     const places = placesOf(policy.vaults, object, find);
     const asked = places.filter((place) => isPlaced(place) && isAsked(place));
     return [
@@ -205,10 +203,6 @@ const granted = ({ key }: AzureRole, scope: string, identity: string | undefined
   identity,
   for: [why],
 });
-
-/** The client id of the trust zone that a vault is in. */
-const identityOf = (vault: (object & { readonly identity?: string }) | undefined): string | undefined =>
-  vault?.identity;
 
 /** Azure compares ids without case. */
 const keyOf = ({ scope, role, identity = "" }: Grant): string =>
