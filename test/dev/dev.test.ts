@@ -122,7 +122,7 @@ test("a policy that only looks, whatever a file says", () => {
     },
     faults: expect.stringContaining("objects[0]"),
   });
-  const made = policyOf(vault, resource(), [{ name: "A" }, { name: "a" }, { name: "-x".repeat(60) }]);
+  const made = policyOf(vault, resource(), [{ name: "A" }, { name: "-a" }, { name: "-x".repeat(60) }]);
   expect([made.json["mode"], made.faults]).toEqual(["observe", ""]);
 });
 
