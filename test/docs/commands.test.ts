@@ -9,7 +9,7 @@ import { parseOptions as readDev } from "../../local/dev/options.ts";
 import { type Bench, openBench, vault } from "../e2e/app.ts";
 import { root } from "../pipelines/checks.ts";
 import { blocksOf, codesIn, proseOf, readFile, tableOf } from "./page.ts";
-import { cloudFault, commandsOf } from "./shell.ts";
+import { cloudFault, commandsOf, settable } from "./shell.ts";
 
 // Every command of the pages: run on the local cloud, or, where it needs Azure, looked at as far as that goes.
 
@@ -69,7 +69,7 @@ test("every command is known to be one of those below", () => {
     ({ command }) =>
       commandsOf(command).length === 0 &&
       !plain.test(command) &&
-      !/^(npm run (-s )?(pinion|entra|dev) -- |curl |export PINION_URL=)/.test(command) &&
+      !/^(npm run (-s )?(pinion|entra|dev) -- |curl |export [A-Z_]+=)/.test(command) &&
       !/^npm run pinion -- \w+$/.test(command),
   );
   expect(unknown).toEqual([]);
@@ -126,6 +126,13 @@ test("every variable of a command is told of: set by the page, put out by the de
       .map((name) => `${page}: ${name}`);
   });
   expect([...new Set(untold)]).toEqual([]);
+});
+
+test("what pages export is read: by the parameter files, or by the command line", () => {
+  const exported = having(/^export /).map(({ command }) => /^export (\w+)/.exec(command)![1]!);
+  expect(exported).toContain("PINION_TOKEN");
+  const cli = globSync("src/cli/*.ts", { cwd: root }).map(readFile).join();
+  for (const name of exported) expect([name, settable(name) || cli.includes(name)]).toEqual([name, true]);
 });
 
 test("the parameters that deploy.md tells of are the template's", () => {
