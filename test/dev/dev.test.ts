@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { policyOf, restricted } from "../../local/dev/policy.ts";
 import { explained } from "../../local/dev/vault.ts";
 import { type Bed, openBed } from "./bed.ts";
 
@@ -95,6 +96,34 @@ test("a policy's objects in that vault are observed, whatever modes it has", asy
 
   writeFileSync(file, JSON.stringify({ version: 1, vaults: { there: vaults.there }, objects: [elsewhere] }));
   expect((await run("--policy", file, "--once")).err).toContain("The policy has no vault https://127.0.0.1");
+});
+
+test("a policy that only looks, whatever a file says", () => {
+  const vault = "https://kv-dev.vault.azure.net";
+  const file = JSON.stringify({
+    version: 1,
+    mode: "rotate",
+    vaults: { here: { uri: `${vault}/`, resourceId: "/" } },
+    objects: [
+      { id: "a", vault: "here", mode: "rotate" },
+      { id: "b", vault: "here" },
+    ],
+  });
+  // Its faults are its own: the vault's id is none, so there is no policy at all.
+  expect(() => restricted(file, vault)).toThrow("resource id");
+  const sound = file.replace('"/"}', `"${resource()}"}`);
+  expect(restricted(sound, vault)).toMatchObject({
+    json: {
+      mode: "observe",
+      objects: [
+        { id: "a", mode: "observe" },
+        { id: "b", mode: "observe" },
+      ],
+    },
+    faults: expect.stringContaining("objects[0]"),
+  });
+  const made = policyOf(vault, resource(), [{ name: "A" }, { name: "-a" }, { name: "-x".repeat(60) }]);
+  expect([made.json["mode"], made.faults]).toEqual(["observe", ""]);
 });
 
 test.each([

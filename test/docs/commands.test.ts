@@ -9,13 +9,12 @@ import { parseOptions as readDev } from "../../local/dev/options.ts";
 import { type Bench, openBench, vault } from "../e2e/app.ts";
 import { root } from "../pipelines/checks.ts";
 import { blocksOf, codesIn, proseOf, readFile, tableOf } from "./page.ts";
-import { cloudFault, commandsOf } from "./shell.ts";
+import { cloudFault, commandsOf, settable } from "./shell.ts";
 
 // Every command of the pages: run on the local cloud, or, where it needs Azure, looked at as far as that goes.
 
 /** Pages whose commands another test runs or reads. */
 const elsewhere: Readonly<Record<string, string>> = {
-  "README.md": "test/e2e/start.test.ts",
   "docs/certificates.md": "test/docs/pages.test.ts",
   "docs/local-vault.md": "test/docs/local-vault.test.ts",
   "docs/rotators/certificate-manual.md": "test/docs/certificate-manual.test.ts",
@@ -33,8 +32,9 @@ const linesOf = (page: string) =>
 const lines = pages.filter((page) => !Object.hasOwn(elsewhere, page)).flatMap(linesOf);
 const having = (pattern: RegExp) => lines.filter(({ command }) => pattern.test(command));
 
-/** What changes this machine or asks a registry, and what a shell does by itself. */
-const plain = /^(npm ci|npm run build|git pull|cd dist\/app && zip -qr \.\.\/app\.zip \. && cd \.\.\/\.\.)$/;
+/** What changes this machine or asks a registry; the README's are what CI and test/e2e/start.test.ts do. */
+const plain =
+  /^(npm ci|npm ci && npm start|npm cit|npm run build|git pull|cd dist\/app && zip -qr \.\.\/app\.zip \. && cd \.\.\/\.\.)$/;
 const pinion = /^npm run (?:-s )?pinion -- /;
 const values: Readonly<Record<string, string>> = {
   MY_OBJECT_ID: "33333333-3333-4333-8333-333333333333",
@@ -69,7 +69,7 @@ test("every command is known to be one of those below", () => {
     ({ command }) =>
       commandsOf(command).length === 0 &&
       !plain.test(command) &&
-      !/^(npm run (-s )?(pinion|entra|dev) -- |curl |export PINION_URL=)/.test(command) &&
+      !/^(npm run (-s )?(pinion|entra|dev) -- |curl |export [A-Z_]+=)/.test(command) &&
       !/^npm run pinion -- \w+$/.test(command),
   );
   expect(unknown).toEqual([]);
@@ -126,6 +126,13 @@ test("every variable of a command is told of: set by the page, put out by the de
       .map((name) => `${page}: ${name}`);
   });
   expect([...new Set(untold)]).toEqual([]);
+});
+
+test("what pages export is read: by the parameter files, or by the command line", () => {
+  const exported = having(/^export /).map(({ command }) => /^export (\w+)/.exec(command)![1]!);
+  expect(exported).toContain("PINION_TOKEN");
+  const cli = globSync("src/cli/*.ts", { cwd: root }).map(readFile).join();
+  for (const name of exported) expect([name, settable(name) || cli.includes(name)]).toEqual([name, true]);
 });
 
 test("the parameters that deploy.md tells of are the template's", () => {

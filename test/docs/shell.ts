@@ -48,7 +48,7 @@ const azdCommands: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What infra's parameter files read of the environment, and what azd itself does. */
-const settable = (name: string): boolean =>
+export const settable = (name: string): boolean =>
   ["AZURE_RESOURCE_GROUP", "AZURE_LOCATION", "AZURE_SUBSCRIPTION_ID"].includes(name) ||
   ["base", "main", "dev", "test", "prod"].some((file) => {
     const path = join(root, `infra/${file}.bicepparam`);

@@ -33,6 +33,9 @@ test.each([
   ["src/workflow/bad.ts", "../activities/step.ts"],
   ["src/certificates/bad.ts", "../vault/secrets.ts"],
   ["src/certificates/bad.ts", "../consumer.ts"],
+  ["infra/bad.ts", "../src/config.ts"],
+  ["infra/entra/bad.ts", "../../src/azure/arm.ts"],
+  ["infra/bad.ts", "@azure/identity"],
   ["rotators/bad.ts", "../src/vault/secrets.ts"],
   ["rotators/bad.ts", "../local/clock.ts"],
   ["rotators/shared/bad.ts", "../../src/workflow/rotate.ts"],
@@ -43,6 +46,8 @@ test.each([
 test.each([
   ["src/vault/good.ts", "@azure/keyvault-secrets"],
   ["src/workflow/good.ts", "../errors.ts"],
+  ["infra/good.ts", "../src/errors.ts"],
+  ["infra/entra/good.ts", "../../src/errors.ts"],
   ["rotators/good.ts", "../src/errors.ts"],
   ["rotators/good.ts", "../src/certificates/check.ts"],
   ["src/certificates/good.ts", "../rotator.ts"],

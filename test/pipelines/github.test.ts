@@ -93,6 +93,12 @@ test("a deployment is given every variable that the parameter files read", () =>
   expect(asked).toContain("PINION_ORG");
 });
 
+test("what is deployed is the service of azure.yaml, in both pipelines", () => {
+  const [service] = Object.keys((parse(text("azure.yaml")) as { services: object }).services);
+  const both = text(".github/workflows/deploy-environment.yml") + text(".azuredevops/environment.yml");
+  expect([...both.matchAll(/azd deploy (\S+)/g)].map(([, name]) => name)).toEqual([service, service]);
+});
+
 test.each([
   ["a key that is not there", ci().replace("timeout-minutes", "timeout-minuts"), "timeout-minuts"],
   ["an expression that is none", ci().replace("github.ref }}", "github.ref == }}"), "expression"],
