@@ -11,7 +11,7 @@ param plan = readEnvironmentVariable('PINION_PLAN', 'FlexConsumption')
 param durableBackend = readEnvironmentVariable('PINION_BACKEND', 'azure-storage') == 'durable-task-scheduler'
   ? 'DurableTaskScheduler'
   : 'AzureStorage'
-param authentication = { clientId: readEnvironmentVariable('PINION_AUTH_CLIENT_ID') }
+param authentication = { clientId: readEnvironmentVariable('PINION_ENTRA_CLIENT_ID') }
 param delivery = readEnvironmentVariable('PINION_DELIVERY', 'queue')
 // Separated by commas.
 param zones = filter(split(readEnvironmentVariable('PINION_TRUST_ZONES', ''), ','), zone => !empty(zone))

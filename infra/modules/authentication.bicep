@@ -27,7 +27,11 @@ resource app 'Microsoft.Web/sites@2025-03-01' existing = {
         unauthenticatedClientAction: 'Return401'
         // Public keys, for everybody who checks a signature. That a star stands for the rest of the path is what the product's team has said
         // (azure-docs, issue 86514); no document does.
-        excludedPaths: ['/api/jwks/*', ...(webhook ? ['/runtime/webhooks/eventgrid'] : [])]
+        // In Event Grid's path both spellings are in use, and whether capitals matter here is unconfirmed.
+        excludedPaths: [
+          '/api/jwks/*'
+          ...(webhook ? ['/runtime/webhooks/eventgrid', '/runtime/webhooks/EventGrid'] : [])
+        ]
       }
       httpSettings: { requireHttps: true }
       identityProviders: {
