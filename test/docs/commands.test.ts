@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseOptions as readEntra } from "../../infra/entra/options.ts";
@@ -184,6 +184,17 @@ describe("on the local cloud", () => {
       ]);
     },
   );
+});
+
+test("the runbook knows each alert, and no other", () => {
+  const alerts = globSync("infra/alerts/*.kql", { cwd: root }).map((file) => basename(file, ".kql"));
+  const page = readFile("docs/runbook.md");
+  expect(
+    tableOf(page, "alert")
+      .flatMap(([first = ""]) => codesIn(first))
+      .toSorted(),
+  ).toEqual(alerts.toSorted());
+  for (const [, name] of page.matchAll(/the alert `([\w-]+)`/g)) expect(alerts).toContain(name);
 });
 
 test("addresses that curl calls are routes", () => {

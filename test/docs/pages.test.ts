@@ -2,6 +2,8 @@ import { existsSync, globSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { appRoles } from "../../infra/entra/wish.ts";
+import { findRole } from "../../local/vault/roles.ts";
 import { settingNames } from "../../src/config.ts";
 import { blocksOf, proseOf, readFile } from "./page.ts";
 
@@ -67,7 +69,7 @@ describe.each(pages)("%s", (path) => {
 
   test("files and npm scripts are there", () => {
     const named = inTicks(page).filter((text) =>
-      /^(src|rotators|local|test|docs|bench|scripts)\/[\w./*-]+$/.test(text),
+      /^(src|rotators|local|test|docs|bench|scripts|infra|\.github|\.azuredevops)\/[\w./*-]+$/.test(text),
     );
     for (const name of named) expect([name, name.includes("*") || existsSync(join(root, name))]).toEqual([name, true]);
     for (const [, script] of page.matchAll(/npm run ([\w:]+)/g)) expect(scripts).toContain(script);
@@ -100,6 +102,15 @@ describe.each(pages)("%s", (path) => {
     for (const mark of inTicks(page).filter((one) => /^pinion-[a-z-]+$/.test(one)))
       expect([mark, code.includes(mark) || deployed.includes(mark)]).toEqual([mark, true]);
   });
+});
+
+test("roles that pages name are real: those of the app, and Key Vault's own", () => {
+  for (const page of pages.map(readFile)) {
+    for (const [, role] of proseOf(page).matchAll(/`(Pinion\.(?!Rotation)\w+)`/g))
+      expect(Object.keys(appRoles)).toContain(role);
+    for (const [, role] of proseOf(page).matchAll(/\*(Key Vault [\w ]+)\*/g))
+      expect([role, findRole(role!)?.name]).toEqual([role, role]);
+  }
 });
 
 test("every page is reached from the README", () => {
