@@ -90,9 +90,11 @@ function parametersOf({ vaults }: Policy, name: string, { grants, unplaced, webh
     "param grants = [",
     ...grants.flatMap(({ role, scope, identity, for: why }) => [
       `  // ${why.join(", ")}`,
-      identity === undefined
-        ? `  { role: ${quoted(role)}, scope: ${quoted(scope)} }`
-        : `  { role: ${quoted(role)}, scope: ${quoted(scope)}, identity: ${quoted(identity)} }`,
+      "  {",
+      `    role: ${quoted(role)}`,
+      `    scope: ${quoted(scope)}`,
+      ...(identity === undefined ? [] : [`    identity: ${quoted(identity)}`]),
+      "  }",
     ]),
     "]",
     ...unplaced.map((one) => `// Not given: ${adviceFor(one)}`),
