@@ -1,9 +1,9 @@
 import { madeIn, objectKey } from "./activities/deps.ts";
 import { readPermissionsRole } from "./azure/permissions.ts";
-import type { AzureRole, Need } from "./azure/role.ts";
+import { type AzureRole, groupOf, type Need } from "./azure/role.ts";
 import { collectionsOf, inventoryRoles, objectRoles } from "./azure/vault-roles.ts";
 import type { Consumer } from "./consumer.ts";
-import { readEventsRole } from "./doctor/roles.ts";
+import { findTopicsRole, readEventsRole } from "./doctor/roles.ts";
 import type { ManagedObject, Policy } from "./policy.ts";
 import type { ConsumerKind } from "./policy-consumers.ts";
 import type { Rotator } from "./rotator.ts";
@@ -172,14 +172,13 @@ export function grantsOf(
     if (vault !== undefined && name !== vault) return [];
     const kinds = new Set(objects.filter((object) => object.vault === name).map(({ kind }) => kind));
     return [
-      ...[...kinds].map((kind) =>
-        granted(inventoryRoles[kind], one.resourceId, identityOf(one), `the sweep of ${name}`),
-      ),
+      ...[...kinds].map((kind) => granted(inventoryRoles[kind], one.resourceId, one.identity, `the sweep of ${name}`)),
       granted(readEventsRole, one.resourceId, undefined, `the doctor's look at ${name}`),
+      granted(findTopicsRole, groupOf(one.resourceId), undefined, `the doctor's look at ${name}`),
     ];
   });
   const needed = objects.flatMap((object) => {
-    const identity = identityOf(policy.vaults[object.vault]);
+    const identity = policy.vaults[object.vault]?.identity;
     const places = placesOf(policy.vaults, object, find);
     const asked = places.filter((place) => isPlaced(place) && isAsked(place));
     return [
@@ -205,10 +204,6 @@ const granted = ({ key }: AzureRole, scope: string, identity: string | undefined
   identity,
   for: [why],
 });
-
-/** The client id of the trust zone that a vault is in. */
-const identityOf = (vault: (object & { readonly identity?: string }) | undefined): string | undefined =>
-  vault?.identity;
 
 /** Azure compares ids without case. */
 const keyOf = ({ scope, role, identity = "" }: Grant): string =>
