@@ -1,9 +1,9 @@
 import { madeIn, objectKey } from "./activities/deps.ts";
 import { readPermissionsRole } from "./azure/permissions.ts";
-import type { AzureRole, Need } from "./azure/role.ts";
+import { type AzureRole, groupOf, type Need } from "./azure/role.ts";
 import { collectionsOf, inventoryRoles, objectRoles } from "./azure/vault-roles.ts";
 import type { Consumer } from "./consumer.ts";
-import { readEventsRole } from "./doctor/roles.ts";
+import { findTopicsRole, readEventsRole } from "./doctor/roles.ts";
 import type { ManagedObject, Policy } from "./policy.ts";
 import type { ConsumerKind } from "./policy-consumers.ts";
 import type { Rotator } from "./rotator.ts";
@@ -174,6 +174,7 @@ export function grantsOf(
     return [
       ...[...kinds].map((kind) => granted(inventoryRoles[kind], one.resourceId, one.identity, `the sweep of ${name}`)),
       granted(readEventsRole, one.resourceId, undefined, `the doctor's look at ${name}`),
+      granted(findTopicsRole, groupOf(one.resourceId), undefined, `the doctor's look at ${name}`),
     ];
   });
   const needed = objects.flatMap((object) => {

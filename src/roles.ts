@@ -3,7 +3,7 @@ import { readPermissionsRole } from "./azure/permissions.ts";
 import type { AzureRole } from "./azure/role.ts";
 import { inventoryRoles, objectRoles } from "./azure/vault-roles.ts";
 import { findConsumer } from "./consumers/index.ts";
-import { readEventsRole } from "./doctor/roles.ts";
+import { findTopicsRole, readEventsRole } from "./doctor/roles.ts";
 import { evidenceRole } from "./evidence/role.ts";
 import { readable, type ConsumerKind } from "./policy-consumers.ts";
 import type { Rotator } from "./rotator.ts";
@@ -28,6 +28,7 @@ const declared: readonly AzureRole[] = [
   ...Object.values(inventoryRoles),
   readPermissionsRole,
   readEventsRole,
+  findTopicsRole,
   evidenceRole,
 ];
 

@@ -15,6 +15,9 @@ export interface AzureRole {
   readonly unasked?: readonly string[];
 }
 
+/** The resource group of an ARM id. */
+export const groupOf = (id: string): string => id.split("/").slice(0, 5).join("/");
+
 /**
  * A role and where it is needed. `at` is an ARM id, or the address of an object in a vault (`https://<vault>/secrets/<name>`), whose ARM
  * id the policy knows when it names the vault.

@@ -78,7 +78,11 @@ function parametersOf({ vaults }: Policy, name: string, { grants, unplaced, webh
     `param vaultResourceGroup = ${quoted(group)}`,
     "param principals = union(",
     "  { app: readEnvironmentVariable('PINION_IDENTITY_PRINCIPAL_ID') },",
-    "  toObject(json(readEnvironmentVariable('PINION_ZONES', '[]')), zone => toLower(zone.clientId), zone => zone.principalId)",
+    "  toObject(",
+    "    json(readEnvironmentVariable('PINION_ZONES', '[]')),",
+    "    zone => toLower(zone.clientId),",
+    "    zone => zone.principalId",
+    "  )",
     ")",
     ...(webhook ? byWebhook : byQueue),
     "param deadLetter = {",
@@ -90,9 +94,11 @@ function parametersOf({ vaults }: Policy, name: string, { grants, unplaced, webh
     "param grants = [",
     ...grants.flatMap(({ role, scope, identity, for: why }) => [
       `  // ${why.join(", ")}`,
-      identity === undefined
-        ? `  { role: ${quoted(role)}, scope: ${quoted(scope)} }`
-        : `  { role: ${quoted(role)}, scope: ${quoted(scope)}, identity: ${quoted(identity)} }`,
+      "  {",
+      `    role: ${quoted(role)}`,
+      `    scope: ${quoted(scope)}`,
+      ...(identity === undefined ? [] : [`    identity: ${quoted(identity)}`]),
+      "  }",
     ]),
     "]",
     ...unplaced.map((one) => `// Not given: ${adviceFor(one)}`),

@@ -1,4 +1,4 @@
-import type { AzureRole, Need } from "../azure/role.ts";
+import { type AzureRole, groupOf, type Need } from "../azure/role.ts";
 import { isInstance, openSqlServer, type Partner, type SqlServer } from "../azure/sql-server.ts";
 import type { ConsumerStep, Retention } from "../consumer.ts";
 import { holdsKey, isOurs, misconfigured, versionIn, type HeldKey } from "./customer-key.ts";
@@ -65,9 +65,6 @@ const sqlRoles = {
     ),
   },
 } as const satisfies Readonly<Record<string, AzureRole>>;
-
-/** The resource group of an ARM id. */
-const groupOf = (id: string): string => id.split("/").slice(0, 5).join("/");
 
 /**
  * The TDE protector of a logical server or a managed instance, and of its partners in failover groups. Every server that is linked by

@@ -54,6 +54,8 @@ const forbidden = (id: string) =>
 export function roleFor(id: string): string {
   const own = /^.*\/(Microsoft\.KeyVault\/vaults|Microsoft\.EventGrid\/systemTopics)\/[^/?]+/i.exec(id)?.[0];
   if (own !== undefined) return `the role read-events of infra/roles.json at ${own}`;
+  if (/\/providers\/Microsoft\.EventGrid\/systemTopics$/i.test(id))
+    return `the role find-topics of infra/roles.json at ${scopeOf(id)}`;
   return `the role Reader at ${scopeOf(id)}`;
 }
 

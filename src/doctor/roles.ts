@@ -1,3 +1,4 @@
+import { readPermissionsRole } from "../azure/permissions.ts";
 import type { AzureRole } from "../azure/role.ts";
 
 /** At a vault and at its system topic: how events get here, and whether they did. Nothing is changed, no value is read. */
@@ -11,4 +12,11 @@ export const readEventsRole: AzureRole = {
     "Microsoft.EventGrid/eventSubscriptions/read",
     "Microsoft.Insights/metrics/read",
   ],
+};
+
+/** At the resource group of a vault: which of the topics there is the vault's, and whether that may be seen at all. */
+export const findTopicsRole: AzureRole = {
+  key: "find-topics",
+  description: "Finds the system topic of a vault in a resource group.",
+  actions: ["Microsoft.EventGrid/systemTopics/read", ...(readPermissionsRole.actions ?? [])],
 };

@@ -40,7 +40,9 @@ describe.each(whole.objects.map((object) => [object.id, object] as const))("%s",
   });
 
   test("nothing is granted that is not asked for, or left out of the asking on purpose", () => {
-    const ofRotation = grants.filter(({ role }) => !/^(inventory-.*|read-events|read-permissions)$/.test(role));
+    const ofRotation = grants.filter(
+      ({ role }) => !/^(inventory-.*|read-events|find-topics|read-permissions)$/.test(role),
+    );
     for (const grant of ofRotation) {
       const here = places.filter(({ scope, role }) => isAbove(grant.scope, scope) && role.key === grant.role);
       const used = here.flatMap((place) => [
@@ -101,20 +103,23 @@ test("of one vault: its own objects' and the sweep of it alone", () => {
   const file = {
     vaults: {
       ...vaults,
-      other: { uri: "https://kv-other.vault.azure.net", resourceId: `${group}/Microsoft.KeyVault/vaults/kv-other` },
+      other: {
+        uri: "https://kv-other.vault.azure.net",
+        resourceId: `${group}/Microsoft.KeyVault/vaults/kv-other`,
+        identity: zone,
+      },
     },
     objects: [...fleet.slice(0, 1), { ...fleet[2]!, id: "elsewhere", vault: "other", name: "elsewhere" }],
   };
   const policy = policyOf(file.objects, { vaults: file.vaults });
-  Object.assign(policy.vaults["other"]!, { identity: zone });
   const given = all(policy, { vault: "other" });
-  expect(new Set(given.map(({ scope }) => scope.split("/")[8]))).toEqual(new Set(["kv-other", "kv-main"]));
+  expect(new Set(given.map(({ scope }) => scope.split("/")[8]))).toEqual(new Set(["kv-other", "kv-main", undefined]));
   expect(given.filter(({ role }) => role === "secret").map(({ scope }) => scope)).toEqual([
     `${group}/Microsoft.KeyVault/vaults/kv-other/secrets/elsewhere`,
   ]);
   // All of it is the zone's; only the doctor looks as the app itself.
   for (const { role, identity } of given)
-    expect([role, identity]).toEqual([role, role === "read-events" ? undefined : zone]);
+    expect([role, identity]).toEqual([role, /^(read-events|find-topics)$/.test(role) ? undefined : zone]);
   expect(all(policy, { vault: "main" }).some(({ identity }) => identity !== undefined)).toBe(false);
 });
 

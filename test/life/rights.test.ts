@@ -195,7 +195,7 @@ function grantsFor(object: LifeObject, siblings: "vault" | "object") {
   expect(unplaced).toEqual([]);
   const all = grants.map(({ role, scope }) => ({ role, scope, ...roles[role]! }));
   const asking = all.filter(({ role }) => role === "read-permissions");
-  const others = /^(inventory-.*|read-permissions|read-events)$/;
+  const others = /^(inventory-.*|read-permissions|read-events|find-topics)$/;
   return { asking, needed: all.filter(({ role }) => !others.test(role)) };
 }
 
