@@ -23,6 +23,9 @@ export interface Planted {
   patient?(clinic: Clinic): Patient;
 }
 
+/** In the address of somebody's webhook. */
+export const webhookCode = "hush-hush-hush-hush";
+
 const vaultId = vaultResourceId(vault);
 const topicId = systemTopicOf(vault).id;
 const subscription = `${vault}-to-pinion`;
@@ -146,6 +149,11 @@ export const planted: readonly Planted[] = [
     name: "the kill switch",
     patient: () => ({ env: { PINION_STOP: "true" } }),
     finds: { check: "mode", level: "warning", subject: /^PINION_STOP$/, says: /no rotation starts/ },
+  },
+  {
+    name: "an app that only observes",
+    patient: () => ({ env: { PINION_OBSERVE: "true" } }),
+    finds: { check: "mode", level: "warning", subject: /^PINION_OBSERVE$/, says: /only observed/ },
   },
   {
     name: "observe mode",
@@ -326,7 +334,7 @@ export const planted: readonly Planted[] = [
     name: "a system topic of somebody else",
     plant: subscribed((one) => ({
       ...one,
-      destination: { type: "webhook", url: "https://audit.contoso.com/events?code=hush" },
+      destination: { type: "webhook", url: `https://audit.contoso.com/events?code=${webhookCode}` },
     })),
     finds: {
       check: "event-subscription",
