@@ -2,10 +2,11 @@ import { join } from "node:path";
 import { scan } from "../../local/canary/scan.ts";
 import { passwordsIn, valuesEverHeld } from "../../local/canary/vault-values.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { identities } from "../../local/cloud/cloud.ts";
 import { checks } from "../../src/doctor/checks.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
 import { type Clinic, openClinic } from "./clinic.ts";
-import { type Planted, planted, webhookCode } from "./planted.ts";
+import { type Planted, planted, webhookCode, zoned } from "./planted.ts";
 
 // A sound cloud is silent; each fault is named by one finding, and by its own check alone: without the check nobody names it.
 
@@ -25,6 +26,17 @@ test("a sound cloud is silent", async () => {
   const found = await clinic.examine();
   expect(told(found)).toEqual([]);
   expect(found.filter(({ level }) => level === "ok").length).toBeGreaterThan(20);
+});
+
+test("so is one with a trust zone of its own", async () => {
+  const back = await zoned(identities.zone.clientId)(clinic);
+  try {
+    const found = await clinic.examine();
+    expect(told(found)).toEqual([]);
+    expect(found.filter(({ check }) => check === "identity")).toHaveLength(2);
+  } finally {
+    await back();
+  }
 });
 
 describe.each(planted)("$name", (fault) => {

@@ -72,6 +72,9 @@ const policy = (change: (policy: Clinic["policy"]) => object) => async (clinic: 
   await clinic.cloud.putPolicy(change(structuredClone(clinic.policy)));
   return () => clinic.cloud.putPolicy(clinic.policy);
 };
+/** A trust zone around the vault. */
+export const zoned = (identity: string) =>
+  policy(({ vaults, ...rest }) => ({ ...rest, vaults: { orders: { ...vaults.orders, identity } } }));
 const idle = { running: async () => undefined } as unknown as Engine;
 const hostJson =
   (durableTask: object) =>
@@ -130,6 +133,11 @@ export const planted: readonly Planted[] = [
   {
     name: "an identity that the app does not have",
     patient: () => ({ env: { AZURE_CLIENT_ID: "99999999-0000-4000-8000-000000000001" } }),
+    finds: { check: "identity", level: "fault", subject: /^99999999-/, says: /gets no token/ },
+  },
+  {
+    name: "an identity of a trust zone that the app does not have",
+    plant: zoned("99999999-0000-4000-8000-000000000002"),
     finds: { check: "identity", level: "fault", subject: /^99999999-/, says: /gets no token/ },
   },
   {
