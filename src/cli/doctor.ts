@@ -11,10 +11,11 @@ import { isSafeUrl } from "../policy-texts.ts";
 import { authority, type Terminal } from "./terminal.ts";
 
 const help = [
-  "npm run pinion -- doctor [--url https://<app>/api] [--json] [--settings local.settings.json]",
+  "npm run pinion -- doctor [--url https://<app>/api] [--json]",
+  "npm run pinion -- doctor --here [--settings local.settings.json] [--json]",
   "",
-  "Without --url: looks from this machine, with the settings of that file and of the environment, as you are logged in.",
-  "With it: asks the app, whose rights are what counts, and looks at it from outside.",
+  "Asks the app, whose rights are what counts, and looks at it from outside. PINION_URL is the default of --url.",
+  "With --here, or where no URL is given: looks from this machine, with the settings of the file and of the environment, as you are logged in.",
 ].join("\n");
 
 /** Examines, and says what it found; resolves with the exit code: 0 no fault, 1 faults, 2 the command was not understood. */
@@ -24,7 +25,7 @@ export async function doctor(
   folder: string = process.cwd(),
 ): Promise<number> {
   const options = parse(args);
-  const url = options?.url?.replace(/\/+$/, "");
+  const url = options?.here === true ? undefined : (options?.url ?? terminal.env["PINION_URL"])?.replace(/\/+$/, "");
   if (options === undefined || (url !== undefined && !isSafeUrl(url))) {
     terminal.err(help);
     return 2;
@@ -45,7 +46,12 @@ function parse(args: readonly string[]) {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { url: { type: "string" }, settings: { type: "string" }, json: { type: "boolean", default: false } },
+      options: {
+        url: { type: "string" },
+        here: { type: "boolean", default: false },
+        settings: { type: "string" },
+        json: { type: "boolean", default: false },
+      },
     });
     return values;
   } catch {
@@ -92,6 +98,6 @@ async function outside(url: string, { env }: Terminal, folder: string): Promise<
 
 function titleOf({ version, place }: Report, url: string | undefined): string {
   if (place === "laptop")
-    return `Pinion ${version}, seen from this machine with the rights of your login; those of the app are what counts (--url).`;
+    return `Pinion ${version}, seen from this machine with the rights of your login; those of the app are what counts: --url asks it.`;
   return `Pinion ${version} at ${new URL(url ?? "https://localhost").host}, as the app itself sees it.`;
 }

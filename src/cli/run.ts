@@ -4,6 +4,8 @@ import { PinionError } from "../errors.ts";
 import { isSafeUrl } from "../policy-texts.ts";
 import { authority, type Terminal } from "./terminal.ts";
 
+export type { Terminal };
+
 interface Command {
   readonly usage: string;
   readonly does: string;
@@ -75,12 +77,29 @@ const commands: Readonly<Record<string, Command>> = {
   },
 };
 
+/** Commands that are more than a request. Loaded when they are asked for: they take the SDKs, every rotator and consumer. */
+const locals: Readonly<
+  Record<
+    string,
+    Pick<Command, "usage" | "does"> & { run(args: readonly string[], terminal: Terminal): Promise<number> }
+  >
+> = {
+  onboard: {
+    usage: "onboard <policy> <vault>",
+    does: "the parameters of infra/onboard.bicep for a vault of a policy",
+    run: async (args, terminal) => await (await import("./onboard.ts")).onboard(args, terminal),
+  },
+  doctor: {
+    usage: "doctor [--json]",
+    does: "what keeps Pinion from rotating, and what to do",
+    run: async (args, terminal) => await (await import("./doctor.ts")).doctor(args, terminal),
+  },
+};
+
 const help = [
   "npm run pinion -- <command> [--url https://<app>/api] [--reason text]",
   "",
-  ...Object.values(commands).map(({ usage, does }) => `  ${usage.padEnd(28)}${does}`),
-  `  ${"onboard <policy> <vault>".padEnd(28)}the parameters of infra/onboard.bicep for a vault of a policy`,
-  `  ${"doctor".padEnd(28)}what keeps Pinion from rotating; --json for tools`,
+  ...[...Object.values(commands), ...Object.values(locals)].map(({ usage, does }) => `  ${usage.padEnd(28)}${does}`),
   "",
   "PINION_URL is the default of --url. PINION_TOKEN is an Entra token of somebody with a role in the app (az account get-access-token); PINION_KEY a",
   "function key, for an app without App Service authentication.",
@@ -88,10 +107,9 @@ const help = [
 
 /** Runs one command; resolves with the exit code: 0 done, 1 the API refused, 2 the command was not understood. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
-  // Loaded when it is asked for: it takes every rotator and consumer.
-  if (args[0] === "onboard") return await (await import("./onboard.ts")).onboard(args.slice(1), terminal);
-  // It brings the SDKs with it, which the other commands do without.
-  if (args[0] === "doctor") return await (await import("./doctor.ts")).doctor(args.slice(1), terminal);
+  const [first = ""] = args;
+  const local = Object.hasOwn(locals, first) ? locals[first] : undefined;
+  if (local !== undefined) return await local.run(args.slice(1), terminal);
   const parsed = parse(args);
   const [name = "help", id = "", file] = parsed?.positionals ?? [];
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;

@@ -114,7 +114,7 @@ export function once<T>(context: Context, key: string, look: () => Promise<T>): 
 }
 
 /** The client id of the identity that works in a vault; undefined: the app's own. */
-export const zoneOf = (vault: PolicyVault & { readonly identity?: string }): string | undefined => vault.identity;
+export const zoneOf = ({ identity }: PolicyVault): string | undefined => identity;
 
 function read(env: Context["env"], folder: string, registry: Registry) {
   const { config, faults } = readSettings(env);

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Context } from "./context.ts";
-import { type Check, fault, ok, type Said, unknown, warning } from "./finding.ts";
+import { type Check, fault, ok, type Said, stop, unknown, warning } from "./finding.ts";
 import { reasonOf } from "./vault-ask.ts";
 
 const schema = z.object({
@@ -110,7 +110,7 @@ async function backend(
     return [];
   } catch {
     return [
-      fault(
+      stop(
         "the durable engine",
         "does not answer",
         scheduled

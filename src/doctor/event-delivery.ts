@@ -28,7 +28,7 @@ export const eventDelivery: Check<Context> = {
   id: "event-delivery",
   area: "Events",
   about: "the events of the last 24 hours were delivered, none was dead-lettered or dropped",
-  needs: ["settings", "identity", "policy", "event-topic", "event-subscription"],
+  needs: ["settings", "identity", "policy"],
   async run(context, signal) {
     return eachOf(await vaultsOf(context), hostOf, async (vault) => {
       const topic = await topicOf(context, vault, signal);

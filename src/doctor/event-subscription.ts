@@ -21,7 +21,7 @@ export const eventSubscription: Check<Context> = {
   id: "event-subscription",
   area: "Events",
   about: "each vault's events come to this app: destination, types, filters, dead letter, identity",
-  needs: ["settings", "identity", "policy", "event-topic"],
+  needs: ["settings", "identity", "policy"],
   async run(context, signal) {
     return eachOf(await vaultsOf(context), hostOf, async (vault) => {
       const topic = await topicOf(context, vault, signal);

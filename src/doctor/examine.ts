@@ -5,7 +5,7 @@ import { type Check, type Finding, type Said, unlooked } from "./finding.ts";
 const patience = 25_000;
 
 /**
- * Runs checks side by side, each within its time; those that need another one wait for it, and are not run where it has a fault. Findings
+ * Runs checks side by side, each within its time; those that need another one wait for it, and are not run where it has a fault that stops. Findings
  * come in the order of the list. A check that throws, or takes too long, is one finding of level `unknown`.
  */
 export async function examine<C>(
@@ -24,7 +24,7 @@ export async function examine<C>(
     const stamp = (said: Said): Finding => ({ check: id, area, ...said });
     for (const need of needs) {
       const first = checks.find((other) => other.id === need);
-      const faulty = first !== undefined && (await findingsOf(first)).some(stops);
+      const faulty = first !== undefined && (await findingsOf(first)).some(stopping);
       if (faulty)
         return [
           { ...stamp({ level: "unknown", subject: "", says: `Not looked at: ${need} comes first.` }), after: need },
@@ -36,7 +36,7 @@ export async function examine<C>(
 }
 
 /** A fault that stops, or the echo of one further up. */
-const stops = ({ level, after }: Finding): boolean => level === "fault" || after !== undefined;
+const stopping = ({ stops, after }: Finding): boolean => stops === true || after !== undefined;
 
 async function within<C>(limit: number, check: Check<C>, context: C): Promise<readonly Said[]> {
   const ended = new AbortController();

@@ -12,6 +12,8 @@ export interface Said {
   readonly says: string;
   /** What to do about it; there for each fault and warning. */
   readonly todo?: string;
+  /** A fault without whose end those who need this check would only repeat it. */
+  readonly stops?: true;
 }
 
 export interface Finding extends Said {
@@ -29,13 +31,17 @@ export interface Check<C> {
   readonly area: string;
   /** One line: what it makes sure of. */
   readonly about: string;
-  /** Ids of checks without whose soundness this one would only repeat their faults. */
+  /** Ids of checks whose faults that stop leave nothing to look at here. */
   readonly needs?: readonly string[];
   run(context: C, signal: AbortSignal): Promise<readonly Said[]>;
 }
 
 export const ok = (subject: string, says: string): Said => ({ level: "ok", subject, says });
 export const fault = (subject: string, says: string, todo: string): Said => ({ level: "fault", subject, says, todo });
+export const stop = (subject: string, says: string, todo: string): Said => ({
+  ...fault(subject, says, todo),
+  stops: true,
+});
 export const warning = (subject: string, says: string, todo: string): Said => ({
   level: "warning",
   subject,

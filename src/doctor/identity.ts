@@ -1,6 +1,5 @@
-import type { Context } from "./context.ts";
-import { zoneOf } from "./context.ts";
-import { type Check, eachOf, fault, ok, type Said } from "./finding.ts";
+import { type Context, once, zoneOf } from "./context.ts";
+import { type Check, fault, ok, type Said, stop } from "./finding.ts";
 
 /** What tokens are asked for: every cloud's vaults have a resource of their own, which the vault itself names. */
 const storageScope = "https://storage.azure.com/.default";
@@ -16,16 +15,12 @@ export const identity: Check<Context> = {
     const { policy } = await context.policy();
     const zones = new Set(Object.values(policy?.vaults ?? {}).map(zoneOf));
     const arm = `${config.resourceManagerAudience}/.default`;
+    const own = [arm, ...("connectionString" in config.storage ? [] : [storageScope])];
     const asked = [
-      { clientId: config.clientId, scope: arm },
-      ...("connectionString" in config.storage ? [] : [{ clientId: config.clientId, scope: storageScope }]),
-      ...[...zones].filter((zone) => zone !== undefined).map((clientId) => ({ clientId, scope: arm })),
+      ...own.map((scope) => ({ clientId: config.clientId, scope, judge: stop })),
+      ...[...zones].filter((zone) => zone !== undefined).map((clientId) => ({ clientId, scope: arm, judge: fault })),
     ];
-    const said = await eachOf(
-      asked,
-      ({ clientId }) => clientId ?? "the app",
-      (one) => ask(context, one),
-    );
+    const said = await Promise.all(asked.map((one) => ask(context, one)));
     // One line for each identity, unless they say different things.
     return said.filter(
       (one, at) => said.findIndex((other) => other.subject === one.subject && other.level === one.level) === at,
@@ -33,32 +28,41 @@ export const identity: Check<Context> = {
   },
 };
 
-async function ask(
-  context: Context,
-  { clientId, scope }: { readonly clientId: string | undefined; readonly scope: string },
-): Promise<readonly Said[]> {
-  const subject = clientId ?? (context.place === "app" ? "the app's own identity" : "your login");
-  const token = await context
-    .identity(clientId)
-    .getToken(scope)
-    .catch(() => null);
-  if (token !== null) return [ok(subject, `gets tokens${whose(token.token)}`)];
-  if (context.place === "laptop")
-    return [
-      fault(
-        subject,
-        `gets no token for ${hostOf(scope)}`,
-        "Log in: az login (or azd auth login), in the tenant of the vault.",
-      ),
-    ];
-  const todo =
-    clientId === undefined
-      ? "Switch the app's system-assigned identity on, or name a user-assigned one in AZURE_CLIENT_ID."
-      : "Assign the user-assigned identity with that client id to the function app, or correct the client id (AZURE_CLIENT_ID, or identity of the vault in the policy).";
-  return [fault(subject, `gets no token for ${hostOf(scope)}`, todo)];
+/** Whether the identity of a trust zone can be used at all; what needs it is not looked at otherwise. */
+export async function isAble(context: Context, clientId: string | undefined): Promise<boolean> {
+  const scope = `${context.config.resourceManagerAudience}/.default`;
+  return (await once(context, `token ${clientId} ${scope}`, () => tokenOf(context, clientId, scope))) !== undefined;
 }
 
-const hostOf = (scope: string): string => new URL(scope).host;
+const tokenOf = async (context: Context, clientId: string | undefined, scope: string) =>
+  await context
+    .identity(clientId)
+    .getToken(scope)
+    .then((found) => found?.token)
+    .catch(() => undefined);
+
+interface Asked {
+  readonly clientId: string | undefined;
+  readonly scope: string;
+  /** How bad it is to get none. */
+  readonly judge: typeof fault;
+}
+
+async function ask(context: Context, { clientId, scope, judge }: Asked): Promise<Said> {
+  const subject = clientId ?? (context.place === "app" ? "the app's own identity" : "your login");
+  const token = await once(context, `token ${clientId} ${scope}`, () => tokenOf(context, clientId, scope));
+  if (token !== undefined) return ok(subject, `gets tokens${whose(token)}`);
+  const says = `gets no token for ${new URL(scope).host}`;
+  if (context.place === "laptop")
+    return judge(subject, says, "Log in: az login (or azd auth login), in the tenant of the vault.");
+  return judge(
+    subject,
+    says,
+    clientId === undefined
+      ? "Switch the app's system-assigned identity on, or name a user-assigned one in AZURE_CLIENT_ID."
+      : "Assign the user-assigned identity with that client id to the function app, or correct the client id (AZURE_CLIENT_ID, or identity of the vault in the policy).",
+  );
+}
 
 /** The object id in a token's claims, which is what role assignments name. */
 function whose(token: string): string {

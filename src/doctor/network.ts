@@ -10,8 +10,6 @@ export interface Place {
   readonly name: string;
   /** The hosts that have to resolve to private addresses. */
   readonly hosts: readonly string[];
-  /** The private DNS zones that make them do so. */
-  readonly zone: string;
   /** Nobody comes in from a public network. */
   readonly shut: boolean;
   readonly connections: Connections;
@@ -40,7 +38,6 @@ async function vaultPlace(context: Context, one: PolicyVault, signal: AbortSigna
     found && {
       name: host,
       hosts: [hostname],
-      zone: "privatelink.vaultcore.azure.net",
       shut: found.publicNetworkAccess === "Disabled",
       connections: found.privateEndpointConnections ?? [],
     }
@@ -53,7 +50,6 @@ async function accountPlace(context: Context, storage: StorageConfig, signal: Ab
     found && {
       name: accountName(storage),
       hosts: hostsOf(storage),
-      zone: "privatelink.{blob,queue,table}.core.windows.net",
       shut: found.publicNetworkAccess === "Disabled",
       connections: found.privateEndpointConnections ?? [],
     }

@@ -17,7 +17,7 @@ export const privateDns: Check<Context> = {
       async ({ look }) => {
         const place = await look();
         if (place === undefined || !place.shut) return [];
-        const said = await Promise.all(place.hosts.map((host) => resolve(context, host, place.zone)));
+        const said = await Promise.all(place.hosts.map((host) => resolve(context, host)));
         const bad = said.filter(({ level }) => level !== "ok");
         return bad.length > 0 ? bad : [ok(place.name, "resolves to private addresses")];
       },
@@ -25,10 +25,10 @@ export const privateDns: Check<Context> = {
   },
 };
 
-async function resolve(context: Context, host: string, zone: string): Promise<Said> {
+async function resolve(context: Context, host: string): Promise<Said> {
   const todo =
     context.place === "app"
-      ? `Link the private DNS zone ${zone} to the app's network, with a record for the endpoint; with a DNS server of your own, let it forward to 168.63.129.16.`
+      ? `Link the private DNS zone ${zoneOf(host)} to the app's network, with a record for the endpoint; with a DNS server of your own, let it forward to 168.63.129.16.`
       : "Look from inside the network: ask the app with --url.";
   try {
     const found = await context.addresses(host);
@@ -40,6 +40,12 @@ async function resolve(context: Context, host: string, zone: string): Promise<Sa
     return fault(host, `does not resolve (${reasonOf(error)})`, todo);
   }
 }
+
+/** The private DNS zone of a host: `kv.vault.azure.net` is in `privatelink.vaultcore.azure.net`; in every cloud of Azure alike. */
+const zoneOf = (host: string): string =>
+  host.replace(/^[^.]+\.(vault|blob|queue|table)\./, (_, service: string) =>
+    service === "vault" ? "privatelink.vaultcore." : `privatelink.${service}.`,
+  );
 
 const privateRanges = new BlockList();
 for (const [base, bits] of [

@@ -12,6 +12,7 @@ const finding = z.object({
   subject: z.string(),
   says: z.string(),
   todo: z.string().exactOptional(),
+  stops: z.literal(true).exactOptional(),
   after: z.string().exactOptional(),
 });
 

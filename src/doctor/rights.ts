@@ -3,6 +3,7 @@ import { findConsumer } from "../consumers/index.ts";
 import { listPlace, type Place, placesOf } from "../grants.ts";
 import type { Policy } from "../policy.ts";
 import { type Context, zoneOf } from "./context.ts";
+import { isAble } from "./identity.ts";
 import { type Check, fault, ok, type Said, unknown } from "./finding.ts";
 
 /** That each identity holds what its rotations use, at each vault, target and consumer. */
@@ -15,13 +16,14 @@ export const rights: Check<Context> = {
     const { policy } = await context.policy();
     if (policy === undefined) return [];
     const byZone = Map.groupBy(placesIn(context, policy), ({ zone }) => zone);
-    const looks = [...byZone].map(([zone, all]) =>
-      lookAt(
+    const looks = [...byZone].map(async ([zone, all]) => {
+      if (!(await isAble(context, zone))) return [];
+      return await lookAt(
         context.armAs(zone),
         all.map(({ place }) => place),
         signal,
-      ),
-    );
+      );
+    });
     const looked = (await Promise.all(looks)).flat();
     const lacks = merged(looked.filter(({ missing = [] }) => missing.length > 0));
     const untold = looked.filter(({ missing }) => missing === undefined);

@@ -1,6 +1,6 @@
 import { settingNames } from "../config.ts";
 import type { Context } from "./context.ts";
-import { type Check, fault, ok, type Said, warning } from "./finding.ts";
+import { type Check, fault, ok, type Said, stop, warning } from "./finding.ts";
 
 /** Forms that carry an account key or a signature. */
 const withKey = /(^|;)\s*(AccountKey|SharedAccessSignature)\s*=/i;
@@ -15,7 +15,7 @@ export const settings: Check<Context> = {
   async run({ env, faults }) {
     const said = faults.map((text): Said => {
       const [name = "", ...rest] = text.split(": ");
-      return fault(name, rest.join(": ") || "cannot be used", `Correct ${name}; docs/settings.md explains it.`);
+      return stop(name, rest.join(": ") || "cannot be used", `Correct ${name}; docs/settings.md explains it.`);
     });
     const known = new Set<string>(settingNames);
     const stray = Object.keys(env).filter(

@@ -14,13 +14,9 @@ export type Site = z.output<typeof site>["properties"];
 
 /** The function app's ARM id: from what App Service tells its own app, or from azd's output on a laptop. */
 export function siteId(env: Context["env"]): string | undefined {
-  const {
-    AZURE_FUNCTION_APP_ID: told,
-    WEBSITE_SITE_NAME: name,
-    WEBSITE_RESOURCE_GROUP: group,
-    WEBSITE_OWNER_NAME: owner,
-  } = env;
-  if (name === undefined || group === undefined || owner === undefined) return told;
+  const [name, group, owner] = [env["WEBSITE_SITE_NAME"], env["WEBSITE_RESOURCE_GROUP"], env["WEBSITE_OWNER_NAME"]];
+  if (name === undefined || group === undefined || owner === undefined) return env["AZURE_FUNCTION_APP_ID"];
+  // `<subscription>+<resource group>-<region>webspace`
   return `/subscriptions/${owner.split("+")[0]}/resourceGroups/${group}/providers/Microsoft.Web/sites/${name}`;
 }
 

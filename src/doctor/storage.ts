@@ -1,7 +1,7 @@
 import { hasContainer, hasTable, statusOf } from "../store/storage.ts";
 import { accountName } from "./account.ts";
 import type { Context } from "./context.ts";
-import { type Check, fault, ok, type Said } from "./finding.ts";
+import { type Check, ok, type Said, stop } from "./finding.ts";
 import { reasonOf } from "./vault-ask.ts";
 
 /** That the app reaches what it keeps its records in, with its rights. */
@@ -31,7 +31,7 @@ export async function reach(
 ): Promise<Said | undefined> {
   try {
     if (await isThere()) return undefined;
-    return fault(
+    return stop(
       name,
       `is not in ${account}`,
       "Deploy infra/main.bicep, which makes it; the app makes it itself where it may.",
@@ -39,12 +39,12 @@ export async function reach(
   } catch (error) {
     const status = statusOf(error);
     if (status === 401 || status === 403)
-      return fault(
+      return stop(
         name,
         `may not be read (${status})`,
         `Give the app's identity ${role} on ${account}, and let it through the account's firewall.`,
       );
-    return fault(
+    return stop(
       name,
       `did not answer (${status ?? reasonOf(error)})`,
       "Check the settings of the account, name resolution, and the way out of the app's network.",

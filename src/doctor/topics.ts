@@ -105,8 +105,10 @@ export function isOurs(context: Context, one: Subscription): boolean {
       return resource.toLowerCase().startsWith(`${siteId(context.env) ?? "-"}/functions/`.toLowerCase());
     case "WebHook": {
       const url = properties?.endpointBaseUrl ?? "";
-      const host = context.env["WEBSITE_HOSTNAME"];
-      return URL.canParse(url) && host !== undefined && new URL(url).host === host;
+      // azd's output, on a laptop.
+      const pinion = context.env["PINION_URL"] ?? "";
+      const host = context.env["WEBSITE_HOSTNAME"] ?? (URL.canParse(pinion) ? new URL(pinion).host : undefined);
+      return URL.canParse(url) && new URL(url).host === host;
     }
     default:
       return false;

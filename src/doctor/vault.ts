@@ -1,5 +1,6 @@
 import type { PolicyVault } from "../policy.ts";
-import { type Context, once } from "./context.ts";
+import { type Context, once, zoneOf } from "./context.ts";
+import { isAble } from "./identity.ts";
 import { type Check, eachOf, fault, ok, type Said, unknown } from "./finding.ts";
 import { PinionError } from "../errors.ts";
 
@@ -14,9 +15,12 @@ export const vault: Check<Context> = {
   },
 };
 
+/** The vaults of the policy whose identity can be used. */
 export async function vaultsOf(context: Context): Promise<readonly PolicyVault[]> {
   const { policy } = await context.policy();
-  return Object.values(policy?.vaults ?? {});
+  const all = Object.values(policy?.vaults ?? {});
+  const able = await Promise.all(all.map((one) => isAble(context, zoneOf(one))));
+  return all.filter((_, at) => able[at]);
 }
 
 export const hostOf = ({ uri }: PolicyVault): string => new URL(uri).host;

@@ -47,7 +47,7 @@ async function laptop(settings: Readonly<Record<string, unknown>>, ...args: stri
   const file = join(clinic.dir, "local.settings.json");
   writeFileSync(file, JSON.stringify({ Values: { ...clinic.settings, ...settings } }));
   const env = { PATH: process.env["PATH"], NODE_EXTRA_CA_CERTS: clinic.cloud.tls.caFile };
-  const argv = [join(root, "src/cli.ts"), "doctor", "--settings", file, ...args];
+  const argv = [join(root, "src/cli.ts"), "doctor", "--here", "--settings", file, ...args];
   const ended = await new Promise<{ code: number; text: string }>((resolve) => {
     execFile(process.execPath, argv, { cwd: root, env }, (error, stdout, stderr) =>
       resolve({ code: typeof error?.code === "number" ? error.code : 0, text: stdout + stderr }),
@@ -108,8 +108,8 @@ test("an app with wrong settings is passed on in its own words", async () => {
   }
 });
 
-test("an app that is not there", async () => {
-  const { code, text } = await pinion(["--url", "http://127.0.0.1:1/api"]);
+test("an app that is not there; the address from the environment, as the other commands have it", async () => {
+  const { code, text } = await pinion([], { PINION_URL: "http://127.0.0.1:1/api" });
   expect(text).toMatch(/127\.0\.0\.1:1 did not answer/);
   expect(code).toBe(1);
 });

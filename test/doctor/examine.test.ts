@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { PinionError } from "../../src/errors.ts";
 import { examine } from "../../src/doctor/examine.ts";
-import { type Check, eachOf, fault, type Finding, ok, unseen, warning } from "../../src/doctor/finding.ts";
+import { type Check, eachOf, fault, type Finding, ok, stop, unseen } from "../../src/doctor/finding.ts";
 import { sumOf, textOf } from "../../src/doctor/text.ts";
 
 const check = (id: string, run: Check<object>["run"], needs?: readonly string[]): Check<object> => ({
@@ -52,19 +52,19 @@ describe("an examination", () => {
     expect(stopped).toBe(true);
   });
 
-  test("what needs a faulty check is not looked at, nor what needs that; a warning stops nothing", async () => {
+  test("what needs a check that stops is not looked at, nor what needs that; other faults stop nothing", async () => {
     const run = async () => [ok("a", "b")];
     const found = await examine(
       [
-        check("first", async () => [fault("a", "b", "c")]),
+        check("first", async () => [stop("a", "b", "c")]),
         check("second", run, ["first"]),
         check("third", run, ["second"]),
-        check("other", async () => [warning("a", "b", "c")]),
+        check("other", async () => [fault("a", "b", "c")]),
         check("last", run, ["other"]),
       ],
       {},
     );
-    expect(levels(found)).toEqual(["first fault", "second unknown", "third unknown", "other warning", "last ok"]);
+    expect(levels(found)).toEqual(["first fault", "second unknown", "third unknown", "other fault", "last ok"]);
     expect(found.map(({ after }) => after)).toEqual([undefined, "first", "second", undefined, undefined]);
   });
 

@@ -1,12 +1,17 @@
+import { join } from "node:path";
+import { scan } from "../../local/canary/scan.ts";
+import { passwordsIn, valuesEverHeld } from "../../local/canary/vault-values.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { identities } from "../../local/cloud/cloud.ts";
 import { checks } from "../../src/doctor/checks.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
 import { type Clinic, openClinic } from "./clinic.ts";
-import { type Planted, planted } from "./planted.ts";
+import { type Planted, planted, webhookCode, zoned } from "./planted.ts";
 
 // A sound cloud is silent; each fault is named by one finding, and by its own check alone: without the check nobody names it.
 
 let clinic: Clinic;
+const said: Finding[] = [];
 beforeAll(async () => void (clinic = await openClinic()));
 afterAll(() => clinic.close());
 
@@ -23,11 +28,24 @@ test("a sound cloud is silent", async () => {
   expect(found.filter(({ level }) => level === "ok").length).toBeGreaterThan(20);
 });
 
+test("so is one with a trust zone of its own", async () => {
+  const back = await zoned(identities.zone.clientId)(clinic);
+  try {
+    const found = await clinic.examine();
+    expect(told(found)).toEqual([]);
+    expect(found.filter(({ check }) => check === "identity")).toHaveLength(2);
+  } finally {
+    await back();
+  }
+});
+
 describe.each(planted)("$name", (fault) => {
   test(`is named by ${fault.finds.check}, and by nothing else`, async () => {
     const back = await fault.plant?.(clinic);
     try {
-      const found = told(await clinic.examine(fault.patient?.(clinic)));
+      const all = await clinic.examine(fault.patient?.(clinic));
+      said.push(...all);
+      const found = told(all);
       expect(found.filter((one) => !names(fault, one))).toEqual([]);
       expect(found.length).toBeGreaterThan(0);
       for (const { todo = "", level } of found) if (level !== "unknown") expect(todo).toMatch(/^[A-Z].{10,}[.]$/);
@@ -37,6 +55,14 @@ describe.each(planted)("$name", (fault) => {
       await back?.();
     }
   });
+});
+
+test("no secret is in any finding", () => {
+  const vaults = join(clinic.dir, "vaults");
+  const key = /AccountKey=([^;]+)/.exec(clinic.settings["AzureWebJobsStorage"] ?? "")?.[1] ?? "";
+  const secrets = [...passwordsIn(valuesEverHeld(vaults)), key, webhookCode];
+  expect(secrets.length).toBeGreaterThan(5);
+  expect(scan([{ name: "findings", content: Buffer.from(JSON.stringify(said)) }], secrets)).toEqual([]);
 });
 
 test("every check has a fault that only it names, and there are 25 at least", () => {

@@ -23,6 +23,9 @@ export interface Planted {
   patient?(clinic: Clinic): Patient;
 }
 
+/** In the address of somebody's webhook. */
+export const webhookCode = "hush-hush-hush-hush";
+
 const vaultId = vaultResourceId(vault);
 const topicId = systemTopicOf(vault).id;
 const subscription = `${vault}-to-pinion`;
@@ -69,6 +72,9 @@ const policy = (change: (policy: Clinic["policy"]) => object) => async (clinic: 
   await clinic.cloud.putPolicy(change(structuredClone(clinic.policy)));
   return () => clinic.cloud.putPolicy(clinic.policy);
 };
+/** A trust zone around the vault. */
+export const zoned = (identity: string) =>
+  policy(({ vaults, ...rest }) => ({ ...rest, vaults: { orders: { ...vaults.orders, identity } } }));
 const idle = { running: async () => undefined } as unknown as Engine;
 const hostJson =
   (durableTask: object) =>
@@ -130,6 +136,11 @@ export const planted: readonly Planted[] = [
     finds: { check: "identity", level: "fault", subject: /^99999999-/, says: /gets no token/ },
   },
   {
+    name: "an identity of a trust zone that the app does not have",
+    plant: zoned("99999999-0000-4000-8000-000000000002"),
+    finds: { check: "identity", level: "fault", subject: /^99999999-/, says: /gets no token/ },
+  },
+  {
     name: "a policy that is not where the settings say",
     patient: ({ cloud }) => ({ env: { PINION_POLICY: `${cloud.azurite.blobUrl}/pinion-policy/other.json` } }),
     finds: { check: "policy", level: "fault", subject: /^policy$/, says: /could not be read/ },
@@ -146,6 +157,11 @@ export const planted: readonly Planted[] = [
     name: "the kill switch",
     patient: () => ({ env: { PINION_STOP: "true" } }),
     finds: { check: "mode", level: "warning", subject: /^PINION_STOP$/, says: /no rotation starts/ },
+  },
+  {
+    name: "an app that only observes",
+    patient: () => ({ env: { PINION_OBSERVE: "true" } }),
+    finds: { check: "mode", level: "warning", subject: /^PINION_OBSERVE$/, says: /only observed/ },
   },
   {
     name: "observe mode",
@@ -326,7 +342,7 @@ export const planted: readonly Planted[] = [
     name: "a system topic of somebody else",
     plant: subscribed((one) => ({
       ...one,
-      destination: { type: "webhook", url: "https://audit.contoso.com/events?code=hush" },
+      destination: { type: "webhook", url: `https://audit.contoso.com/events?code=${webhookCode}` },
     })),
     finds: {
       check: "event-subscription",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Check, fault, ok, type Said } from "../finding.ts";
+import { type Check, ok, type Said, stop } from "../finding.ts";
 import { reportSchema } from "../report.ts";
 import { reasonOf } from "../vault-ask.ts";
 import type { Outside } from "./context.ts";
@@ -17,7 +17,7 @@ export const reached: Check<Outside> = {
       reply = await fetch(`${url}/doctor`, { headers, redirect: "manual", signal });
     } catch (error) {
       return [
-        fault(
+        stop(
           host,
           `did not answer (${reasonOf(error)})`,
           "See that the app is started and the address is right: PINION_URL of azd's outputs, with /api at its end.",
@@ -31,7 +31,7 @@ export const reached: Check<Outside> = {
         return [ok(host, `answers as Pinion ${report.data.version}`)];
       }
       return [
-        fault(
+        stop(
           host,
           "answers, but not as Pinion does",
           "Check the address: it has to end in /api of Pinion's own function app.",
@@ -40,7 +40,7 @@ export const reached: Check<Outside> = {
     }
     if (reply.status === 401 || reply.status === 403)
       return [
-        fault(
+        stop(
           host,
           `does not let you read (${reply.status})`,
           "Give PINION_TOKEN, an Entra token of somebody with the app role Pinion.Reader, or, without App Service authentication, PINION_KEY.",
@@ -48,7 +48,7 @@ export const reached: Check<Outside> = {
       ];
     if (reply.status === 404)
       return [
-        fault(
+        stop(
           host,
           "knows no /doctor (404)",
           "Check that the address ends in /api; an app before this version has no doctor: deploy it anew.",
@@ -66,9 +66,9 @@ async function ill({ url, headers, fetch }: Outside, status: number, signal: Abo
   const { settings = [], summary = "", storage } = health.safeParse(body).data ?? {};
   const said = [...settings, ...summary.split("\n- ").slice(1), ...(storage === undefined ? [] : [storage.message])];
   if (said.length > 0)
-    return said.map((text) => fault(host, `says: ${text}`, "Correct it; docs/settings.md explains every setting."));
+    return said.map((text) => stop(host, `says: ${text}`, "Correct it; docs/settings.md explains every setting."));
   return [
-    fault(
+    stop(
       host,
       `answers ${reply?.status ?? status}`,
       "Read the app's log: Application Insights, or az webapp log tail.",
