@@ -48,18 +48,18 @@ type Call = (...args: readonly Thunk[]) => unknown;
 const functionsIn = (environment: Environment): Readonly<Record<string, Call>> => ({
   environment: () => environment,
   reference: () => ({ ...standIn, identity: standIn }),
-  format: (text, ...args) => String(text!()).replace(/\{(\d+)\}/g, (_, at: string) => String(args[Number(at)]!())),
+  format: (text, ...args) => String(text()).replace(/\{(\d+)\}/g, (_, at: string) => String(args[Number(at)]!())),
   concat: (...args) => args.map((one) => String(one())).join(""),
-  if: (condition, then, otherwise) => (condition!() === true ? then!() : otherwise!()),
-  equals: (a, b) => a!() === b!(),
-  endsWith: (text, end) => String(text!()).endsWith(String(end!())),
-  uri: (base, path) => new URL(String(path!()), String(base!())).href,
-  replace: (text, from, to) => String(text!()).replaceAll(String(from!()), String(to!())),
+  if: (condition, then, otherwise) => (condition() === true ? then() : otherwise()),
+  equals: (a, b) => a() === b(),
+  endsWith: (text, end) => String(text()).endsWith(String(end())),
+  uri: (base, path) => new URL(String(path()), String(base())).href,
+  replace: (text, from, to) => String(text()).replaceAll(String(from()), String(to())),
   createArray: (...args) => args.map((one) => one()),
   createObject: (...args) =>
     Object.fromEntries(args.flatMap((one, at) => (at % 2 === 0 ? [[String(one()), args[at + 1]!()]] : []))),
   fail: (text) => {
-    throw new Error(String(text!()));
+    throw new Error(String(text()));
   },
 });
 

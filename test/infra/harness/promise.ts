@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { samples, startCompiler } from "../../../scripts/bicep/compiler.ts";
 import type { Compiler } from "../../../scripts/bicep/compiler.ts";
 import { missing } from "../../../scripts/bicep/install.ts";
-import { type Edit, type Infra, infraIn, Refused, root, type Scenarios, scratch } from "./infra.ts";
+import { type Edit, type Infra, infraIn, Refused, type Scenarios, scratch } from "./infra.ts";
 
 const why = missing();
 
@@ -18,10 +18,11 @@ export function describeBicep(name: string, tests: () => void): void {
 export function useInfra(): { readonly compiler: Compiler; readonly own: Infra } {
   let compiler: Compiler | undefined;
   let own: Infra | undefined;
-  const sources = why === undefined ? scratch([]) : undefined;
+  let sources: ReturnType<typeof scratch> | undefined;
   beforeAll(() => {
     compiler = startCompiler(samples);
-    own = infraIn(sources?.folder ?? root, compiler);
+    sources = scratch([]);
+    own = infraIn(sources.folder, compiler);
   });
   afterAll(async () => {
     await compiler?.close();
@@ -59,7 +60,7 @@ export interface Promised {
 
 /** Tests that a promise holds, and that it would be seen broken. */
 export function testPromise({ name, scenarios, check, mutations }: Promised, bed: ReturnType<typeof useInfra>): void {
-  describe(`${name}`, () => {
+  describe(`promise: ${name}`, () => {
     test("holds", async () => {
       expect(await check(bed.own, scenarios)).toEqual([]);
     });

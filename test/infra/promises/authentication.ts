@@ -33,7 +33,7 @@ function faultsOf(scenario: string, resources: readonly Resource[]): string[] {
       [found("httpSettings", "requireHttps") === true, "plain http is taken"],
       [found("identityProviders", "azureActiveDirectory", "enabled") === true, "Entra is not the provider"],
       [
-        Object.keys((found("identityProviders") ?? {}) as object).join() === "azureActiveDirectory",
+        Object.keys(found("identityProviders") ?? {}).join() === "azureActiveDirectory",
         "there is another provider than Entra",
       ],
       [found(...registration, "clientId") === clientId, "the application is another"],
