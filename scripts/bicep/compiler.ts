@@ -57,13 +57,17 @@ interface Reply {
   readonly error?: { readonly message: string };
 }
 
-/** Starts the compiler. It ends with `close`, or when this process does. Throws with a sentence where there is none. */
-export function startCompiler(): Compiler {
+/** What stands in for azd's values, which parameter files read from the environment. */
+export const samples = parseEnv(readFileSync(new URL("../../infra/sample.env", import.meta.url), "utf8"));
+
+/**
+ * Starts the compiler. It ends with `close`, or when this process does. Parameter files read `environment`, then this process's own, then
+ * the samples. Throws with a sentence where there is no compiler.
+ */
+export function startCompiler(environment: NodeJS.Dict<string> = {}): Compiler {
   const why = missing();
   if (why !== undefined) throw new Error(why);
-  // Parameter files read azd's values from the environment: the samples stand in for what is not there.
-  const samples = parseEnv(readFileSync(new URL("../../infra/sample.env", import.meta.url), "utf8"));
-  const env = { ...samples, ...process.env };
+  const env = { ...samples, ...process.env, ...environment };
   const child = spawn(compilerPath(), ["jsonrpc", "--stdio"], { stdio: ["pipe", "pipe", "inherit"], env });
   const exit = once(child, "close");
   const waiting = new Map<number, (reply: Reply) => void>();

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Compiler, Diagnostic } from "../../../scripts/bicep/compiler.ts";
+import type { Compiler, Diagnostic, Place } from "../../../scripts/bicep/compiler.ts";
 import type { Resource, Snapshot, Template } from "./arm.ts";
 import { bicepLiteral } from "./literal.ts";
 
@@ -22,6 +22,9 @@ export interface Scenario {
   readonly base?: string;
   readonly params?: Readonly<Record<string, unknown>>;
 }
+
+/** Scenarios by their names. */
+export type Scenarios = Readonly<Record<string, Scenario>>;
 
 /** One text of one file put in another's place. `find` must be there exactly once. */
 export interface Edit {
@@ -66,6 +69,13 @@ export function infraIn(folder: string, compiler: Compiler): Infra {
       return Object.fromEntries(Object.entries(given).map(([name, { value }]) => [name, value]));
     });
 
+  /** A deployment to a subscription has no resource group. */
+  function placeOf(template: string): Place {
+    const { resourceGroup, ...elsewhere } = place;
+    const text = readFileSync(join(folder, template), "utf8");
+    return /^targetScope = 'subscription'$/m.test(text) ? elsewhere : { ...elsewhere, resourceGroup };
+  }
+
   async function predict({ template, base, params }: Scenario): Promise<Snapshot> {
     const given = { ...(base === undefined ? {} : await parameters(base)), ...params };
     const dir = mkdtempSync(join(tmpdir(), "pinion-params-"));
@@ -75,14 +85,10 @@ export function infraIn(folder: string, compiler: Compiler): Infra {
       const lines = values.map(([name, value]) => `param ${name} = ${bicepLiteral(value)}`);
       const using = relative(dir, join(folder, template)).split(sep).join("/");
       writeFileSync(file, [`using '${using}'`, ...lines, ""].join("\n"));
-      // The compiler says more of a file that it refuses than the snapshot does.
-      const { success, diagnostics } = await compiler.compileParams(file);
-      if (!success) throw refusal(diagnostics);
-      const wide = /^targetScope = 'subscription'$/m.test(readFileSync(join(folder, template), "utf8"));
-      const { resourceGroup, ...subscription } = place;
-      const where = wide ? subscription : { ...subscription, resourceGroup };
-      const text = await compiler.snapshot(file, where).catch((error: Error) => {
-        throw new Refused(error.message);
+      const text = await compiler.snapshot(file, placeOf(template)).catch(async (error: Error) => {
+        // Where the template or a value does not compile, the snapshot does not say why.
+        const { success, diagnostics } = await compiler.compileParams(file);
+        throw success ? new Refused(error.message) : refusal(diagnostics);
       });
       const { predictedResources, outputs = {}, diagnostics: notes = [] } = JSON.parse(text) as RawSnapshot;
       return { resources: predictedResources, outputs, notes };

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startCompiler } from "../../../scripts/bicep/compiler.ts";
+import { samples, startCompiler } from "../../../scripts/bicep/compiler.ts";
 import type { Compiler } from "../../../scripts/bicep/compiler.ts";
 import { missing } from "../../../scripts/bicep/install.ts";
-import { type Edit, type Infra, infraIn, Refused, root, scratch } from "./infra.ts";
+import { type Edit, type Infra, infraIn, Refused, type Scenarios, scratch } from "./infra.ts";
 
 const why = missing();
 
@@ -14,15 +14,20 @@ export function describeBicep(name: string, tests: () => void): void {
   });
 }
 
-/** A compiler for the tests of a `describe`, and the project's own sources. */
+/** A compiler for the tests of a `describe`, and the project's own sources (as a copy: what the linter says is tested elsewhere). */
 export function useInfra(): { readonly compiler: Compiler; readonly own: Infra } {
   let compiler: Compiler | undefined;
   let own: Infra | undefined;
+  let sources: ReturnType<typeof scratch> | undefined;
   beforeAll(() => {
-    compiler = startCompiler();
-    own = infraIn(root, compiler);
+    compiler = startCompiler(samples);
+    sources = scratch([]);
+    own = infraIn(sources.folder, compiler);
   });
-  afterAll(() => compiler?.close());
+  afterAll(async () => {
+    await compiler?.close();
+    sources?.remove();
+  });
   return {
     get compiler() {
       return compiler!;
@@ -36,28 +41,34 @@ export function useInfra(): { readonly compiler: Compiler; readonly own: Infra }
 /** A deliberate fault in the sources, and what the check must say of it. */
 export interface Mutation {
   readonly what: string;
+  /** The scenario in which it shows; a promise over templates alone needs none. */
+  readonly in?: string;
   readonly edits: readonly Edit[];
   readonly says: RegExp;
 }
 
 /**
- * A promise over the infrastructure: `check` gives a line for each breach. It gives none for the project's sources, and the
- * expected one for each mutation of them, so that no check is green because it looks at nothing.
+ * A promise over the infrastructure: `check` gives a line for each breach in the scenarios. It gives none for the project's sources, and
+ * the expected one for each mutation of them, so that no check is green because it looks at nothing.
  */
-export function promise(
-  name: string,
-  check: (infra: Infra) => Promise<string[]>,
-  mutations: readonly Mutation[],
-): void {
-  describeBicep(name, () => {
-    const bed = useInfra();
+export interface Promised {
+  readonly name: string;
+  readonly scenarios: Scenarios;
+  check(infra: Infra, scenarios: Scenarios): Promise<string[]>;
+  readonly mutations: readonly Mutation[];
+}
+
+/** Tests that a promise holds, and that it would be seen broken. */
+export function testPromise({ name, scenarios, check, mutations }: Promised, bed: ReturnType<typeof useInfra>): void {
+  describe(`promise: ${name}`, () => {
     test("holds", async () => {
-      expect(await check(bed.own)).toEqual([]);
+      expect(await check(bed.own, scenarios)).toEqual([]);
     });
-    test.each(mutations)("is seen broken: $what", async ({ edits, says }) => {
+    test.each(mutations)("is seen broken: $what", async ({ in: scenario, edits, says }) => {
       const { folder, remove } = scratch(edits);
       try {
-        const faults = await check(infraIn(folder, bed.compiler)).catch((error: unknown) => {
+        const shown = scenario === undefined ? scenarios : { [scenario]: scenarios[scenario]! };
+        const faults = await check(infraIn(folder, bed.compiler), shown).catch((error: unknown) => {
           if (error instanceof Refused) return error.message.split("\n");
           throw error;
         });
