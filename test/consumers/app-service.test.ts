@@ -41,11 +41,13 @@ describe.each([
       app.objectId,
       given && [{ actions: given, notActions: [], dataActions: [], notDataActions: [] }],
     );
+  /** The text that it points at in the end. */
   const go = async () => {
     const step = site.step(how);
     await appService.read(step);
     await appService.move(step, "reads" in how ? site.latest : site.pin(site.versions[1]));
     await proven(step, site.versions[1]).toEqual([true]);
+    return (await appService.read(step)).text;
   };
   beforeEach(async () => {
     if ("reads" in how) await site.write({ ...site.others, DB: site.latest });
@@ -54,7 +56,7 @@ describe.each([
 
   test("to read, to move and to prove", async () => {
     allow(actions);
-    await go();
+    expect(await go()).toBe("reads" in how ? site.latest : site.pin(site.versions[1]));
   });
 
   test.each(["list/action", "read", "write"])("and not without config/%s", async (verb) => {
