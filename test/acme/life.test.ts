@@ -12,6 +12,7 @@ import { ensureTls } from "../../local/tls.ts";
 import type { Tls } from "../../local/tls.ts";
 import { bindIsMissing, needsBind } from "../dns/bind.ts";
 import { certificateVersions, firstCertificate, names } from "../life/first.ts";
+import { grantsFor, openRights } from "../life/granted.ts";
 import { live } from "../life/live.ts";
 import { newFate, watchNetwork } from "../life/process.ts";
 import type { Fate } from "../life/process.ts";
@@ -24,6 +25,7 @@ import { skipped, where } from "./pebble.ts";
 // A whole rotation: the app's own steps, a real vault's slot and keys, a real CA and a real name server.
 
 const secret = randomBytes(32).toString("base64");
+const rights = openRights();
 
 describe.skipIf(skipped || bindIsMissing)(`a life with certificate-acme${where}${needsBind}`, () => {
   const dir = mkdtempSync(join(tmpdir(), "pinion-acme-life-"));
@@ -34,7 +36,8 @@ describe.skipIf(skipped || bindIsMissing)(`a life with certificate-acme${where}$
 
   // A vault for each test: its clock moves, while those of CA and name server stay.
   const openVault = async () => {
-    world = await openWorld();
+    rights.all();
+    world = await openWorld({ authorize: rights.authorize });
     await world.keys.createKey("acme-account", "EC", { curve: "P-256", keyOps: ["sign", "verify"] });
     await world.secrets.setSecret("tsig", secret);
   };
@@ -89,21 +92,30 @@ describe.skipIf(skipped || bindIsMissing)(`a life with certificate-acme${where}$
     return (await Promise.all(found)).flat(2);
   };
 
-  test.each([true, false])("from the CA to the newest version (exportable: %s)", async (exportable) => {
-    const name = exportable ? "acme-out" : "acme-in";
-    const source = await firstCertificate(world, name, exportable);
-    const object = openObject(world, { name, object: await policyOf(exportable) });
-    const lived = await live(world, object, source);
-    expect([lived.outcome, lived.failures.filter((one) => !one.includes("ISSUANCE_PENDING"))]).toEqual(["rotated", []]);
-    const newest = await world.certificates.getCertificate(name);
-    expect(newest.properties.tags).toMatchObject({ "pinion-rotation": lived.rotationId });
-    expect(await certificateVersions(world, name)).toHaveLength(2);
-    expect(new X509Certificate(newest.cer!).issuer).toMatch(/^CN=Pebble Intermediate/);
-    const between = new X509Certificate(await pebble.intermediate()).raw;
-    expect(verifyChain([newest.cer!, between], await pebble.root(), names)).toBe("");
-    expect(await left()).toEqual([]);
-    expect(object.state().notes?.["acme-order"]).toBeUndefined();
-  });
+  test.each([true, false])(
+    "from the CA to the newest version, with what onboarding gives (exportable: %s)",
+    async (exportable) => {
+      const name = exportable ? "acme-out" : "acme-in";
+      const source = await firstCertificate(world, name, exportable);
+      const object = openObject(world, { name, object: await policyOf(exportable), arm: rights.arm });
+      const { needed, asking } = grantsFor(object, { siblings: "object" });
+      rights.granted = [...needed, ...asking];
+      const lived = await live(world, object, source);
+      rights.all();
+      expect([lived.outcome, lived.failures.filter((one) => !one.includes("ISSUANCE_PENDING"))]).toEqual([
+        "rotated",
+        [],
+      ]);
+      const newest = await world.certificates.getCertificate(name);
+      expect(newest.properties.tags).toMatchObject({ "pinion-rotation": lived.rotationId });
+      expect(await certificateVersions(world, name)).toHaveLength(2);
+      expect(new X509Certificate(newest.cer!).issuer).toMatch(/^CN=Pebble Intermediate/);
+      const between = new X509Certificate(await pebble.intermediate()).raw;
+      expect(verifyChain([newest.cer!, between], await pebble.root(), names)).toBe("");
+      expect(await left()).toEqual([]);
+      expect(object.state().notes?.["acme-order"]).toBeUndefined();
+    },
+  );
 
   test("the reply to any request to the CA is lost with its process: one order, one version", async () => {
     const nameOfCall = (method: string, url: URL) =>

@@ -1,15 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { needOf } from "../../local/vault/actions.ts";
-import { findRotator } from "../../rotators/index.ts";
-import type { Arm } from "../../src/azure/arm.ts";
-import { readPermissionsRole } from "../../src/azure/permissions.ts";
-import { findConsumer } from "../../src/consumers/index.ts";
-import { PinionError } from "../../src/errors.ts";
-import { grantsOf } from "../../src/grants.ts";
-import { roles } from "../../src/roles.ts";
 import { stagingName } from "../../src/vault/staging.ts";
 import { memoryTarget } from "../review/fakes.ts";
 import { certificateVersions, firstCertificate, firstKey, keyVersions, names } from "./first.ts";
+import { everywhere, grantsFor, openRights } from "./granted.ts";
 import { live, type LifeOptions } from "./live.ts";
 import { type LifeObject, openObject, openWorld, type World } from "./world.ts";
 
@@ -17,59 +10,14 @@ import { type LifeObject, openObject, openWorld, type World } from "./world.ts";
 // of the data actions that preflight asks for; where one of them is missing, preflight says so, before anything is changed. The vault
 // refuses here by the same list that ARM tells.
 
-/** What is assigned: data actions (`*`: all), at an ARM id and below. */
-interface Assigned {
-  readonly scope: string;
-  readonly actions: readonly string[];
-  readonly dataActions: readonly string[];
-}
-
-const app = { caller: "app", described: "app" } as const;
-const prefix = "Microsoft.KeyVault/vaults/";
-const everywhere = (actions: readonly string[]): readonly Assigned[] => [
-  { scope: "", actions: ["*"], dataActions: actions.map((action) => (action === "*" ? action : `${prefix}${action}`)) },
-];
-const everything = everywhere(["*"]);
-let granted = everything;
-let used = new Set<string>();
-const at = (scope: string) => granted.filter((one) => scope.startsWith(one.scope));
-const may = (action: string, scope: string) =>
-  at(scope).some(({ dataActions }) => dataActions.includes("*") || dataActions.includes(`${prefix}${action}`));
-/** The ARM id of what a data action is about. */
-const scopeOf = (vault: string, action: string, name = "") =>
-  [vault, /^(secrets|certificates)\//.exec(action)?.[1] ?? "keys", name].join("/");
-
+const rights = openRights();
 let world: World;
-beforeAll(async () => {
-  world = await openWorld({
-    authorize: (token, { resourceId }, { operation = "", name }) => {
-      // The client asks without a token, and without a body, until it knows whose it needs.
-      if (token === undefined) return { ok: false, status: 401, code: "Unauthorized", message: "No token.", ...app };
-      const action = needOf(operation)?.action;
-      if (action === undefined || may(action, scopeOf(resourceId, action, name))) {
-        if (action !== undefined) used.add(action);
-        return { ok: true, ...app };
-      }
-      const message = `Action: '${action}'`;
-      return { ok: false, status: 403, code: "Forbidden", message, inner: "ForbiddenByRbac", ...app };
-    },
-  });
-});
+beforeAll(async () => void (world = await openWorld({ authorize: rights.authorize })));
 afterAll(async () => await world.close());
 beforeEach(() => {
-  granted = everything;
-  used = new Set();
+  rights.all();
+  rights.used = new Set();
 });
-
-/** What ARM tells of the app's rights, at every scope. */
-const arm: Arm = async ({ path }) => {
-  const [, scope] = /^(.*)\/providers\/Microsoft\.Authorization\/permissions$/.exec(path) ?? [];
-  if (scope === undefined) return undefined;
-  const told = at(scope);
-  if (!told.some(({ actions }) => actions.includes("*") || actions.includes(readPermissionsRole.actions![0]!)))
-    throw new PinionError("CONSUMER_FORBIDDEN", "It may not ask what it may do.");
-  return { value: told.map((one) => ({ ...one, notActions: [], notDataActions: [] })) };
-};
 
 const { rotator: inMemory } = memoryTarget("source-value");
 const selfSigned = { kind: "certificate-self-signed", strategy: "dual", target: {} };
@@ -160,7 +108,7 @@ let count = 0;
 async function open({ object, first }: Case): Promise<{ object: LifeObject; source: string; name: string }> {
   const name = `rights-${(count += 1)}`;
   const source = await first(name);
-  return { object: openObject(world, { name, object, arm, rotator: inMemory }), source, name };
+  return { object: openObject(world, { name, object, arm: rights.arm, rotator: inMemory }), source, name };
 }
 
 async function versionsOf(name: string, object: LifeObject): Promise<readonly string[]> {
@@ -187,50 +135,38 @@ const inMiddle = (object: LifeObject, version: string): LifeOptions => {
   };
 };
 
-/** What onboarding assigns for the object's policy; without what the sweep and the doctor need, and the right to ask. */
-function grantsFor(object: LifeObject, siblings: "vault" | "object") {
-  const rotator: typeof findRotator = (kind, strategy) => (kind === "db" ? inMemory : findRotator(kind, strategy));
-  const registries = { rotator, consumer: findConsumer };
-  const { grants, unplaced } = grantsOf(object.parsed.policy!, registries, { siblings });
-  expect(unplaced).toEqual([]);
-  const all = grants.map(({ role, scope }) => ({ role, scope, ...roles[role]! }));
-  const asking = all.filter(({ role }) => role === "read-permissions");
-  const others = /^(inventory-.*|read-permissions|read-events|find-topics)$/;
-  return { asking, needed: all.filter(({ role }) => !others.test(role)) };
-}
-
 describe.each(Object.entries(cases))("%s", (_name, one) => {
   test.each(["vault", "object"] as const)(
     "a rotation, and its way back, need what is given: staged by rights at the %s",
     async (siblings) => {
       for (const ending of ["rotated", "rolled-back"]) {
         const { object, source } = await open(one);
-        const { needed, asking } = grantsFor(object, siblings);
-        granted = [...needed, ...asking];
+        const { needed, asking } = grantsFor(object, { siblings }, inMemory);
+        rights.granted = [...needed, ...asking];
         const lived = await live(world, object, source, ending === "rotated" ? {} : inMiddle(object, source));
         const failures = lived.failures.filter((failure) => !failure.includes("ISSUANCE_PENDING"));
         expect([lived.outcome, failures]).toEqual([ending, []]);
-        granted = everything;
+        rights.all();
       }
     },
   );
 
   test("it uses what is asked for and nothing else", async () => {
     const { object, source } = await open(one);
-    used = new Set();
+    rights.used = new Set();
     await live(world, object, source);
-    expect([...used].toSorted()).toEqual(one.actions);
+    expect([...rights.used].toSorted()).toEqual(one.actions);
   });
 
   test("without any one of the assignments it is refused before anything is changed", async () => {
     const { object, source, name } = await open(one);
     const before = await versionsOf(name, object);
-    const { needed, asking } = grantsFor(object, "object");
+    const { needed, asking } = grantsFor(object, { siblings: "object" }, inMemory);
     expect(needed.length).toBeGreaterThan(0);
     for (const missing of needed) {
-      granted = [...asking, ...needed.filter((given) => given !== missing)];
+      rights.granted = [...asking, ...needed.filter((given) => given !== missing)];
       const lived = await live(world, object, source);
-      granted = everything;
+      rights.all();
       expect([missing.role, lived.outcome, lived.fault?.code]).toEqual([missing.role, "refused", "VAULT_FORBIDDEN"]);
       expect(await versionsOf(name, object)).toEqual(before);
     }
@@ -244,9 +180,9 @@ describe.each(Object.entries(cases))("%s", (_name, one) => {
         ? JSON.stringify(await world.keys.getKeyRotationPolicy(name).catch(() => undefined))
         : "";
     const policyBefore = await policy();
-    granted = everywhere(one.actions.filter((action) => action !== missing));
+    rights.granted = everywhere(...one.actions.filter((action) => action !== missing));
     const lived = await live(world, object, source);
-    granted = everything;
+    rights.all();
     expect([lived.outcome, lived.fault?.code, new Set(lived.steps)]).toEqual([
       "refused",
       "VAULT_FORBIDDEN",

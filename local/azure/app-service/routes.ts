@@ -35,7 +35,7 @@ function siteRoute(site: Site, { method, json }: ArmRequest, rest: string): ArmR
   const reference = /^\/config\/configreferences\/appsettings\/([^/]+)$/i.exec(rest)?.[1];
   const does = (operation: string, action: string, run: () => Reply): ArmRoute => ({
     operation,
-    action: `Microsoft.Web/sites/${action}`,
+    action: `Microsoft.Web/${state.declaration.slot === undefined ? "sites" : "sites/slots"}/${action}`,
     run,
   });
   switch (`${method} ${rest.toLowerCase()}`) {
