@@ -39,7 +39,11 @@ resource app 'Microsoft.Web/sites@2025-03-01' existing = {
           enabled: true
           registration: {
             clientId: authentication.clientId
-            openIdIssuer: '${environment().authentication.loginEndpoint}${authentication.?tenantId ?? tenant().tenantId}/v2.0'
+            // Not every cloud ends the address of its login with a slash.
+            openIdIssuer: uri(
+              environment().authentication.loginEndpoint,
+              '${authentication.?tenantId ?? tenant().tenantId}/v2.0'
+            )
             // Not a secret: the name of the setting that holds the client id of the identity which the application trusts in place of one.
             clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
           }

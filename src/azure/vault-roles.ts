@@ -12,6 +12,7 @@ const readCertificate = inVault("certificates/read");
 const makeCertificate = inVault("certificates/read", "certificates/create/action", "certificates/update/action");
 const readKey = inVault("keys/read");
 const recover = inVault("secrets/recover/action");
+const recoverCertificate = inVault("certificates/recover/action");
 const useKey = inVault("keys/sign/action", "keys/verify/action", "keys/wrap/action", "keys/unwrap/action");
 
 /** At a secret that is rotated. */
@@ -39,8 +40,9 @@ export const certificateRole: AzureRole = {
 /** Where candidates of certificates are made and proven. */
 export const stagingCertificateRole: AzureRole = {
   key: "staging-certificate",
-  description: "Makes candidates of certificates, and reads them with their private keys.",
-  dataActions: [...makeCertificate, ...readValue, ...readKey],
+  description: "Makes and recovers candidates of certificates, and reads them with their private keys.",
+  dataActions: [...makeCertificate, ...recoverCertificate, ...readValue, ...readKey],
+  unasked: recoverCertificate,
 };
 
 /** At a certificate whose candidate is made in itself. */

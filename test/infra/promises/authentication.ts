@@ -95,7 +95,7 @@ export const authentication: Promised = {
     {
       what: "another tenant's tokens are taken",
       in: "plain",
-      edits: [{ file, find: "authentication.tenantId", put: "'common'" }],
+      edits: [{ file, find: "authentication.?tenantId ?? tenant().tenantId", put: "'common'" }],
       says: /the issuer is/,
     },
   ],

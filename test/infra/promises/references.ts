@@ -104,22 +104,28 @@ export const references: Promised = {
   },
   mutations: [
     {
-      what: "dead letters are said to go elsewhere than to what is made",
+      what: "the container of dead letters is not made",
       in: "plain",
       edits: [
         {
           file: storage,
-          find: "output deadLetterContainer string = account::blobs::containers[2].name",
-          put: "output deadLetterContainer string = 'dead'",
+          find: "stored.policy, stored.deadLetters, stored.leases",
+          put: "stored.policy, stored.leases",
         },
       ],
-      says: /containers dead is not made/,
+      says: /containers dead-letters is not made/,
     },
     {
       what: "the container of leases is not made",
       in: "plain",
-      edits: [{ file: storage, find: ", names.deadLetters, names.leases]", put: ", names.deadLetters]" }],
+      edits: [{ file: storage, find: ", stored.deadLetters, stored.leases]", put: ", stored.deadLetters]" }],
       says: /containers pinion-leases is not made/,
+    },
+    {
+      what: "the container of the package is not made",
+      in: "plain",
+      edits: [{ file: storage, find: "in [stored.package, stored.policy", put: "in [stored.policy" }],
+      says: /containers app-package is not made/,
     },
     {
       what: "the app listens at another queue than is made",
@@ -127,7 +133,7 @@ export const references: Promised = {
       edits: [
         {
           file: "infra/modules/app-settings.bicep",
-          find: "PINION_EVENTS_QUEUE: eventsQueue",
+          find: "PINION_EVENTS_QUEUE: stored.events",
           put: "PINION_EVENTS_QUEUE: 'others'",
         },
       ],
@@ -145,7 +151,7 @@ export const references: Promised = {
       edits: [
         {
           file: storage,
-          find: "  resource records 'tables' = { name: names.records }",
+          find: "  resource records 'tables' = { name: stored.records }",
           put: "  resource records 'tables' = { name: 'x' }",
         },
       ],

@@ -111,8 +111,8 @@ export const secrets: Promised = {
       edits: [
         {
           file: "infra/modules/app-settings.bicep",
-          find: "      PINION_EVENTS_QUEUE: eventsQueue\n",
-          put: "      PINION_EVENTS_QUEUE: eventsQueue\n      PINION_STORAGE: 'DefaultEndpointsProtocol=https;AccountName=x;AccountKey=y'\n",
+          find: "      PINION_EVENTS_QUEUE: stored.events\n",
+          put: "      PINION_EVENTS_QUEUE: stored.events\n      PINION_STORAGE: 'DefaultEndpointsProtocol=https;AccountName=x;AccountKey=y'\n",
         },
       ],
       says: /holds a connection string with a key/,

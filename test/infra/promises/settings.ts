@@ -207,7 +207,7 @@ export const settings: Promised = {
     {
       what: "host.json reads a task hub that no setting names",
       in: "all of it",
-      edits: [{ file, find: "TASKHUB_NAME: taskHub", put: "TASK_HUB: taskHub" }],
+      edits: [{ file, find: "TASKHUB_NAME: hubName", put: "TASK_HUB: hubName" }],
       says: /reads the setting TASKHUB_NAME, which is missing/,
     },
   ],
