@@ -127,7 +127,13 @@ module identities 'modules/identities.bicep' = {
 }
 
 module telemetry 'modules/monitoring.bicep' = {
-  params: { prefix: prefix, location: location, tags: allTags, retentionDays: monitoring.retentionDays }
+  params: {
+    prefix: prefix
+    location: location
+    tags: allTags
+    retentionDays: monitoring.retentionDays
+    existingWorkspaceId: monitoring.?workspace.?id ?? ''
+  }
 }
 
 module storage 'modules/storage.bicep' = {

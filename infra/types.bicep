@@ -57,6 +57,31 @@ type monitoring = {
 
   @description('An event hub that diagnostics go to as well.')
   eventHub: eventHub?
+
+  @description('Ids of action groups that alerts call as well: a chat, a pager, a ticket system.')
+  actionGroupIds: string[]?
+
+  @description('Object ids of callers that may read a secret at any time, such as a nightly backup: their reads are never unusual.')
+  knownReaderIds: string[]?
+
+  @description('Hours of failing after which a step of a rotation counts as stuck; absent: 6.')
+  @minValue(1)
+  @maxValue(36)
+  stuckAfterHours: int?
+
+  @description('A Log Analytics workspace that exists and takes all of it; absent: one is made.')
+  workspace: workspace?
+}
+
+@export()
+@description('A Log Analytics workspace that exists, such as one that a whole organisation shares.')
+type workspace = {
+  @description('Id of the workspace, in any subscription of the tenant.')
+  @minLength(1)
+  id: string
+
+  @description('Whether Microsoft Sentinel is on in it: then unusual reads of secrets are incidents there, looked for over fourteen days.')
+  sentinel: bool
 }
 
 @export()

@@ -1,3 +1,5 @@
+import { judgement, rule } from 'monitoring-types.bicep'
+
 // Who is told, and of what. Each rule's query is a file of `infra/alerts/`, which says what it finds and where it reads it.
 
 @description('What every name is made of: ag-<prefix>, alert-<prefix>-<rule>.')
@@ -5,7 +7,7 @@
 @maxLength(60)
 param prefix string
 
-@description('Region of the rules. It must be the region of the workspace.')
+@description('Region of the rules: the one of the workspace, so that no log leaves it.')
 param location string
 
 @description('Tags of every resource that is made here.')
@@ -48,42 +50,11 @@ param silentAfter string = 'PT3H'
 @description('Resource id of the function app where its plan has a health check; empty on Flex Consumption, which has none.')
 param healthCheckedAppId string = ''
 
+@description('Resource id of a workspace that exists and has Microsoft Sentinel on; empty: none. Sentinel looks back fourteen days where rules of Azure Monitor look back two, so unusual reads become an incident there and no alert here.')
+param sentinelWorkspaceId string = ''
+
 @description('Whether the rules run. False keeps them for a look.')
 param enabled bool = true
-
-@description('A rule on a query.')
-type rule = {
-  @description('Name of the rule and of its query.')
-  name: string
-  @description('The query, with its braces.')
-  query: string
-  @description('What it means and what to do first.')
-  says: string
-  @description('From 0, critical, to 4, verbose.')
-  severity: 0 | 1 | 2 | 3 | 4
-  @description('How often it is asked, ISO 8601.')
-  every: string
-  @description('The time that it is asked about, ISO 8601.')
-  window: string
-  @description('How far the query itself looks, where that is more than the window. Azure allows P2D at most.')
-  back: string?
-  @description('Columns whose values get an alert each.')
-  each: string[]
-  @description('How the rows are judged.')
-  test: test
-}
-
-@description('How the rows of a query are judged: counted, or a column of theirs added up, against a fixed threshold or a learned one.')
-type test = {
-  @description('What is compared.')
-  timeAggregation: 'Count' | 'Total'
-  @description('The column that is added up.')
-  column: string?
-  @description('The fixed threshold: more than this is an alert.')
-  threshold: int?
-  @description('How little off the learned threshold is an alert, instead of a fixed one.')
-  sensitivity: 'Low' | 'Medium' | 'High'?
-}
 
 @description('What a query says in braces, and what stands for it.')
 var replacements = {
@@ -96,7 +67,7 @@ var replacements = {
 }
 
 @description('How the rows of most rules are judged: one is enough.')
-var anyRow test = { timeAggregation: 'Count', threshold: 0 }
+var anyRow judgement = { timeAggregation: 'Count', threshold: 0 }
 
 @description('The rules.')
 var rules rule[] = [
@@ -239,7 +210,7 @@ resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(e
 var calledGroupIds = union(empty(emails) ? [] : [actionGroup.id], actionGroupIds)
 
 resource queryRules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
-  for rule in rules: {
+  for rule in filter(rules, one => empty(sentinelWorkspaceId) || one.name != 'unusual-reads'): {
     name: 'alert-${prefix}-${rule.name}'
     location: location
     tags: tags
@@ -275,6 +246,17 @@ resource queryRules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
     }
   }
 ]
+
+module readsIncident 'sentinel-reads.bicep' = if (!empty(sentinelWorkspaceId)) {
+  scope: resourceGroup(split(sentinelWorkspaceId, '/')[2], split(sentinelWorkspaceId, '/')[4])
+  params: {
+    prefix: prefix
+    workspaceName: last(split(sentinelWorkspaceId, '/'))
+    identityIds: identityIds
+    knownReaderIds: knownReaderIds
+    enabled: enabled
+  }
+}
 
 resource healthRule 'Microsoft.Insights/metricAlerts@2026-01-01' = if (!empty(healthCheckedAppId)) {
   name: 'alert-${prefix}-health'

@@ -12,6 +12,9 @@ param location string
 @description('Tags of every resource that is made here.')
 param tags { *: string } = {}
 
+@description('Resource id of a workspace that exists, such as one that a whole organisation shares. Its own settings stay. Empty: one is made.')
+param existingWorkspaceId string = ''
+
 @description('Days that logs are kept. 90 cover the look-back of every query here.')
 @minValue(30)
 @maxValue(730)
@@ -29,7 +32,7 @@ param publicIngestion string = 'Enabled'
 @allowed(['Enabled', 'Disabled'])
 param publicQuery string = 'Enabled'
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = if (empty(existingWorkspaceId)) {
   name: 'log-${prefix}'
   location: location
   tags: tags
@@ -47,6 +50,9 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
   }
 }
 
+@description('Resource id of the workspace, new or old.')
+var workspaceId = empty(existingWorkspaceId) ? workspace.id : existingWorkspaceId
+
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   name: 'appi-${prefix}'
   location: location
@@ -54,7 +60,7 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   kind: 'web'
   properties: {
     Application_Type: 'web'
-    WorkspaceResourceId: workspace.id
+    WorkspaceResourceId: workspaceId
     IngestionMode: 'LogAnalytics'
     DisableLocalAuth: true
     DisableIpMasking: false
@@ -64,7 +70,7 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
 }
 
 @description('Resource id of the workspace.')
-output workspaceId string = workspace.id
+output workspaceId string = workspaceId
 
 @description('Resource id of Application Insights. The app needs the role Monitoring Metrics Publisher here, since keys are off.')
 output applicationInsightsId string = applicationInsights.id

@@ -37,6 +37,8 @@ type newSubnets = {
   @minLength(9)
   @maxLength(18)
   addressPrefix: string
+  @description('Addresses of the DNS servers of the network, such as forwarders in a hub. Absent: those of Azure, which know the linked zones.')
+  dnsServers: string[]?
   @description('Resource id of a route table for the subnet of the app, such as one that leads to a firewall.')
   routeTableId: string?
   @description('Resource id of a NAT gateway for the subnet of the app, so that targets see one fixed address.')
@@ -44,7 +46,7 @@ type newSubnets = {
 }
 
 @export()
-@description('Two subnets of the same virtual network, in any resource group or subscription. Their network security groups and routes stay as they are.')
+@description('Two subnets of one virtual network, or of two that are peered, in any resource group or subscription of the tenant. Their network security groups and routes stay as they are.')
 type existingSubnets = {
   @description('The switch: made beforehand.')
   source: 'existing'
@@ -99,7 +101,7 @@ type zoneIds = {
   vault: string
   @description('Such as .../privateDnsZones/privatelink.azurewebsites.net')
   sites: string
-  @description('Such as .../privateDnsZones/privatelink.durabletask.io. Only with Durable Task Scheduler.')
+  @description('Such as .../privateDnsZones/privatelink.durabletask.io. Needed with Durable Task Scheduler alone.')
   scheduler: string?
 }
 

@@ -96,6 +96,7 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' = if (isN
   tags: tags
   properties: {
     addressSpace: { addressPrefixes: [range] }
+    dhcpOptions: empty(subnets.?dnsServers) ? null : { dnsServers: subnets.?dnsServers }
     // The subnets are made with their network: made apart, a second deployment would take them away and bring them back.
     subnets: [
       {
@@ -131,11 +132,24 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' = if (isN
   resource endpointsSubnet 'subnets' existing = { name: 'snet-endpoints' }
 }
 
+@description('What the ids of existing subnets lack; empty where they are sound.')
+var subnetFault = subnets.source == 'new'
+  ? ''
+  : !contains(subnets.integrationSubnetId, '/subnets/') || !contains(subnets.endpointsSubnetId, '/subnets/')
+      ? 'network.subnets: integrationSubnetId and endpointsSubnetId must be resource ids that end in /subnets/<name>.'
+      : plan == 'FlexConsumption' && contains(last(split(subnets.integrationSubnetId, '/')), '_')
+          ? 'network.subnets.integrationSubnetId: Flex Consumption takes no subnet with an underscore in its name. Make one without.'
+          : ''
+
 @description('Resource id of the subnet that the app sends from.')
-var integrationSubnetId = subnets.source == 'existing' ? subnets.integrationSubnetId : virtualNetwork::appSubnet.id
+var integrationSubnetId = subnets.source == 'existing'
+  ? (empty(subnetFault) ? subnets.integrationSubnetId : fail(subnetFault))
+  : virtualNetwork::appSubnet.id
+
 @description('Resource id of the subnet that takes the private endpoints.')
 var endpointsSubnetId = subnets.source == 'existing' ? subnets.endpointsSubnetId : virtualNetwork::endpointsSubnet.id
-@description('Resource id of the virtual network that both subnets belong to.')
+
+@description('Resource id of the virtual network that the app sends from: the one that new zones are linked to.')
 var networkId = first(split(integrationSubnetId, '/subnets/'))!
 
 module newZones 'dns-zones.bicep' = if (zones.source == 'new') {
@@ -156,7 +170,7 @@ output endpointsSubnetId string = endpointsSubnetId
 @description('Resource id of the virtual network.')
 output networkId string = networkId
 
-@description('Resource id of the private DNS zone by endpoint group: blob, queue, table, vault, sites, scheduler. Empty where a policy of the landing zone writes the names.')
+@description('Resource id of the private DNS zone by endpoint group: blob, queue, table, vault, sites, scheduler. Empty where a policy of the landing zone writes the names: `writesName` of a private endpoint is false then.')
 output zoneIds zoneIds = zones.source == 'new'
   ? newZones!.outputs.ids
   : {
@@ -165,5 +179,7 @@ output zoneIds zoneIds = zones.source == 'new'
       table: zones.?ids.table ?? ''
       vault: zones.?ids.vault ?? ''
       sites: zones.?ids.sites ?? ''
-      scheduler: zones.?ids.?scheduler ?? ''
+      scheduler: zones.?ids.?scheduler ?? (scheduler && zones.source == 'existing'
+        ? fail('network.zones.ids.scheduler is missing: give the id of privatelink.durabletask.io, or choose durableBackend AzureStorage.')
+        : '')
     }

@@ -62,7 +62,11 @@ module alerts 'alerts.bicep' = {
     functionAppName: functionAppName
     storageAccountName: storageAccountNames[0]
     identityIds: identityIds
+    knownReaderIds: monitoring.?knownReaderIds ?? []
     emails: monitoring.emails
+    actionGroupIds: monitoring.?actionGroupIds ?? []
+    stuckAfterHours: monitoring.?stuckAfterHours ?? 6
+    sentinelWorkspaceId: monitoring.?workspace.?sentinel ?? false ? monitoring.?workspace.?id ?? '' : ''
     healthCheckedAppId: healthCheck ? app.id : ''
   }
 }
@@ -75,5 +79,6 @@ module workbook 'workbook.bicep' = {
     workspaceId: workspaceId
     functionAppName: functionAppName
     identityIds: identityIds
+    knownReaderIds: monitoring.?knownReaderIds ?? []
   }
 }

@@ -117,6 +117,17 @@ describeBicep("the alert rules", () => {
     ]);
   });
 
+  test("with Sentinel an unusual read is an incident, of fourteen days, and no alert", async () => {
+    const sentinelWorkspaceId = workspaceId.replace("/x/", "/00000000-0000-0000-0000-0000000000cc/");
+    expect((await rulesOf({ sentinelWorkspaceId })).map(({ name }) => name)).not.toContain("unusual-reads");
+    const { resources } = await predict({ sentinelWorkspaceId });
+    const [incident] = ofType(resources, "Microsoft.SecurityInsights/alertRules");
+    expect(incident?.id).toContain(sentinelWorkspaceId);
+    expect(at(incident, "properties", "queryPeriod")).toBe("P14D");
+    expect(at(incident, "properties", "query")).toContain("ago(14d)");
+    expect(at(incident, "properties", "query")).not.toMatch(/\{[a-zA-Z]+\}/);
+  });
+
   test.each([
     ["no identity of the app", { identityIds: [] }, /too short/],
     ["a time that Azure would not look back", { stuckAfterHours: 48 }, /stuckAfterHours|36/],
@@ -179,5 +190,52 @@ describeBicep("the workbook", () => {
       const { xAxis, yAxis, group } = chartSettings;
       expect(Object.keys(columnsOf(query))).toEqual(expect.arrayContaining([xAxis, group, ...yAxis]));
     }
+  });
+});
+
+describeBicep("where logs go", () => {
+  const bed = useInfra();
+  const predict = async (more: object) =>
+    (
+      await bed.own.predict({
+        template: "infra/modules/monitoring.bicep",
+        params: { prefix: shared.prefix, location: shared.location, ...more },
+      })
+    ).resources;
+
+  test("takes no key", async () => {
+    const resources = await predict({});
+    const [workspace] = ofType(resources, "Microsoft.OperationalInsights/workspaces");
+    const [insights] = ofType(resources, "Microsoft.Insights/components");
+    expect(at(workspace, "properties", "features", "disableLocalAuth")).toBe(true);
+    expect(at(insights, "properties", "DisableLocalAuth")).toBe(true);
+    expect(at(insights, "properties", "WorkspaceResourceId")).toBe(workspace!.id);
+  });
+
+  test("may be a workspace that exists", async () => {
+    const resources = await predict({ existingWorkspaceId: workspaceId });
+    expect(resources.map(({ type }) => type)).toEqual(["Microsoft.Insights/components"]);
+    expect(at(resources[0], "properties", "WorkspaceResourceId")).toBe(workspaceId);
+  });
+
+  test.each([
+    ["vault", { vaultName: "kv-acme" }, "Dedicated"],
+    ["function-app", { functionAppName: "func-acme" }, undefined],
+    ["storage", { storageAccountName: "stacme" }, undefined],
+  ])("is told by the diagnostics of the %s, and an event hub too where it is named", async (kind, params, tables) => {
+    const template = `infra/modules/${kind}-diagnostics.bicep`;
+    const eventHub = { authorizationRuleId: "/rule", name: "siem" };
+    const { resources } = await bed.own.predict({ template, params: { ...params, workspaceId, eventHub } });
+    const settings = ofType(resources, "Microsoft.Insights/diagnosticSettings");
+    expect(settings).toHaveLength(kind === "storage" ? 4 : 1);
+    for (const one of settings)
+      expect(one.properties).toMatchObject({
+        workspaceId,
+        eventHubAuthorizationRuleId: "/rule",
+        eventHubName: "siem",
+      });
+    const logged = settings.filter((one) => at(one, "properties", "logs", 0, "categoryGroup") === "allLogs");
+    expect(logged).toHaveLength(kind === "storage" ? 3 : 1);
+    expect(at(settings[0], "properties", "logAnalyticsDestinationType")).toBe(tables);
   });
 });

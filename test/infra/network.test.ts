@@ -96,6 +96,24 @@ describeBicep("the network", () => {
     ["an unknown source", { subnets: { source: "old" } }, {}, /source/],
     ["a zone too few", { zones: { source: "existing", ids: { ...zoneIds, vault: undefined } } }, {}, /vault/],
     [
+      "a subnet that Flex Consumption would not take",
+      { subnets: { ...existingSubnets, integrationSubnetId: `${hub}/virtualNetworks/v/subnets/snet_a` } },
+      {},
+      /underscore/,
+    ],
+    [
+      "an id that is no subnet's",
+      { subnets: { ...existingSubnets, endpointsSubnetId: `${hub}/virtualNetworks/v` } },
+      {},
+      /end in \/subnets/,
+    ],
+    [
+      "a hub without the zone of the scheduler",
+      { zones: { source: "existing", ids: zoneIds } },
+      { scheduler: true },
+      /network\.zones\.ids\.scheduler is missing/,
+    ],
+    [
       "a cloud whose zone for the scheduler is not known",
       { zones: { source: "new" } },
       { cloud: "AzureChinaCloud", scheduler: true },
@@ -134,8 +152,8 @@ describeBicep("a private endpoint", () => {
     expect(at(group, "properties", "privateDnsZoneConfigs", 0, "properties", "privateDnsZoneId")).toBe(zoneIds["blob"]);
   });
 
-  test("without a zone writes no name", async () => {
-    const { resources } = await predict({});
+  test("leaves its name to a policy", async () => {
+    const { resources } = await predict({ writesName: false });
     expect(resources.map(({ type }) => type)).toEqual(["Microsoft.Network/privateEndpoints"]);
   });
 
