@@ -2,7 +2,7 @@ import { readFileSync, globSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { missing, root, shellFault } from "./checks.ts";
+import { hasShellcheck, missing, root, shellFault } from "./checks.ts";
 import { faultsOf } from "./workflow-parser.ts";
 
 // The workflows, by GitHub's own parser and by our rules: nothing but what is needed, everything pinned, no secret.
@@ -112,6 +112,13 @@ test.each([
   expect(planted).not.toBe(ci());
   expect((await faultsOf("planted.yml", planted)).join("\n")).toContain(words);
 });
+
+test.skipIf(!hasShellcheck && process.env["CI"] !== "true")(
+  "shellcheck looks at scripts, where it is installed",
+  () => {
+    expect(shellFault('cd "$HOME"; rm $name')).toContain("SC");
+  },
+);
 
 test.each([
   ["more rights", ci().replace("contents: read", "contents: write"), "permissions"],
