@@ -24,9 +24,9 @@ const account = z.object({
 export type Account = z.output<typeof account>["properties"];
 
 /** The hosts of an account's services, by which DNS and TLS are checked. */
-export function hostsOf(storage: StorageConfig): readonly string[] {
+export function hostsOf(storage: BlobConfig | StorageConfig): readonly string[] {
   if ("connectionString" in storage) return [];
-  return [storage.blobUrl, storage.queueUrl, storage.tableUrl].map((url) => new URL(url).hostname);
+  return Object.values(storage).map((url: string) => new URL(url).hostname);
 }
 
 /** An account's name, out of its address or its connection string. */

@@ -33,7 +33,11 @@ export const durable: Check<Context> = {
       return [fault("host.json", "has no extensions.durableTask", "Deploy the host.json that npm run build makes.")];
     const { hubName, defaultVersion, storageProvider, tracing } = parsed.data.extensions.durableTask;
     const set = (name: string) => context.env[`AzureFunctionsJobHost__extensions__durableTask__${name}`];
-    const hub = set("hubName") ?? hubName;
+    // As in `%TASKHUB_NAME%`, which the host reads from the settings.
+    const hub = (set("hubName") ?? hubName)?.replaceAll(
+      /%([^%]+)%/g,
+      (text, name: string) => context.env[name] ?? text,
+    );
     const said: Said[] = [];
     if (hub === undefined)
       said.push(
@@ -43,7 +47,15 @@ export const durable: Check<Context> = {
           "Set extensions.durableTask.hubName.",
         ),
       );
-    else if (!/^[A-Za-z][A-Za-z0-9]{2,44}$/.test(hub))
+    else if (hub.includes("%"))
+      said.push(
+        fault(
+          "host.json",
+          `names the task hub ${hub}, and there is no such setting`,
+          "Set it as infra/main.bicep does.",
+        ),
+      );
+    else if (!isScheduled(storageProvider.type) && !/^[A-Za-z][A-Za-z0-9]{2,44}$/.test(hub))
       said.push(
         fault(
           "host.json",
@@ -72,6 +84,9 @@ export const durable: Check<Context> = {
   },
 };
 
+/** Whether the backend is a Durable Task Scheduler. */
+const isScheduled = (type: string | undefined): boolean => type?.toLowerCase() === "azuremanaged";
+
 /** The app asks its engine; a laptop can only look whether a scheduler is there. */
 async function backend(
   { engine, env }: Context,
@@ -81,7 +96,7 @@ async function backend(
   }: { readonly type?: string | undefined; readonly connectionStringName?: string | undefined },
   signal: AbortSignal,
 ): Promise<readonly Said[]> {
-  const scheduled = type?.toLowerCase() === "azuremanaged";
+  const scheduled = isScheduled(type);
   if (scheduled) {
     const endpoint = /(^|;)\s*Endpoint=([^;]+)/i.exec(env[connectionStringName] ?? "")?.[2];
     if (endpoint === undefined || !URL.canParse(endpoint))

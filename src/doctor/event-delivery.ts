@@ -3,7 +3,7 @@ import type { Context } from "./context.ts";
 import { type Check, eachOf, fault, ok, type Said, warning } from "./finding.ts";
 import { readArm } from "./read-arm.ts";
 import { isOurs, type Subscription, subscriptionsOf, type Topic, topicOf } from "./topics.ts";
-import { hostOf, vaultsOf } from "./vault.ts";
+import { eventVaultsOf, hostOf } from "./vault.ts";
 
 const counts = [
   "MatchedEventCount",
@@ -30,7 +30,7 @@ export const eventDelivery: Check<Context> = {
   about: "the events of the last 24 hours were delivered, none was dead-lettered or dropped",
   needs: ["settings", "identity", "policy"],
   async run(context, signal) {
-    return eachOf(await vaultsOf(context), hostOf, async (vault) => {
+    return eachOf(await eventVaultsOf(context), hostOf, async (vault) => {
       const topic = await topicOf(context, vault, signal);
       if (topic === undefined) return [];
       const ours = (await subscriptionsOf(context, topic, signal)).filter((one) => isOurs(context, one));

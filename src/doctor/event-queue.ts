@@ -1,6 +1,6 @@
 import type { QueueServiceClient } from "@azure/storage-queue";
 import type { StorageConfig } from "../config-storage.ts";
-import { statusOf } from "../store/storage.ts";
+import { openStorage, statusOf } from "../store/storage.ts";
 import { accountName } from "./account.ts";
 import type { Context } from "./context.ts";
 import { type Check, fault, ok, type Said, unknown, warning } from "./finding.ts";
@@ -93,7 +93,8 @@ async function poison(queues: QueueServiceClient, name: string): Promise<readonl
 async function deadLetters(context: Context): Promise<readonly Said[]> {
   const subject = "dead-letters";
   try {
-    const blobs = context.storage.blobService.getContainerClient(subject).listBlobsFlat().byPage({ maxPageSize: 100 });
+    const { blobService } = openStorage(context.hostStorage, context.identity());
+    const blobs = blobService.getContainerClient(subject).listBlobsFlat().byPage({ maxPageSize: 100 });
     for await (const { segment } of blobs) {
       const { length } = segment.blobItems;
       return length === 0

@@ -14,7 +14,7 @@ import {
   type Topic,
   topicOf,
 } from "./topics.ts";
-import { hostOf, vaultsOf } from "./vault.ts";
+import { eventVaultsOf, hostOf } from "./vault.ts";
 
 /** That the vault's topic has a subscription of Pinion's, which lets through and delivers what the trigger acts on. */
 export const eventSubscription: Check<Context> = {
@@ -23,7 +23,7 @@ export const eventSubscription: Check<Context> = {
   about: "each vault's events come to this app: destination, types, filters, dead letter, identity",
   needs: ["settings", "identity", "policy"],
   async run(context, signal) {
-    return eachOf(await vaultsOf(context), hostOf, async (vault) => {
+    return eachOf(await eventVaultsOf(context), hostOf, async (vault) => {
       const topic = await topicOf(context, vault, signal);
       return topic === undefined ? [] : await look(context, vault, topic, signal);
     });

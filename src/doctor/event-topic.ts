@@ -1,7 +1,7 @@
 import type { Context } from "./context.ts";
 import { type Check, eachOf, fault, ok } from "./finding.ts";
 import { topicOf } from "./topics.ts";
-import { hostOf, vaultsOf } from "./vault.ts";
+import { eventVaultsOf, hostOf } from "./vault.ts";
 
 /** That each vault has its system topic, in order. */
 export const eventTopic: Check<Context> = {
@@ -10,7 +10,7 @@ export const eventTopic: Check<Context> = {
   about: "each vault has a system topic, provisioned",
   needs: ["settings", "identity", "policy"],
   async run(context, signal) {
-    return eachOf(await vaultsOf(context), hostOf, async (vault) => {
+    return eachOf(await eventVaultsOf(context), hostOf, async (vault) => {
       const topic = await topicOf(context, vault, signal);
       const host = hostOf(vault);
       if (topic === undefined)

@@ -1,4 +1,4 @@
-import type { StorageConfig } from "../config-storage.ts";
+import type { BlobConfig, StorageConfig } from "../config-storage.ts";
 import type { PolicyVault } from "../policy.ts";
 import { accountName, type Connections, hostsOf, readAccount } from "./account.ts";
 import type { Context } from "./context.ts";
@@ -21,7 +21,7 @@ export async function placesOf(
   signal: AbortSignal,
 ): Promise<readonly { readonly name: string; look(): Promise<Place | undefined> }[]> {
   const { config, hostStorage } = context;
-  const accounts = new Map([hostStorage, config.storage].map((one) => [accountName(one), one]));
+  const accounts = new Map([config.evidence, config.storage, hostStorage].map((one) => [accountName(one), one]));
   return [
     ...(await vaultsOf(context)).map((one) => ({
       name: new URL(one.uri).host,
@@ -44,7 +44,11 @@ async function vaultPlace(context: Context, one: PolicyVault, signal: AbortSigna
   );
 }
 
-async function accountPlace(context: Context, storage: StorageConfig, signal: AbortSignal): Promise<Place | undefined> {
+async function accountPlace(
+  context: Context,
+  storage: BlobConfig | StorageConfig,
+  signal: AbortSignal,
+): Promise<Place | undefined> {
   const found = await readAccount(context, storage, signal);
   return (
     found && {

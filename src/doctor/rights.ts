@@ -25,7 +25,10 @@ export const rights: Check<Context> = {
       );
     });
     const looked = (await Promise.all(looks)).flat();
-    const lacks = merged(looked.filter(({ missing = [] }) => missing.length > 0));
+    const lacks = merged(
+      looked.filter(({ missing = [] }) => missing.length > 0),
+      context.place,
+    );
     const untold = looked.filter(({ missing }) => missing === undefined);
     const said = [...lacks];
     if (untold.length > 0)
@@ -61,12 +64,15 @@ function placesIn({ registry }: Context, policy: Policy): readonly Zoned[] {
 }
 
 /** One finding for each role at each scope, whatever it is needed for. */
-function merged(looked: readonly Looked[]): readonly Said[] {
+function merged(looked: readonly Looked[], place: Context["place"]): readonly Said[] {
   const same = Map.groupBy(looked, ({ place }) => `${place.role.key} ${place.grantAt.toLowerCase()}`);
   return [...same.values()].map((all) => {
     const { role, grantAt } = all[0]!.place;
     const what = [...new Set(all.map(({ place }) => place.what))].join(", ");
     const missing = [...new Set(all.flatMap(({ missing = [] }) => missing))].join(", ");
+    // A person need not have what the app needs.
+    if (place === "laptop")
+      return unknown(what, `your login lacks ${missing}, which says nothing of the app`, "Ask the app itself: --url.");
     return fault(
       what,
       `lacks ${missing}`,

@@ -23,6 +23,13 @@ export async function vaultsOf(context: Context): Promise<readonly PolicyVault[]
   return all.filter((_, at) => able[at]);
 }
 
+/** Those of them that objects are in: events of a vault that candidates are only staged in are of no use. */
+export async function eventVaultsOf(context: Context): Promise<readonly PolicyVault[]> {
+  const { policy } = await context.policy();
+  const used = new Set(policy?.objects.map((object) => policy.vaults[object.vault]?.uri));
+  return (await vaultsOf(context)).filter(({ uri }) => used.has(uri));
+}
+
 export const hostOf = ({ uri }: PolicyVault): string => new URL(uri).host;
 
 /** What a vault answers to one who lists its secrets; any page of them will do. */

@@ -34,6 +34,9 @@ export interface Patient extends Partial<Omit<ContextOptions, "env">> {
   readonly without?: string;
 }
 
+/** A vault that no object is in, for candidates. */
+export const stagingVault = "kv-contoso-stage-dev";
+
 /** An engine that runs nothing, and says so. */
 const idle = { running: async () => undefined } as unknown as Engine;
 export const registry = { rotators, find: findRotator };
@@ -41,7 +44,7 @@ export const root = fileURLToPath(new URL("../../", import.meta.url));
 
 export async function openClinic(): Promise<Clinic> {
   const dir = mkdtempSync(join(tmpdir(), "pinion-doctor-"));
-  const cloud = await startCloud({ dir, vaults: [vault], sites, restartLagSeconds: 0.2 });
+  const cloud = await startCloud({ dir, vaults: [vault, stagingVault], sites, restartLagSeconds: 0.2 });
   setDefaultCACertificates([...getCACertificates("default"), cloud.tls.ca]);
   const { policy } = await seed(cloud);
   await cloud.putPolicy(policy);

@@ -2,10 +2,11 @@ import { join } from "node:path";
 import { scan } from "../../local/canary/scan.ts";
 import { passwordsIn, valuesEverHeld } from "../../local/canary/vault-values.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { identities } from "../../local/cloud/cloud.ts";
+import { identities, vaultResourceId } from "../../local/cloud/cloud.ts";
+import { systemTopicOf } from "../../local/cloud/shown.ts";
 import { checks } from "../../src/doctor/checks.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
-import { type Clinic, openClinic } from "./clinic.ts";
+import { type Clinic, openClinic, stagingVault } from "./clinic.ts";
 import { type Planted, planted, webhookCode, zoned } from "./planted.ts";
 
 // A sound cloud is silent; each fault is named by one finding, and by its own check alone: without the check nobody names it.
@@ -36,6 +37,34 @@ test("so is one with a trust zone of its own", async () => {
     expect(found.filter(({ check }) => check === "identity")).toHaveLength(2);
   } finally {
     await back();
+  }
+});
+
+test("and one with a vault for candidates, of which no event is wanted", async () => {
+  const { cloud, policy } = clinic;
+  const stage = { uri: cloud.vaultUrl(stagingVault), resourceId: vaultResourceId(stagingVault) };
+  const topic = systemTopicOf(stagingVault).id;
+  cloud.azure.pretend(topic, () => undefined);
+  await cloud.putPolicy({ ...policy, vaults: { orders: { ...policy.vaults.orders, staging: "stage" }, stage } });
+  try {
+    const found = await clinic.examine();
+    expect(told(found)).toEqual([]);
+    expect(found.filter(({ check }) => check === "vault")).toHaveLength(2);
+    expect(found.filter(({ check }) => check === "event-topic")).toHaveLength(1);
+  } finally {
+    cloud.azure.pretend(topic, undefined);
+    await cloud.putPolicy(policy);
+  }
+});
+
+test("on a laptop, what the login lacks says nothing of the app", async () => {
+  const { rights } = clinic.cloud.azure;
+  rights.limit(identities.app.objectId, [{ actions: ["*"], notActions: [], dataActions: [], notDataActions: [] }]);
+  try {
+    const found = told(await clinic.examine({ place: "laptop" }));
+    expect(found.map(({ check, level }) => `${check} ${level}`)).toEqual(found.map(() => "rights unknown"));
+  } finally {
+    rights.limit(identities.app.objectId, undefined);
   }
 });
 

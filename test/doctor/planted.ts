@@ -123,8 +123,8 @@ export const planted: readonly Planted[] = [
       env: {
         PINION_STORAGE: settings["AzureWebJobsStorage"],
         AzureWebJobsStorage: cloud.azurite.connectionString.replace(
-          cloud.azurite.blobUrl,
-          "https://contoso.blob.core.windows.net",
+          cloud.azurite.tableUrl,
+          "https://contoso.table.core.windows.net",
         ),
       },
     }),
@@ -573,6 +573,16 @@ export const planted: readonly Planted[] = [
     name: "no default version",
     patient: hostJson({ hubName: "PinionHub" }),
     finds: { check: "durable", level: "fault", subject: /^host\.json$/, says: /no defaultVersion/ },
+  },
+  {
+    name: "a task hub whose name is nowhere",
+    patient: hostJson({ hubName: "%TASKHUB_NAME%", defaultVersion: "1.0" }),
+    finds: {
+      check: "durable",
+      level: "fault",
+      subject: /^host\.json$/,
+      says: /%TASKHUB_NAME%, and there is no such setting/,
+    },
   },
   {
     name: "inputs in traces",
