@@ -117,7 +117,7 @@ api("rotations-rollback", "POST", "rotations/{id}/rollback", command("rollback")
 api("rotations-finish", "POST", "rotations/{id}/finish", command("finish"));
 api("certificate-request", "GET", "rotations/{id}/request", request);
 api("certificate-merge", "POST", "rotations/{id}/certificate", merge);
-api("jwks-withdraw", "POST", "jwks/{id}/withdraw", withdrawJwk);
+api("jwks-withdraw", "POST", "rotations/{id}/withdraw", withdrawJwk);
 api("evidence", "GET", "evidence/{rotationId}", evidence);
 http("jwks", "GET", "jwks/{id}", publicRoute(made, engine, serveJwks), true);
 http("health", "GET", "health", health(made));

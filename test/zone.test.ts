@@ -69,7 +69,9 @@ test("a zone's vaults, ARM and ports go by its identity; the app's storage by th
   expect(asked.length).toBeGreaterThanOrEqual(3);
   expect(asked.filter((one) => !one.startsWith(zone))).toEqual([]);
   asked.length = 0;
-  await expect(deps.evidence.getBlobClient("x").exists({ abortSignal: signal() })).rejects.toThrow();
+  await expect(deps.evidence.getBlobClient("x").exists({ abortSignal: signal() })).rejects.toMatchObject({
+    name: "RestError",
+  });
   expect(new Set(asked)).toEqual(new Set([`${app} https://storage.azure.com`]));
 });
 

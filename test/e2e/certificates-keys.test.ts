@@ -223,7 +223,7 @@ describe("published keys", () => {
 
   test("only an operator withdraws a key, with a reason; it is gone at once, and recorded", async () => {
     const [first = "", second = ""] = await kids();
-    const path = "/api/jwks/signer/withdraw";
+    const path = "/api/rotations/signer/withdraw";
     const body = { kid: first, reason: "its signer was broken into" };
     for (const [given, expected] of [
       [{ body, key: "" }, { status: 401 }],
@@ -234,7 +234,7 @@ describe("published keys", () => {
     ] as const)
       expect(await bench.call("POST", path, given)).toMatchObject(expected);
     for (const id of ["web", "orders-db"])
-      expect(await bench.call("POST", `/api/jwks/${id}/withdraw`, { ...operator, body })).toMatchObject(
+      expect(await bench.call("POST", `/api/rotations/${id}/withdraw`, { ...operator, body })).toMatchObject(
         problem(409, "CONFLICT"),
       );
     expect(await kids()).toEqual([first, second]);

@@ -109,7 +109,7 @@ const body = z.strictObject({
 });
 
 /**
- * `POST /api/jwks/{id}/withdraw`: the emergency. A key that others know is taken out of the published set at once, whatever that breaks, and
+ * `POST /api/rotations/{id}/withdraw`: the emergency, at a path that App Service authentication guards. A key that others know is taken out of the published set at once, whatever that breaks, and
  * is never published again. The command is recorded before anything is done; 409 where a step holds the set for too long: then it is sent again.
  */
 export const withdrawJwk: ApiHandler = async (call) => {
