@@ -47,6 +47,9 @@ param subscriptionName string = 'pinion'
 @allowed(['public', 'private'])
 param network string
 
+@description('ARM ids of action groups to call when Event Grid gives up on an event of the vault, such as ag-<prefix> of main.bicep. Empty: no alert at the topic.')
+param actionGroupIds string[] = []
+
 @description('ARM id of the Log Analytics workspace that gets the vault\'s audit log; PINION_WORKSPACE_ID of main.bicep. Empty: the vault\'s diagnostics stay as they are.')
 param workspaceId string = ''
 
@@ -139,6 +142,16 @@ module events 'onboard/events.bicep' = {
     tags: tags
   }
   dependsOn: [roles]
+}
+
+module eventAlerts 'modules/event-alerts.bicep' = if (!empty(actionGroupIds)) {
+  scope: resourceGroup(split(topicId, '/')[2], split(topicId, '/')[4])
+  params: {
+    systemTopicName: last(split(topicId, '/'))
+    tags: tags
+    actionGroupIds: actionGroupIds
+  }
+  dependsOn: [events]
 }
 
 module diagnostics 'modules/vault-diagnostics.bicep' = if (!empty(workspaceId)) {

@@ -149,6 +149,24 @@ describeBicep("the alert rules", () => {
   });
 });
 
+describeBicep("the alerts beside a system topic", () => {
+  const bed = useInfra();
+
+  test("are for what Event Grid gave up on, kept or lost", async () => {
+    const { resources } = await bed.own.predict({
+      template: "infra/modules/event-alerts.bicep",
+      params: { systemTopicName: "egst-kv-acme", actionGroupIds: ["/group"] },
+    });
+    const rules = ofType(resources, "Microsoft.Insights/metricAlerts");
+    const metrics = rules.map((rule) => at(rule, "properties", "criteria", "allOf", 0, "metricName"));
+    expect(metrics).toEqual(["DeadLetteredCount", "DroppedEventCount"]);
+    for (const rule of rules) {
+      expect(at(rule, "properties", "scopes", 0)).toMatch(/systemTopics\/egst-kv-acme$/);
+      expect(at(rule, "properties", "actions")).toEqual([{ actionGroupId: "/group" }]);
+    }
+  });
+});
+
 interface Chart {
   readonly xAxis: string;
   readonly yAxis: readonly string[];
