@@ -163,6 +163,11 @@ module evidenceStorage 'modules/evidence.bicep' = {
   dependsOn: [identities]
 }
 
+module ownReader 'modules/own-reader.bicep' = {
+  params: { prefix: prefix, identityName: names.identity }
+  dependsOn: [identities]
+}
+
 module scheduler 'modules/durable-task-scheduler.bicep' = if (hasScheduler) {
   params: {
     name: names.scheduler

@@ -3,7 +3,7 @@ import { readPermissionsRole } from "./azure/permissions.ts";
 import type { AzureRole } from "./azure/role.ts";
 import { inventoryRoles, objectRoles } from "./azure/vault-roles.ts";
 import { findConsumer } from "./consumers/index.ts";
-import { findTopicsRole, readEventsRole } from "./doctor/roles.ts";
+import { findTopicsRole, readEventsRole, readOwnRole } from "./doctor/roles.ts";
 import { evidenceRole } from "./evidence/role.ts";
 import { readable, type ConsumerKind } from "./policy-consumers.ts";
 import type { Rotator } from "./rotator.ts";
@@ -29,6 +29,7 @@ const declared: readonly AzureRole[] = [
   readPermissionsRole,
   readEventsRole,
   findTopicsRole,
+  readOwnRole,
   evidenceRole,
 ];
 

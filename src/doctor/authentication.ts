@@ -66,7 +66,7 @@ function judge(found: z.output<typeof schema>["properties"] | undefined, { confi
         "Set unauthenticatedClientAction to Return401: an API has no login page.",
       ),
     );
-  const wide = (excludedPaths ?? []).filter((path) => !open.includes(path));
+  const wide = (excludedPaths ?? []).filter((path) => !open.includes(path.toLowerCase()));
   if (wide.length > 0)
     said.push(
       fault(

@@ -20,3 +20,16 @@ export const findTopicsRole: AzureRole = {
   description: "Finds the system topic of a vault in a resource group.",
   actions: ["Microsoft.EventGrid/systemTopics/read", ...(readPermissionsRole.actions ?? [])],
 };
+
+/** At the resource group of infra/main.bicep: how the app, its storage and its subnet are set up. No key, no setting's value, no blob. */
+export const readOwnRole: AzureRole = {
+  key: "read-own",
+  description: "Reads how Pinion's own app, storage accounts and subnet are set up.",
+  actions: [
+    "Microsoft.Web/sites/read",
+    "Microsoft.Web/sites/config/read",
+    "Microsoft.Storage/storageAccounts/read",
+    "Microsoft.Storage/storageAccounts/blobServices/containers/read",
+    "Microsoft.Network/virtualNetworks/subnets/read",
+  ],
+};
