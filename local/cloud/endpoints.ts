@@ -27,6 +27,7 @@ export function writeEndpoints(cloud: Cloud, host: AppHost | undefined, services
     `Still up. Every part's address is in ${file}; Ctrl+C stops it. Try:`,
     `  curl -s ${app}/api/rotations -H "x-functions-key: ${key}"`,
     `  curl -s ${app}/api/rotations/orders-db -H "x-functions-key: ${key}"`,
+    `  PINION_KEY="${key}" npm run pinion -- doctor --url ${app}/api`,
     `  curl -s --cacert ${tls.caFile} ${azure.url}/topics/${topicName}/received`,
   ];
   return { file, invitation };

@@ -57,13 +57,10 @@ export function shownResources({ vaults, facts }: Vaults, access: Access): reado
         publicNetworkAccess: "Enabled",
         networkAcls: { bypass: "AzureServices", defaultAction: "Allow" },
         privateEndpointConnections: [],
-      },
-    },
-    {
-      id: `${storageId}/blobServices/default/containers/pinion-evidence`,
-      properties: {
-        hasImmutabilityPolicy: true,
-        immutabilityPolicy: { properties: { state: "Unlocked", immutabilityPeriodSinceCreationInDays: 365 } },
+        immutableStorageWithVersioning: {
+          enabled: true,
+          immutabilityPolicy: { state: "Unlocked", immutabilityPeriodSinceCreationInDays: 365 },
+        },
       },
     },
     {

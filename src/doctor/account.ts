@@ -12,6 +12,13 @@ const connection = z.array(
 export type Connections = z.output<typeof connection>;
 export const connections = connection.nullish();
 
+/** For how long blobs are kept, and whether that can still be shortened. */
+export const immutability = z.object({
+  state: z.string().nullish(),
+  immutabilityPeriodSinceCreationInDays: z.number().nullish(),
+});
+export type Immutability = z.output<typeof immutability>;
+
 const account = z.object({
   properties: z.object({
     allowSharedKeyAccess: z.boolean().nullish(),
@@ -19,6 +26,9 @@ const account = z.object({
     publicNetworkAccess: z.string().nullish(),
     networkAcls: z.object({ defaultAction: z.string().nullish(), bypass: z.string().nullish() }).nullish(),
     privateEndpointConnections: connections,
+    immutableStorageWithVersioning: z
+      .object({ enabled: z.boolean().nullish(), immutabilityPolicy: immutability.nullish() })
+      .nullish(),
   }),
 });
 export type Account = z.output<typeof account>["properties"];

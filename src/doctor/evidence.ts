@@ -1,24 +1,14 @@
 import { z } from "zod";
 import { hasContainer } from "../store/storage.ts";
-import { accountId, accountName } from "./account.ts";
+import { accountId, accountName, type Immutability, immutability, readAccount } from "./account.ts";
 import type { Context } from "./context.ts";
 import { type Check, ok, type Said, warning } from "./finding.ts";
 import { readArm } from "./read-arm.ts";
 import { reach } from "./storage.ts";
 
+/** A policy of the container by itself. */
 const schema = z.object({
-  properties: z.object({
-    hasImmutabilityPolicy: z.boolean().nullish(),
-    immutabilityPolicy: z
-      .object({
-        properties: z.object({
-          state: z.string().nullish(),
-          immutabilityPeriodSinceCreationInDays: z.number().nullish(),
-        }),
-      })
-      .nullish(),
-    immutableStorageWithVersioning: z.object({ enabled: z.boolean().nullish() }).nullish(),
-  }),
+  properties: z.object({ immutabilityPolicy: z.object({ properties: immutability }).nullish() }),
 });
 
 /** That evidence has its place, and that nobody can take it away again. */
@@ -35,22 +25,20 @@ export const evidence: Check<Context> = {
       hasContainer(storage.evidence),
     );
     if (bad !== undefined) return [bad];
-    const id = accountId(context, kept);
-    if (id === undefined) return [ok(name, `is in ${accountName(kept)}`)];
-    const path = `${id}/blobServices/default/containers/${storage.evidence.containerName}`;
-    const found = (await readArm(context, path, "2024-01-01", schema, signal))?.properties;
-    if (found === undefined) return [ok(name, `is in ${accountName(kept)}`)];
-    return [judge(name, found)];
+    const there = ok(name, `is in ${accountName(kept)}`);
+    const account = await readAccount(context, kept, signal);
+    if (account === undefined) return [there];
+    const { enabled, immutabilityPolicy } = account.immutableStorageWithVersioning ?? {};
+    if (enabled === true && immutabilityPolicy) return [judge(name, immutabilityPolicy)];
+    const path = `${accountId(context, kept)}/blobServices/default/containers/${storage.evidence.containerName}`;
+    const found = await readArm(context, path, "2024-01-01", schema, signal);
+    return [judge(name, found?.properties.immutabilityPolicy?.properties)];
   },
 };
 
-function judge(
-  name: string,
-  { hasImmutabilityPolicy, immutabilityPolicy, immutableStorageWithVersioning }: z.output<typeof schema>["properties"],
-): Said {
-  const { state, immutabilityPeriodSinceCreationInDays: days } = immutabilityPolicy?.properties ?? {};
-  if (immutableStorageWithVersioning?.enabled === true) return ok(name, "keeps every version of a blob");
-  if (hasImmutabilityPolicy !== true)
+function judge(name: string, policy: Immutability | undefined): Said {
+  const { state, immutabilityPeriodSinceCreationInDays: days } = policy ?? {};
+  if (!days)
     return warning(
       name,
       "has no immutability policy: evidence can be deleted or changed",

@@ -29,7 +29,6 @@ export const webhookCode = "hush-hush-hush-hush";
 const vaultId = vaultResourceId(vault);
 const topicId = systemTopicOf(vault).id;
 const subscription = `${vault}-to-pinion`;
-const evidenceId = `${storageId}/blobServices/default/containers/pinion-evidence`;
 const auth = `${appId}/config/authsettingsV2`;
 const host = /^127\.0\.0\.1:\d+$/;
 
@@ -495,7 +494,7 @@ export const planted: readonly Planted[] = [
   },
   {
     name: "evidence that can be deleted",
-    plant: withProperties(evidenceId, { hasImmutabilityPolicy: false, immutabilityPolicy: undefined }),
+    plant: withProperties(storageId, { immutableStorageWithVersioning: undefined }),
     finds: {
       check: "evidence",
       level: "warning",
