@@ -1,4 +1,4 @@
-import type { TokenCredential } from "@azure/core-auth";
+import type { GetTokenOptions, TokenCredential } from "@azure/core-auth";
 
 /** What Pinion tells the world of a rotation: references only (design 3.7). */
 export interface RotationEvent {
@@ -16,6 +16,12 @@ const patience = 5_000;
 
 export type Publisher = (event: RotationEvent, signal?: AbortSignal) => Promise<void>;
 
+/** What tokens for a topic are asked for: the service, by the end of its address in this cloud. Of sovereign clouds unconfirmed. */
+function scopeOf(endpoint: string): string {
+  const service = /\beventgrid\.azure\.[a-z]+$/.exec(new URL(endpoint).hostname)?.[0] ?? "eventgrid.azure.net";
+  return `https://${service}/.default`;
+}
+
 /** Publishes CloudEvents to a custom Event Grid topic with the app's identity; without an endpoint there is nobody to tell. */
 export function openPublisher(endpoint: string | undefined, source: string, credential: TokenCredential): Publisher {
   if (endpoint === undefined) return async () => undefined;
@@ -23,7 +29,11 @@ export function openPublisher(endpoint: string | undefined, source: string, cred
   let client: Promise<Client> | undefined;
   const open = async (): Promise<Client> => {
     const { EventGridPublisherClient } = await import("@azure/eventgrid");
-    return new EventGridPublisherClient(endpoint, "CloudEvent", credential);
+    // The client asks for the public cloud's scope, whatever its endpoint is.
+    const here = {
+      getToken: (_: unknown, options?: GetTokenOptions) => credential.getToken(scopeOf(endpoint), options),
+    };
+    return new EventGridPublisherClient(endpoint, "CloudEvent", here);
   };
   return async (event, signal) => {
     client ??= open();

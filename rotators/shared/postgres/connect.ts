@@ -27,6 +27,12 @@ export function loginOf(who: Who, credential: Credential, at: Login["at"] = "app
   return { who, user: credential.id, password: credential.material, at };
 }
 
+/** What tokens for Azure Database for PostgreSQL are asked for, by the cloud that a server's name ends in. */
+export function entraScope(host: string): string {
+  const cloud = /\.database\.(usgovcloudapi\.net|chinacloudapi\.cn)\.?$/i.exec(host)?.[1] ?? "windows.net";
+  return `https://ossrdbms-aad.database.${cloud.toLowerCase()}/.default`;
+}
+
 /** The administrator's login: password from the vault, or an Entra token (Azure Database for PostgreSQL takes it as the password). */
 async function adminLogin(step: Step<ServerTarget>, fresh: boolean): Promise<Login> {
   const { admin } = step.target;
@@ -34,7 +40,7 @@ async function adminLogin(step: Step<ServerTarget>, fresh: boolean): Promise<Log
   const password =
     "secret" in admin
       ? await step.ports.secret(admin.secret, { fresh })
-      : await step.ports.token("https://ossrdbms-aad.database.windows.net/.default");
+      : await step.ports.token(entraScope(step.target.host));
   return { who: "admin", user: admin.user, password, at: "change" };
 }
 
