@@ -96,7 +96,7 @@ const apps: readonly Bad[] = [
     app({ newVault: { ...newVault, dataClassification: "secret" } }),
     /'confidential' \| 'internal' \| 'restricted'/,
   ],
-  ["logs that are kept too short", app({ monitoring: { ...monitoring, retentionDays: 7 } }), /minimum.* 30|30/],
+  ["logs that are kept too short", app({ monitoring: { ...monitoring, retentionDays: 7 } }), /minimum|at least|30 /],
   ["evidence that is not kept", app({ evidence: { ...evidence, retentionDays: 0 } }), /1/],
   [
     "the lock of another account",

@@ -5,7 +5,8 @@ import { networks } from "./harness/scenarios.ts";
 
 // Every parameter file with every plan, backend and network that it may be asked for.
 
-const files = ["dev", "test", "prod", "main"] as const;
+// main.bicepparam takes the preset of one of them.
+const files = ["dev", "test", "prod"] as const;
 const plans = { FlexConsumption: "functionapp", ElasticPremium: "elastic", Dedicated: "linux" } as const;
 const backends = ["AzureStorage", "DurableTaskScheduler"] as const;
 const reaches = { public: networks.public, private: networks.new, "in a hub": networks.existing } as const;

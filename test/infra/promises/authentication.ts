@@ -7,7 +7,9 @@ import { apps, clientId, predictions, tenantId } from "../harness/scenarios.ts";
 
 /** Paths that are open: public keys, and the trigger where Event Grid calls it. */
 const open = (scenario: string): string[] =>
-  scenario === "all of it" ? ["/api/jwks/*", "/runtime/webhooks/eventgrid"] : ["/api/jwks/*"];
+  scenario === "all of it"
+    ? ["/api/jwks/*", "/runtime/webhooks/eventgrid", "/runtime/webhooks/EventGrid"]
+    : ["/api/jwks/*"];
 
 function faultsOf(scenario: string, resources: readonly Resource[]): string[] {
   const [settings, ...others] = resources.filter(({ id }) => id?.endsWith("/config/authsettingsV2"));
@@ -69,15 +71,19 @@ export const authentication: Promised = {
     {
       what: "the webhook is open where no event comes by it",
       in: "plain",
-      edits: [
-        { file, find: "...(webhook ? ['/runtime/webhooks/eventgrid'] : [])", put: "'/runtime/webhooks/eventgrid'" },
-      ],
+      edits: [{ file, find: "...(webhook ?", put: "...(true ?" }],
       says: /other paths are open/,
     },
     {
       what: "the durable management API is open",
       in: "private",
-      edits: [{ file, find: "['/api/jwks/*', ", put: "['/api/jwks/*', '/runtime/webhooks/durabletask', " }],
+      edits: [
+        {
+          file,
+          find: "          '/api/jwks/*'\n",
+          put: "          '/api/jwks/*'\n          '/runtime/webhooks/durabletask'\n",
+        },
+      ],
       says: /other paths are open/,
     },
     {

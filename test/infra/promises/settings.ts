@@ -133,7 +133,7 @@ export const settings: Promised = {
       const values = settingsIn(resources, environment);
       return [
         ...faultsOf(name, values, environment),
-        ...(values["TASKHUB_NAME"] === undefined ? [] : hostFaults(infra, values)),
+        ...(values["DURABLE_TASK_SCHEDULER_CONNECTION_STRING"] === undefined ? [] : hostFaults(infra, values)),
       ].map((fault) => `${name}: ${fault}`);
     });
   },
