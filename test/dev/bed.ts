@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
@@ -83,6 +83,7 @@ export async function openBed() {
   ].join("\n");
   putAz(loggedIn);
 
+  const started: ChildProcess[] = [];
   return {
     dir,
     vault,
@@ -121,6 +122,7 @@ export async function openBed() {
         },
         stdio: ["ignore", "pipe", "pipe"],
       });
+      started.push(child);
       const said = { out: "", err: "" };
       child.stdout.on("data", (chunk: Buffer) => (said.out += chunk.toString()));
       child.stderr.on("data", (chunk: Buffer) => (said.err += chunk.toString()));
@@ -128,6 +130,7 @@ export async function openBed() {
       return { child, said, ended };
     },
     async close() {
+      for (const child of started) child.kill();
       await vaults.close();
       arm.closeAllConnections();
       arm.close();

@@ -25,6 +25,10 @@ const cli = [
   // Those with a file of their own.
   ...files("src/cli/*.ts").flatMap((path) => [...path.matchAll(/(\w+)\.ts$/g)]),
 ].map(([, command]) => command);
+/** What the command line reads of its environment. */
+const terminal = files("src/cli/*.ts")
+  .map((path) => readFile(path))
+  .join("\n");
 /** What deployments and pipelines name: variables, queues, containers. */
 const deployed = [
   ...files("infra/**/*.{bicep,bicepparam,json}"),
@@ -95,6 +99,7 @@ describe.each(pages)("%s", (path) => {
       (settingNames as readonly string[]).includes(word) ||
       code.includes(`"${word}"`) ||
       deployed.includes(word) ||
+      terminal.includes(word) ||
       blocksOf(page).some(({ text }) => text.includes(`$${word}`));
     for (const word of words) expect([word, known(word)]).toEqual([word, true]);
     for (const [, event] of proseOf(page).matchAll(/Pinion\.Rotation\.(\w+)/g))
