@@ -7,7 +7,8 @@ import { systemTopicOf } from "../../local/cloud/shown.ts";
 import { checks } from "../../src/doctor/checks.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
 import { type Clinic, openClinic, stagingVault } from "./clinic.ts";
-import { type Planted, planted, webhookCode, zoned } from "./planted.ts";
+import { planted } from "./planted/all.ts";
+import { type Planted, webhookCode, zoned } from "./planted/plant.ts";
 
 // A sound cloud is silent; each fault is named by one finding, and by its own check alone: without the check nobody names it.
 
