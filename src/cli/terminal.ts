@@ -8,6 +8,7 @@ export interface Terminal {
 }
 
 /** The headers that say who calls. */
-export function authority({ PINION_KEY: key, PINION_TOKEN: token }: Terminal["env"]): Record<string, string> {
+export function authority(env: Terminal["env"]): Record<string, string> {
+  const [key, token] = [env["PINION_KEY"], env["PINION_TOKEN"]];
   return { ...(key && { "x-functions-key": key }), ...(token && { authorization: `Bearer ${token}` }) };
 }
