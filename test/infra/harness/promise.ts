@@ -79,3 +79,14 @@ export function testPromise({ name, scenarios, check, mutations }: Promised, bed
     });
   });
 }
+
+/** A promise that needs no scenarios of the others, with a compiler of its own. */
+export function promise(
+  name: string,
+  check: (infra: Infra) => Promise<string[]>,
+  mutations: readonly Mutation[],
+): void {
+  describeBicep("what the templates promise", () => {
+    testPromise({ name, scenarios: {}, check, mutations }, useInfra());
+  });
+}
