@@ -43,9 +43,9 @@ test("hooks run scripts that are there, on every system alike", () => {
     const names = namesOf(posix.run);
     expect(namesOf(windows.run)).toEqual(names);
     for (const name of names) {
-      expect(scripts[name], name).toBeDefined();
+      expect(scripts).toHaveProperty([name]);
       const [, file] = /^node (\S+)/.exec(scripts[name] ?? "") ?? [];
-      expect(existsSync(join(root, file ?? "")), name).toBe(true);
+      expect([name, existsSync(join(root, file ?? ""))]).toEqual([name, true]);
     }
   }
 });
