@@ -334,6 +334,9 @@ output PINION_DELIVERY string = delivery
 @description('Name of the evidence account, for lock-evidence.bicep.')
 output PINION_EVIDENCE_ACCOUNT string = names.evidence
 
+@description('Ids of the action groups that alerts call.')
+output PINION_ACTION_GROUP_IDS string[] = operations.outputs.actionGroupIds
+
 @description('Id of the Log Analytics workspace.')
 output PINION_WORKSPACE_ID string = telemetry.outputs.workspaceId
 

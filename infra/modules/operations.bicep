@@ -82,3 +82,6 @@ module workbook 'workbook.bicep' = {
     knownReaderIds: monitoring.?knownReaderIds ?? []
   }
 }
+
+@description('Ids of the action groups that the alerts call.')
+output actionGroupIds string[] = alerts.outputs.actionGroupIds

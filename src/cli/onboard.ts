@@ -90,6 +90,7 @@ function parametersOf({ vaults }: Policy, name: string, { grants, unplaced, webh
     "  container: readEnvironmentVariable('PINION_DEAD_LETTER_CONTAINER')",
     "}",
     "param workspaceId = readEnvironmentVariable('PINION_WORKSPACE_ID', '')",
+    "param actionGroupIds = json(readEnvironmentVariable('PINION_ACTION_GROUP_IDS', '[]'))",
     ...(topic === undefined ? [] : [`param existingTopic = ${quoted(topic)}`]),
     "param grants = [",
     ...grants.flatMap(({ role, scope, identity, for: why }) => [

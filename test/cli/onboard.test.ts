@@ -94,6 +94,7 @@ describeBicep("what it prints compiles", () => {
     PINION_EVENTS_QUEUE: "pinion-events",
     PINION_DEAD_LETTER_CONTAINER: "dead-letters",
     PINION_ZONES: JSON.stringify([{ name: "a", id: "-", clientId: zone.toUpperCase(), principalId: zone }]),
+    PINION_ACTION_GROUP_IDS: JSON.stringify([`${group}/Microsoft.Insights/actionGroups/ag`]),
     AZURE_FUNCTION_APP_ID: `${group}/Microsoft.Web/sites/func-contoso-pinion-dev`,
   };
   const before = { ...process.env };
@@ -129,6 +130,7 @@ describeBicep("what it prints compiles", () => {
     expect(found["grants"]!.value).toEqual(grants.map(({ role, scope }) => ({ role, scope })));
     expect(found["principals"]!.value).toEqual({ app: env.PINION_IDENTITY_PRINCIPAL_ID, [zone]: zone });
     expect(found["vaultName"]!.value).toBe("kv-main");
+    expect(found["actionGroupIds"]!.value).toEqual([`${group}/Microsoft.Insights/actionGroups/ag`]);
   });
 
   test("by webhook, with a topic that is there, and names that Bicep would take for its own", async () => {
