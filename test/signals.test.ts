@@ -93,7 +93,7 @@ async function sweepOne(expiresOn: Date, object: Record<string, unknown> = {}) {
   scene.records.become({ phase: "idle", publishedVersion: "ours", superseded: ["former"] });
   const newest = { name: "db", version: "ours", enabled: true, tags: {}, createdOn: new Date(at), expiresOn };
   const vault = { ...scene.vault.vault, inventory: async () => [newest] };
-  await sweep({ ...scene.deps, vault: () => vault }, engine);
+  await sweep({ ...scene.deps, zone: () => ({ ...scene.deps.zone(undefined), vault: () => vault }) }, engine);
 }
 
 const day = 86_400_000;
