@@ -105,6 +105,15 @@ test("sweep and pins.drifted", async () => {
   expect(of("object.overdue")).toEqual([]);
 });
 
+test("rotation.lost and object.seen", async () => {
+  bench.setPolicy([objectOf("lost")]);
+  await bench.setState("lost", { phase: "grace", rotationId: "r-1" });
+  await sweep({ ...bench.deps, log, stop: true }, { ...bench.engine, running: async () => undefined });
+  const facts = { object: "lost", phase: "grace", rotationId: "r-1" };
+  expect(of("rotation.lost")).toEqual([{ counter: "rotation.lost", ...facts }]);
+  expect(of("object.seen")).toEqual([{ counter: "object.seen", ...facts, since: "", dueAt: "", expiresAt: "" }]);
+});
+
 const weekly = { window: { cron: "0 3 * * 0", duration: "PT2H", timeZone: "UTC" } };
 
 test.each<[string, number, Record<string, unknown>, boolean]>([
