@@ -9,7 +9,8 @@ export interface Account {
   /** `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`. */
   readonly environmentName: string;
   readonly tenantId: string;
-  readonly user: { readonly name: string };
+  /** A person by `user` and its address; else `servicePrincipal`, by its client id, or which kind of managed identity it is. */
+  readonly user: { readonly name: string; readonly type: string };
 }
 
 /** Runs the Azure CLI that the person is logged in with. Its own first words are kept where it fails: they hold no token. */

@@ -30,7 +30,12 @@ async function run({ print, cloud: named, tenant, ...rest }: EntraOptions): Prom
   const { accessToken } = (await az("account", "get-access-token", "--resource", cloud.graph)) as {
     accessToken: string;
   };
-  const { clientId, changes } = await apply(openGraph({ url: cloud.graph, token: accessToken }), wish, say);
+  const { clientId, changes } = await apply(
+    openGraph({ url: cloud.graph, token: accessToken }),
+    wish,
+    account.user,
+    say,
+  );
   say(changes === 0 ? "Nothing had to be changed." : `${changes} changes.`);
   say(`client id ${clientId}, tenant id ${wish.tenantId}`);
 }

@@ -25,15 +25,13 @@ export function compose(config: Config, registry: Registry, folder: string, log:
   const credential = appIdentity(config.clientId);
   const storage = openStorage(config.storage, credential, config.evidence);
   const records = openRecords(storage.records);
-  const zone = openZones(config, credential, log);
   const policy = openPolicy(config.policy, folder, storage.blobService, credential, rotatorFacts(registry));
   return {
     policy: async () => {
       await storage.ready();
       return await policy();
     },
-    ...zone(undefined),
-    zone,
+    zone: openZones(config, credential, log),
     records,
     fleet: openFleet(storage.records),
     withLease: openLeases(storage.leases),

@@ -35,6 +35,14 @@ export const signals = {
     says: "One try of a step failed; most are tried again. `code` tells what refused: TARGET_FORBIDDEN, CONSUMER_FORBIDDEN, STORAGE_UNAVAILABLE.",
     facts: ["object", "rotationId", "step", "code"],
   },
+  "rotation.lost": {
+    says: "The sweep found a rotation under way by its record (`phase`) while nothing runs it: its orchestration is gone, and it moves no more. Once in each sweep.",
+    facts: ["object", "rotationId", "phase"],
+  },
+  "object.seen": {
+    says: "The sweep looked at an object: where it stands (`phase`, with its last or running rotation), since when, and when it is due and expires. `since` is when the running step began, or the last rotation ended; what is not known is empty. Once in each sweep.",
+    facts: ["object", "phase", "rotationId", "since", "dueAt", "expiresAt"],
+  },
   "object.overdue": {
     says: "The sweep found the newest version of an object expired, or long past its due date. Once in each sweep.",
     facts: ["object", "dueAt", "expiresAt"],

@@ -93,7 +93,7 @@ async function sweepOne(expiresOn: Date, object: Record<string, unknown> = {}) {
   scene.records.become({ phase: "idle", publishedVersion: "ours", superseded: ["former"] });
   const newest = { name: "db", version: "ours", enabled: true, tags: {}, createdOn: new Date(at), expiresOn };
   const vault = { ...scene.vault.vault, inventory: async () => [newest] };
-  await sweep({ ...scene.deps, vault: () => vault }, engine);
+  await sweep({ ...scene.deps, zone: () => ({ ...scene.deps.zone(undefined), vault: () => vault }) }, engine);
 }
 
 const day = 86_400_000;
@@ -103,6 +103,15 @@ test("sweep and pins.drifted", async () => {
   expect(of("sweep")).toEqual([{ counter: "sweep", seen: 1, due: 0, started: 0, unreadable: 0, policyFaults: 0 }]);
   expect(of("pins.drifted")).toEqual([{ counter: "pins.drifted", object: "db", consumer: "api" }]);
   expect(of("object.overdue")).toEqual([]);
+});
+
+test("rotation.lost and object.seen", async () => {
+  bench.setPolicy([objectOf("lost")]);
+  await bench.setState("lost", { phase: "grace", rotationId: "r-1" });
+  await sweep({ ...bench.deps, log, stop: true }, { ...bench.engine, running: async () => undefined });
+  const facts = { object: "lost", phase: "grace", rotationId: "r-1" };
+  expect(of("rotation.lost")).toEqual([{ counter: "rotation.lost", ...facts }]);
+  expect(of("object.seen")).toEqual([{ counter: "object.seen", ...facts, since: "", dueAt: "", expiresAt: "" }]);
 });
 
 const weekly = { window: { cron: "0 3 * * 0", duration: "PT2H", timeZone: "UTC" } };

@@ -82,6 +82,15 @@ test("no identity, and the app's own by its id, are one zone, opened once", () =
   expect(deps.zone(zone)).not.toBe(deps.zone(undefined));
 });
 
+test("steps and triggers have no zone but one that is asked for: the app's own does not lie among what they are given", () => {
+  const deps = open();
+  const own = Object.keys(deps.zone(undefined));
+  expect(own.length).toBeGreaterThan(3);
+  expect(Object.keys(deps).filter((name) => own.includes(name))).toEqual([]);
+  // @ts-expect-error -- the subject's zone has it
+  expect(deps.arm).toBeUndefined();
+});
+
 test("an identity that the app does not have is named, with what to do", async () => {
   const other = "cccccccc-0000-4000-8000-000000000001";
   const error = await open()

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { PinionError } from "../../src/errors.ts";
-import type { Graph } from "./graph.ts";
+import type { Account } from "../az.ts";
+import { type Graph, list, reads } from "./graph.ts";
+import { checkOwners } from "./owners.ts";
 import {
   appRoles,
   credentialOf,
@@ -35,6 +37,12 @@ interface Application {
   };
 }
 
+interface Assignment {
+  readonly principalId: string;
+  readonly principalDisplayName?: string | null;
+  readonly appRoleId: string;
+}
+
 export interface Applied {
   readonly clientId: string;
   /** How many requests changed something. */
@@ -43,12 +51,16 @@ export interface Applied {
 
 const writes =
   "the Entra role Application Administrator or Cloud Application Administrator (a pipeline's identity: the Graph permission Application.ReadWrite.OwnedBy)";
-const reads = "the right to read applications (a pipeline's identity: the Graph permission Application.Read.All)";
 const assigns =
   "the Entra role Cloud Application Administrator (a pipeline's identity: the Graph permission AppRoleAssignment.ReadWrite.All)";
 
-/** Makes the application what the wish says, and tells of each part what was done or found. Run twice, the second changes nothing. */
-export async function apply(graph: Graph, wish: Wish, say: (line: string) => void): Promise<Applied> {
+/** Makes the application what the wish says as `user`, and tells of each part what was done or found. Run twice, the second changes nothing. */
+export async function apply(
+  graph: Graph,
+  wish: Wish,
+  user: Account["user"],
+  say: (line: string) => void,
+): Promise<Applied> {
   let changes = 0;
   let fresh = false;
   /** A part that is right, or is put right. */
@@ -67,8 +79,11 @@ export async function apply(graph: Graph, wish: Wish, say: (line: string) => voi
   };
 
   const title = `the application ${wish.name}`;
-  const known = await find(graph, wish.name);
-  if (known !== undefined) say(`found    ${title}`);
+  const known = await find(graph, wish);
+  if (known !== undefined) {
+    say(`found    ${title}`);
+    await checkOwners(graph, known, { user, named: wish.clientId !== undefined, say });
+  }
   const app = known ?? (await make<Application>(title, "/applications", firstBody(wish.name)));
   const at = `/applications/${app.id}`;
 
@@ -148,31 +163,38 @@ export async function apply(graph: Graph, wish: Wish, say: (line: string) => voi
   if (there !== undefined)
     await settle(required, there.appRoleAssignmentRequired, `/servicePrincipals/${there.id}`, wished);
 
+  const path = `/servicePrincipals/${principal.id}/appRoleAssignedTo`;
+  const assigned = await list<Assignment>(graph, "read who holds its roles", path, fresh);
   for (const { role, principalId } of wish.holders) {
-    const path = `/servicePrincipals/${principal.id}/appRoleAssignedTo`;
-    const assigned = await list<{ principalId: string; appRoleId: string }>(
-      graph,
-      "read who holds its roles",
-      path,
-      fresh,
-    );
     const appRoleId = appRoles[role].id;
     const part = `${role} of ${principalId}`;
     if (assigned.some((one) => one.principalId === principalId && one.appRoleId === appRoleId)) say(`found    ${part}`);
     else await make(part, path, { principalId, resourceId: principal.id, appRoleId }, assigns);
   }
+  for (const { principalId, principalDisplayName, appRoleId } of assigned) {
+    const held = wishedRoles.find(({ id }) => id === appRoleId)?.value;
+    if (held === undefined || wish.holders.some((one) => one.principalId === principalId && one.role === held))
+      continue;
+    say(`holder   ${held} of ${principalId}, ${principalDisplayName ?? "without a name"}`);
+  }
   return { clientId: app.appId, changes };
 }
 
-/** The application of that name which carries our mark. One that somebody else made is never taken over. */
-async function find(graph: Graph, name: string): Promise<Application | undefined> {
+/** The application of that name which carries our mark, and is the one of the client id where one is wished. One without the mark is never taken over. */
+async function find(graph: Graph, { name, clientId }: Wish): Promise<Application | undefined> {
   const filter = encodeURIComponent(`displayName eq '${name.replaceAll("'", "''")}'`);
   const all = await list<Application>(graph, "look for the application", `/applications?$filter=${filter}`);
-  const ours = all.filter(({ tags }) => tags?.includes(marker));
+  const marked = all.filter(({ tags }) => tags?.includes(marker));
+  const ours = clientId === undefined ? marked : marked.filter(({ appId }) => appId === clientId.toLowerCase());
+  if (clientId !== undefined && ours.length === 0)
+    throw new PinionError(
+      "CONFLICT",
+      `There is no application ${name} with the client id ${clientId} and the tag ${marker}: correct --name or --client-id.`,
+    );
   if (ours.length > 1)
     throw new PinionError(
       "CONFLICT",
-      `There are ${ours.length} applications ${name} with the tag ${marker}: delete all but one.`,
+      `There are ${ours.length} applications ${name} with the tag ${marker}: say which with --client-id, or delete all but one.`,
     );
   if (ours.length === 0 && all.length > 0)
     throw new PinionError(
@@ -180,21 +202,6 @@ async function find(graph: Graph, name: string): Promise<Application | undefined
       `There is an application ${name} that this command did not make: choose another --name, or, if it is Pinion's, put the tag ${marker} on it.`,
     );
   return ours[0];
-}
-
-async function list<T>(graph: Graph, does: string, path: string, fresh = false): Promise<readonly T[]> {
-  const found: T[] = [];
-  for (let next: string | undefined = path; next !== undefined;) {
-    const page = (await graph({ does, method: "GET", path: next, needs: reads, fresh })) as {
-      readonly value: readonly T[];
-      readonly "@odata.nextLink"?: string;
-    };
-    found.push(...page.value);
-    // Only its path: the token goes where it went first.
-    const link = page["@odata.nextLink"];
-    next = link && new URL(link).pathname.replace(/^\/v1\.0/, "") + new URL(link).search;
-  }
-  return found;
 }
 
 /** Whether each wished one is there, with every field as wished; Graph adds fields of its own. */

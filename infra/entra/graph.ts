@@ -79,3 +79,23 @@ function codeOf(text: string): string {
   const code = /"code"\s*:\s*"([A-Za-z0-9_]{1,80})"/.exec(text)?.[1];
   return code === undefined ? "" : ` ${code}`;
 }
+
+/** What a caller needs who only reads. */
+export const reads =
+  "the right to read applications (a pipeline's identity: the Graph permission Application.Read.All)";
+
+/** All pages of a list. */
+export async function list<T>(graph: Graph, does: string, path: string, fresh = false): Promise<readonly T[]> {
+  const found: T[] = [];
+  for (let next: string | undefined = path; next !== undefined;) {
+    const page = (await graph({ does, method: "GET", path: next, needs: reads, fresh })) as {
+      readonly value: readonly T[];
+      readonly "@odata.nextLink"?: string;
+    };
+    found.push(...page.value);
+    // Only its path: the token goes where it went first.
+    const link = page["@odata.nextLink"];
+    next = link && new URL(link).pathname.replace(/^\/v1\.0/, "") + new URL(link).search;
+  }
+  return found;
+}

@@ -32,6 +32,8 @@ export const credentialName = "pinion-managed-identity";
 export interface Wish {
   /** The application's display name. */
   readonly name: string;
+  /** The client id of an application that is there, and that the caller vouches for though it is not theirs alone. */
+  readonly clientId: string | undefined;
   readonly tenantId: string;
   readonly cloud: AzureCloud;
   /** Host name of the function app: then people can sign in with a browser. */

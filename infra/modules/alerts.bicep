@@ -84,7 +84,7 @@ var rules rule[] = [
   {
     name: 'rotation-stuck'
     query: loadTextContent('../alerts/rotation-stuck.kql')
-    says: 'A rotation does not move: it is held for longer than its policy allows, or a step keeps failing. Both credentials are alive.'
+    says: 'A rotation does not move: it is held for longer than its policy allows, a step keeps failing, or nothing runs it any more (code lost). Both credentials are alive.'
     severity: 1
     every: 'PT1H'
     window: 'PT1H'
@@ -123,6 +123,16 @@ var rules rule[] = [
     test: anyRow
   }
   {
+    name: 'sweep-blind'
+    query: loadTextContent('../alerts/sweep-blind.kql')
+    says: 'The last sweep could not read some objects, or the policy has faults: what it does not see is not rotated. GET /api/health lists the faults of the policy; the log of the sweep names each object, with a code.'
+    severity: 1
+    every: 'PT1H'
+    window: 'PT3H'
+    each: []
+    test: anyRow
+  }
+  {
     name: 'settings-faulty'
     query: loadTextContent('../alerts/settings-faulty.kql')
     says: 'The app started with faults in its settings and rotates nothing. GET /api/health lists them.'
@@ -155,12 +165,12 @@ var rules rule[] = [
   {
     name: 'vault-forbidden'
     query: loadTextContent('../alerts/vault-forbidden.kql')
-    says: 'A vault refuses the app: a role is missing, or the firewall of the vault is shut. A new role takes some minutes to be known.'
+    says: 'A vault keeps refusing the app: a role is missing, or the firewall of the vault is shut.'
     severity: 2
-    every: 'PT15M'
-    window: 'PT30M'
+    every: 'PT30M'
+    window: 'PT3H'
     each: ['vault']
-    test: { timeAggregation: 'Total', column: 'calls', threshold: 5 }
+    test: anyRow
   }
   {
     name: 'vault-throttled'

@@ -36,6 +36,7 @@ var replacements = {
 @description('The queries by the name of their file.')
 var queries = {
   'workbook/overdue.kql': loadTextContent('../workbook/overdue.kql')
+  'workbook/due.kql': loadTextContent('../workbook/due.kql')
   'workbook/sweeps.kql': loadTextContent('../workbook/sweeps.kql')
   'workbook/rotations-by-outcome.kql': loadTextContent('../workbook/rotations-by-outcome.kql')
   'workbook/unfinished-rotations.kql': loadTextContent('../workbook/unfinished-rotations.kql')

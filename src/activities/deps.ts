@@ -14,11 +14,11 @@ import type { KeyVault } from "../vault/keys.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { Zone } from "../zone.ts";
 
-/** What steps and triggers need of the outside; made once, in main.ts. The zone in it is the app's own identity's: an object has its subject's. */
-export interface Deps extends Zone {
+/** What steps and triggers need of the outside; made once, in main.ts. Vaults, targets and consumers are in none of it: an object is reached with its subject's zone alone. */
+export interface Deps {
   /** The policy as it is now, and what is wrong with it. Read again when it may have changed. */
   policy(): Promise<CurrentPolicy>;
-  /** The trust zone of an identity of the policy (`vaults.<name>.identity`). */
+  /** The trust zone of an identity of the policy (`vaults.<name>.identity`); the app's own for none. */
   zone(identity: string | undefined): Zone;
   readonly records: Records;
   readonly fleet: Fleet;

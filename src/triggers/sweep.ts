@@ -26,11 +26,13 @@ export async function sweep(deps: Deps, engine: Engine): Promise<Swept> {
   const { policy, faults: policyFaults } = await deps.policy();
   const counts = { seen: 0, due: 0, started: 0, faults: 0 };
   const inventories = new Map<string, ReadonlyMap<string, ObjectSummary>>();
+  const ids = new Map<string, string>();
   for (const { id } of policy?.objects ?? []) {
     counts.seen += 1;
     try {
       const subject = await findSubject(deps, id);
       if (subject === undefined) continue;
+      ids.set(subject.key, id);
       const { uri, kind } = subject.vault;
       const inventory = `${kind} ${uri}`;
       if (!inventories.has(inventory)) inventories.set(inventory, await inventoryOf(subject));
@@ -47,6 +49,7 @@ export async function sweep(deps: Deps, engine: Engine): Promise<Swept> {
     }
   }
   await releaseDead(deps, engine);
+  await tellLost(deps, engine, ids);
   await deps.fleet.swept(new Date(deps.now()).toISOString());
   const { seen, due, started, faults } = counts;
   deps.log("info", `sweep: ${seen} objects, ${due} due, ${started} started, ${faults} not readable`, {
@@ -118,7 +121,29 @@ async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectS
       ...(found?.expiresOn && { expiresAt: found.expiresOn }),
       ...(renewal && { renewal }),
     });
+  await tellSeen(deps, engine, subject, state.value, { dueAt, expiresAt: found?.expiresOn?.getTime() });
   return { due, started };
+}
+
+/** Where an object stood when this sweep looked, and what it comes to. */
+async function tellSeen(
+  deps: Deps,
+  engine: Engine,
+  { object, key }: Subject,
+  { phase, rotationId = "", endedAt = "" }: ObjectState,
+  { dueAt, expiresAt }: { readonly dueAt: number | undefined; readonly expiresAt: number | undefined },
+): Promise<void> {
+  const iso = (at: number | undefined): string => (at === undefined ? "" : new Date(at).toISOString());
+  const since = phase === "idle" ? endedAt : ((await engine.running(key))?.since ?? "");
+  const times = { dueAt: iso(dueAt), expiresAt: iso(expiresAt) };
+  deps.log("info", `${object.id} is ${phase}, and ${times.dueAt === "" ? "never due" : `due at ${times.dueAt}`}`, {
+    counter: "object.seen",
+    object: object.id,
+    phase,
+    rotationId,
+    since,
+    ...times,
+  });
 }
 
 const day = 86_400_000;
@@ -198,5 +223,25 @@ async function releaseDead(deps: Deps, engine: Engine): Promise<void> {
   const { active } = await deps.fleet.open();
   for (const [object, rotationId] of Object.entries(active)) {
     if ((await engine.running(object)) === undefined) await deps.fleet.release(object, rotationId);
+  }
+}
+
+/**
+ * A rotation whose orchestration is gone moves no more, and says nothing of itself. Told of every record, whether the policy still has its
+ * object and whether its vault can be read.
+ */
+async function tellLost(deps: Deps, engine: Engine, ids: ReadonlyMap<string, string>): Promise<void> {
+  for (const { object: key, state } of await deps.records.all()) {
+    if (state.phase === "idle" || (await engine.running(key)) !== undefined) continue;
+    // It may have ended since it was read, and another one begun.
+    const { phase, rotationId = "" } = (await deps.records.read(key)).state.value;
+    if (phase === "idle" || rotationId !== (state.rotationId ?? "")) continue;
+    const object = ids.get(key) ?? key;
+    deps.log("error", `${object}: rotation ${rotationId} is ${phase} by its record, and nothing runs it`, {
+      counter: "rotation.lost",
+      object,
+      rotationId,
+      phase,
+    });
   }
 }

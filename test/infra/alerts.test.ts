@@ -59,6 +59,7 @@ describeBicep("the alert rules", () => {
         "vault-throttled",
         "unusual-reads",
         "app-silent",
+        "sweep-blind",
       ]),
     );
     expect(new Set(names).size).toBe(names.length);
@@ -87,6 +88,27 @@ describeBicep("the alert rules", () => {
     expect(await said("dead-letters")).toContain("'/stacme/dead-letters/'");
     for (const id of [...shared.identityIds, ...shared.knownReaderIds])
       expect(await said("unusual-reads")).toContain(id);
+  });
+
+  // An object that is not due costs one call in each sweep: the smallest vault is refused once an hour.
+  test("a vault that refuses one call in each of two sweeps is enough", async () => {
+    const { rule, criterion } = (await rulesOf()).find(({ name }) => name === "vault-forbidden")!;
+    expect([criterion.timeAggregation, criterion.threshold]).toEqual(["Count", 0]);
+    expect(minutes[at(rule, "properties", "windowSize") as string]).toBeGreaterThanOrEqual(120);
+    expect(criterion.query).not.toMatch(/calls >/);
+    const [, apart] = /lastAt - firstAt >= (\d+)m$/m.exec(criterion.query)!;
+    expect(Number(apart)).toBeLessThan(60);
+  });
+
+  test("a blind sweep is told of while it is the last one", async () => {
+    const { rule, criterion } = (await rulesOf()).find(({ name }) => name === "sweep-blind")!;
+    expect([criterion.timeAggregation, criterion.threshold, at(rule, "properties", "severity")]).toEqual([
+      "Count",
+      0,
+      1,
+    ]);
+    expect(minutes[at(rule, "properties", "windowSize") as string]).toBeGreaterThanOrEqual(120);
+    expect(criterion.query).toContain("arg_max(TimeGenerated, facts)");
   });
 
   test("each has a fixed threshold or a learned one", async () => {

@@ -3,13 +3,13 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { clouds } from "../../infra/clouds.ts";
 import { apply } from "../../infra/entra/apply.ts";
 import { openGraph } from "../../infra/entra/graph.ts";
 import { parseOptions } from "../../infra/entra/options.ts";
 import { printed } from "../../infra/entra/print.ts";
-import { azureCli, marker, type Wish } from "../../infra/entra/wish.ts";
+import { appRoles, azureCli, marker, type Wish } from "../../infra/entra/wish.ts";
 import { startGraph } from "./graph.ts";
 
 const run = promisify(execFile);
@@ -18,6 +18,7 @@ const identity = "22222222-2222-4222-8222-222222222222";
 const person = "33333333-3333-4333-8333-333333333333";
 const wish: Wish = {
   name: "pinion-dev",
+  clientId: undefined,
   tenantId,
   cloud: clouds.AzureCloud,
   site: "func-contoso.azurewebsites.net",
@@ -33,8 +34,9 @@ beforeEach(async () => {
 });
 afterEach(() => graph.close());
 
-const applied = (more: Partial<Wish> = {}, token = "good") =>
-  apply(openGraph({ url: graph.url, token, pause: 1 }), { ...wish, ...more }, (line) => void said.push(line));
+const ada = { type: "user", name: "ada@contoso.com" };
+const applied = (more: Partial<Wish> = {}, token = "good", user = ada) =>
+  apply(openGraph({ url: graph.url, token, pause: 1 }), { ...wish, ...more }, user, (line) => void said.push(line));
 
 /** What Graph holds, without the ids that it chose. */
 function everything() {
@@ -90,7 +92,19 @@ test("the second changes nothing, and says so of each part", async () => {
   said = [];
   expect((await applied()).changes).toBe(0);
   expect([everything(), graph.writes()]).toEqual([before, writes]);
-  expect(said.filter((line) => !line.startsWith("found "))).toEqual([]);
+  expect(said.filter((line) => !line.startsWith("found "))).toEqual([
+    `owners   Ada, ada@contoso.com (${graph.caller.owner["id"] as string})`,
+  ]);
+});
+
+test("who else holds a role is said", async () => {
+  await applied();
+  const appRoleId = appRoles["Pinion.Reader"].id;
+  graph.assigned.push({ principalId: "m", principalDisplayName: "Mallory", appRoleId });
+  graph.assigned.push({ principalId: "n", appRoleId: person });
+  said = [];
+  await applied();
+  expect(said.filter((line) => line.startsWith("holder "))).toEqual(["holder   Pinion.Reader of m, Mallory"]);
 });
 
 test("drift is mended, and what others added stays", async () => {
@@ -134,13 +148,59 @@ test("an application of that name which is somebody else's is not touched", asyn
   expect(graph.writes()).toBe(0);
 });
 
+describe("an application that was planted: its name and its mark are right", () => {
+  const mallory = { id: "m", displayName: "Mallory", userPrincipalName: "mallory@contoso.com" };
+  const planted = async (): Promise<{ app: string; principal: string; clientId: string }> => {
+    const { clientId } = await applied();
+    return { app: graph.applications[0]!.id, principal: graph.principals[0]!.id, clientId };
+  };
+
+  test.each([
+    ["is another's", "app", () => [mallory], /Mallory, mallory@contoso.com \(m\)/],
+    ["is another's too", "app", (): object[] => [graph.caller.owner, mallory], /Ada.*Mallory/],
+    ["is nobody's", "app", () => [], /its owners: Ada/],
+    ["has a service principal that is another's", "principal", () => [mallory], /Ada.*Mallory/],
+  ] as const)("%s: is not touched, and its owners are said", async (_, of, owners, says) => {
+    const found = await planted();
+    graph.owners.set(found[of], owners() as Record<string, unknown>[]);
+    const writes = graph.writes();
+    const refused = await applied({ holders: [] }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "CONFLICT", message: expect.stringMatching(says) });
+    expect(String(refused)).toContain(`--client-id ${found.clientId}; if not, choose another --name`);
+    expect(graph.writes()).toBe(writes);
+    // Whoever names it vouches for it; who owns it is said all the same.
+    said = [];
+    expect((await applied({ clientId: found.clientId.toUpperCase() })).changes).toBe(0);
+    expect(said.filter((line) => line.startsWith("owners "))).toEqual([expect.stringMatching(/^owners {3}\S/)]);
+  });
+
+  test("another client id finds nothing, and makes nothing", async () => {
+    await planted();
+    const writes = graph.writes();
+    await expect(applied({ clientId: person })).rejects.toThrow("no application pinion-dev with the client id");
+    expect(graph.writes()).toBe(writes);
+  });
+});
+
+test("a pipeline owns what it made; a managed identity is not known by az, and has to name it", async () => {
+  const pipeline = { id: "p", appId: person, displayName: "deployment" };
+  graph.principals.push(pipeline);
+  Object.assign(graph.caller, { me: undefined, owner: pipeline });
+  const user = { type: "servicePrincipal", name: person };
+  const { clientId } = await applied({ holders: [] }, "good", user);
+  expect((await applied({ holders: [] }, "good", user)).changes).toBe(0);
+  const managed = { ...user, name: "systemAssignedIdentity" };
+  await expect(applied({ holders: [] }, "good", managed)).rejects.toThrow("--client-id");
+  expect((await applied({ holders: [], clientId }, "good", managed)).changes).toBe(0);
+});
+
 test("two of ours are refused, and a role that would lose its holders", async () => {
   await applied();
   const [app] = graph.applications;
   (app!["appRoles"] as Record<string, unknown>[])[0]!["id"] = person;
   await expect(applied()).rejects.toThrow("Pinion.Reader with another id");
   graph.applications.push({ ...app!, id: "second" });
-  await expect(applied()).rejects.toThrow("delete all but one");
+  await expect(applied()).rejects.toThrow("say which with --client-id, or delete all but one");
 });
 
 test("what was made a moment ago is waited for", async () => {
@@ -231,6 +291,8 @@ test.each([
   [["--name", "x'y"], "--name is"],
   [["--name", "x", "--identity", "me"], "--identity is an id"],
   [["--name", "x", "--operator", "me"], "--operator is an id"],
+  [["--name", "x", "--client-id", "me"], "--client-id is an id"],
+  [["--name", "x", "--client-id", tenantId, "--print"], "--print is for a new application"],
   [["--name", "x", "--site", "https://a.b"], "--site is a host name"],
   [["--name", "x", "--secret", "s"], "--secret"],
 ])("%j is refused", (args, words) => {

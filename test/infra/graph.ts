@@ -23,6 +23,11 @@ export async function startGraph() {
   const principals: Stored[] = [];
   const credentials = new Map<string, Json[]>();
   const assigned: Json[] = [];
+  /** Who owns what, by the id of an application or service principal. Whoever makes one owns it. */
+  const owners = new Map<string, Json[]>();
+  /** Whom the token is of: a person, or, without `/me`, an application. */
+  const caller: { me: Json | undefined; owner: Json } = { me: undefined, owner: {} };
+  caller.me = caller.owner = { id: randomUUID(), displayName: "Ada", userPrincipalName: "ada@contoso.com" };
   const asked: { method: string; path: string; body: Json | undefined }[] = [];
   /** Requests that are refused with 403, as `POST /applications`. */
   const denied = new Set<string>();
@@ -53,6 +58,8 @@ export async function startGraph() {
       /^\/v1\.0\/(\w+)(?:\(appId='([^']+)'\))?(?:\/([^/]+))?(?:\/([^/]+))?(?:\/([^/]+))?$/
         .exec(path)
         ?.filter((part, at) => at < 2 || part !== undefined) ?? [path, ""];
+    if (kind === "me") return caller.me === undefined ? bad("BadRequest") : { status: 200, body: caller.me };
+    if (sub === "owners") return { status: 200, body: { value: owners.get(key) ?? [] } };
     if (kind === "applications") {
       if (key === "" && method === "GET") {
         const name = /^displayName eq '(.*)'$/.exec(query.get("$filter") ?? "")?.[1]?.replaceAll("''", "'");
@@ -61,6 +68,7 @@ export async function startGraph() {
       if (key === "") {
         const app = { ...body, id: randomUUID(), appId: randomUUID(), appRoles: [], identifierUris: [], api: {} };
         applications.push(app);
+        owners.set(app.id, [caller.owner]);
         return { status: 201, body: app };
       }
       const app = applications.find(({ id, appId }) => id === key || appId === key);
@@ -92,6 +100,7 @@ export async function startGraph() {
       if (!applications.some(({ appId }) => appId === body["appId"]) || (lag.left > 0 && lag.left-- > 0))
         return bad("NoBackingApplicationObject");
       principals.push({ ...body, id: randomUUID() } as unknown as Stored);
+      owners.set(principals.at(-1)!.id, [caller.owner]);
       return { status: 201, body: principals.at(-1) };
     }
     const principal = principals.find(({ id, appId }) => id === key || appId === key);
@@ -131,6 +140,8 @@ export async function startGraph() {
     principals,
     credentials,
     assigned,
+    owners,
+    caller,
     asked,
     denied,
     lag,

@@ -70,6 +70,23 @@ test("the queries take a line of the log apart as it is written", () => {
   }
 });
 
+test("every counter is asked for, and every one that tells of trouble by an alert", () => {
+  const asked = (names: readonly string[]) => new Set(names.flatMap((name) => askedFor(queries[name]!)));
+  expect([...asked(Object.keys(queries))].toSorted()).toEqual(counters.toSorted());
+  const alerted = asked(Object.keys(queries).filter((name) => name.startsWith("alerts/")));
+  const harmless = counters.filter((name) => /^(events\..*|rotation\.started|object\.seen)$/.test(name));
+  expect([...alerted, ...harmless].toSorted()).toEqual(counters.toSorted());
+});
+
+test("what a sweep could not see, and that the policy has faults, are an alert", () => {
+  const code = codeOf(queries["alerts/sweep-blind.kql"]!);
+  for (const fact of ["unreadable", "policyFaults"]) {
+    expect(code).toContain(`${fact} = toint(facts.${fact})`);
+    expect(code).toMatch(new RegExp(`where .*\\b${fact} > 0`));
+  }
+  expect(code).not.toMatch(/\band\b.*> 0/);
+});
+
 test("every query is loaded by a module", () => {
   const loaded = ["modules/alerts.bicep", "modules/workbook.bicep"].flatMap((file) =>
     [...infraFile(file).matchAll(/loadTextContent\('\.\.\/([^']*)'\)/g)].map(([, name]) => name!),

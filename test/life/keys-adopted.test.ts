@@ -151,7 +151,7 @@ test("two rotations in a row, and what the vault copies into a version says noth
   const byHand = await world.keys.rotateKey(name);
   expect(byHand.properties.tags).toMatchObject({ "pinion-rotation": again.rotationId });
   world.clock.advance(60_000);
-  const vault = object.app().deps.vault(world.uri, "key");
+  const vault = object.app().deps.zone(undefined).vault(world.uri, "key");
   expect((await vault.latest(name, AbortSignal.timeout(5_000))).version).toBe(byHand.properties.version);
 });
 
@@ -168,7 +168,7 @@ test("a version made by hand from a withdrawn one is not withdrawn", async () =>
       return true;
     },
   });
-  const vault = object.app().deps.vault(world.uri, "key");
+  const vault = object.app().deps.zone(undefined).vault(world.uri, "key");
   const current = async () => (await vault.latest(name, AbortSignal.timeout(5_000))).version;
   expect(await current()).toBe(source);
   world.clock.advance(60_000);

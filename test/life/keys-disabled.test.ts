@@ -56,8 +56,9 @@ const keeping = (object: LifeObject, retentions: Retentions): LifeObject => ({
 });
 
 const rotate = async (object: LifeObject, options?: LifeOptions) => {
-  const version = (await object.app().deps.vault(world.uri, "key").latest(object.id, AbortSignal.timeout(9_000)))
-    .version;
+  const version = (
+    await object.app().deps.zone(undefined).vault(world.uri, "key").latest(object.id, AbortSignal.timeout(9_000))
+  ).version;
   const lived = await live(world, object, version, options);
   expect(lived.failures).toEqual([]);
   return lived.outcome;

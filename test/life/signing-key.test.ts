@@ -105,7 +105,7 @@ function inGrace(object: LifeObject, verb: "rollback" | "finish", version: strin
 }
 
 const rotate = async (object: LifeObject, options?: LifeOptions) => {
-  const vault = object.app().deps.vault(world.uri, "key");
+  const vault = object.app().deps.zone(undefined).vault(world.uri, "key");
   return await live(world, object, (await vault.latest(object.id, AbortSignal.timeout(9_000))).version, options);
 };
 

@@ -13,7 +13,7 @@ import { findRotator, rotators } from "../../rotators/index.ts";
 import { createActivities } from "../../src/activities/index.ts";
 import type { Deps } from "../../src/activities/deps.ts";
 import { rotatorFacts } from "../../src/compose.ts";
-import { openPorts, openVaults } from "../../src/zone.ts";
+import { openPorts, openVaults, type Zone } from "../../src/zone.ts";
 import { findConsumer } from "../../src/consumers/index.ts";
 import { PinionError } from "../../src/errors.ts";
 import { parsePolicy } from "../../src/policy-file.ts";
@@ -121,12 +121,14 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
 
   const app = () => {
     const vaults = openVaults(credential);
+    const zone: Zone = {
+      ...vaults,
+      arm: arm ?? noArm,
+      ports: { ...openPorts(vaults, credential, arm ?? noArm), now: world.clock.now },
+    };
     const deps: Deps = {
       policy: async () => parsed,
-      ...vaults,
-      zone() {
-        return this;
-      },
+      zone: () => zone,
       records: {
         ...records,
         read: (...args) => outside("table read", () => records.read(...args)),
@@ -167,8 +169,6 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
       } as unknown as Deps["evidence"],
       rotator: find,
       consumer: findConsumer,
-      arm: arm ?? noArm,
-      ports: { ...openPorts(vaults, credential, arm ?? noArm), now: world.clock.now },
       publish(event) {
         leave("event", event);
         return outside("topic", async () => void told.push(event));

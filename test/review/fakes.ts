@@ -7,6 +7,7 @@ import type { Credential, Rotator } from "../../src/rotator.ts";
 import { emptyState, type Records } from "../../src/store/records.ts";
 import type { Command, ObjectState } from "../../src/store/types.ts";
 import type { ObjectVersion, Vault } from "../../src/vault/vault.ts";
+import type { Zone } from "../../src/zone.ts";
 import { noPorts } from "../ports.ts";
 import { file, inPlace, object } from "../policy-sample.ts";
 
@@ -143,14 +144,16 @@ export function stage(
     ...fields,
   });
   const parsed = parsePolicy(file([sample], { mode: "rotate" }), facts);
-  const deps: Deps = {
-    policy: async () => parsed,
-    zone() {
-      return this;
-    },
+  const zone: Zone = {
     vault: () => vault.vault,
     keys: () => undefined as never,
     certificates: () => undefined as never,
+    arm: async () => undefined,
+    ports: { ...noPorts, secret: async () => "", token: async () => "" },
+  };
+  const deps: Deps = {
+    policy: async () => parsed,
+    zone: () => zone,
     records: records.records,
     fleet: {
       claim: async () => undefined,
@@ -166,8 +169,6 @@ export function stage(
     consumer: () => {
       throw new Error("no consumers here");
     },
-    arm: async () => undefined,
-    ports: { ...noPorts, secret: async () => "", token: async () => "" },
     publish: async () => undefined,
     stop: false,
     observe: false,

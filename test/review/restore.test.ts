@@ -22,5 +22,5 @@ it("puts the former value back when the process died between the publishing and 
   expect(await steps.restore(back)).toMatchObject({ ok: true });
   expect(target.password).toBe("source-value");
   expect(await steps.republish(back)).toMatchObject({ ok: true });
-  expect(await deps.vault("", "secret").latest("db", signal)).toMatchObject({ value: "source-value" });
+  expect(await deps.zone(undefined).vault("", "secret").latest("db", signal)).toMatchObject({ value: "source-value" });
 });

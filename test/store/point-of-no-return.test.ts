@@ -61,12 +61,7 @@ function openApp(pause: () => Promise<unknown>) {
       policy: { vaults: { kv: { uri: "https://kv", resourceId: "/x/kv" } }, objects: [object] },
       faults: [],
     }),
-    zone(): Deps {
-      return this as unknown as Deps;
-    },
-    vault: () => vault,
-    keys: () => undefined,
-    certificates: () => undefined,
+    zone: () => ({ vault: () => vault, keys: () => undefined, certificates: () => undefined }),
     records: openRecords(table),
     withLease: (_account: string, work: () => Promise<unknown>) => work(),
     rotator: () => ({

@@ -34,24 +34,24 @@ export async function openTriggers() {
     },
   };
   const storage = store.storage;
-  const deps = {
-    policy: async () => policy,
-    zone(): Deps {
-      return this as unknown as Deps;
-    },
+  const vault = local.open();
+  const zone = {
     vault: () => vault,
     keys: () => undefined,
     certificates: () => undefined,
+    arm: () => Promise.reject(new Error("no site here")),
+  };
+  const deps = {
+    policy: async () => policy,
+    zone: () => zone,
     records: openRecords(storage.records),
     fleet: openFleet(storage.records),
     rotator: findRotator,
     consumer: findConsumer,
-    arm: () => Promise.reject(new Error("no site here")),
     now: () => local.clock.now(),
     log: (level: string, message: string, facts?: Readonly<Record<string, unknown>>) =>
       void log.push({ level, message, facts }),
   } as unknown as Deps;
-  const vault = local.open();
 
   const setPolicy = (objects: readonly object[], more: object = {}) => {
     const text = JSON.stringify({

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { findRotator, rotators } from "../../rotators/index.ts";
 import type { Deps } from "../../src/activities/deps.ts";
 import { rotatorFacts } from "../../src/compose.ts";
-import { openPorts, openVaults } from "../../src/zone.ts";
+import { openPorts, openVaults, type Zone } from "../../src/zone.ts";
 import { PinionError } from "../../src/errors.ts";
 import { parsePolicy } from "../../src/policy-file.ts";
 import type { ObjectState } from "../../src/store/types.ts";
@@ -65,11 +65,11 @@ function setPolicy(...objects: readonly object[]) {
   );
   expect(parsed.faults).toEqual([]);
   const vaults = openVaults(credential);
-  deps = {
-    ...bench.deps,
+  const arm: Zone["arm"] = async () => undefined;
+  const zone: Zone = {
     ...vaults,
-    ports: openPorts(vaults, credential, async () => undefined),
-    policy: async () => parsed,
+    arm,
+    ports: openPorts(vaults, credential, arm),
     vault(uri, kind) {
       const vault = vaults.vault(uri, kind);
       return {
@@ -80,6 +80,11 @@ function setPolicy(...objects: readonly object[]) {
         },
       };
     },
+  };
+  deps = {
+    ...bench.deps,
+    zone: () => zone,
+    policy: async () => parsed,
     rotator(kind, strategy) {
       const found = findRotator(kind, strategy);
       return renewAt !== undefined && found.manages === "certificate" ? { ...found, renewAt } : found;
