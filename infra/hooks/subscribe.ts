@@ -23,7 +23,7 @@ export async function subscribe({ env, folder, az, out }: Deployed): Promise<num
   const called = found.filter(({ text }) => /^param delivery = \{\s*by: 'webhook'/m.test(text));
   if (called.length === 0) {
     out(
-      "No infra/onboard*.bicepparam delivers by webhook yet: npm run -s pinion -- onboard rotations.json <vault> --webhook.",
+      "No infra/onboard*.bicepparam delivers by webhook yet: npm run -s pinion -- onboard rotations.json <vault> --webhook > infra/onboard-<vault>.bicepparam",
     );
   }
   for (const { file, text } of called) {

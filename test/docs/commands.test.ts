@@ -3,9 +3,12 @@ import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
+import { HttpRequest } from "@azure/functions";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseOptions as readEntra } from "../../infra/entra/options.ts";
 import { parseOptions as readDev } from "../../local/dev/options.ts";
+import { parseConfig } from "../../src/config.ts";
+import { callerOf, may } from "../../src/triggers/api/caller.ts";
 import { type Bench, openBench, vault } from "../e2e/app.ts";
 import { root } from "../pipelines/checks.ts";
 import { blocksOf, codesIn, proseOf, readFile, tableOf } from "./page.ts";
@@ -69,7 +72,7 @@ test("every command is known to be one of those below", () => {
     ({ command }) =>
       commandsOf(command).length === 0 &&
       !plain.test(command) &&
-      !/^(npm run (-s )?(pinion|entra|dev) -- |curl |export [A-Z_]+=)/.test(command) &&
+      !/^(npm run (-s )?(pinion|entra|dev) -- |eval "\$\(npm run -s outputs -- |curl |export [A-Z_]+=)/.test(command) &&
       !/^npm run pinion -- \w+$/.test(command),
   );
   expect(unknown).toEqual([]);
@@ -108,7 +111,7 @@ test.each(having(/^npm run -s pinion -- onboard/).map(({ page, line, command }) 
   "%s, line %i: %s",
   async (_page, _line, command) => {
     expect(await shell(command)).toMatchObject({ code: 0 });
-    expect(readFileSync(join(dir, "infra/onboard.bicepparam"), "utf8")).toContain("using 'onboard.bicep'");
+    expect(readFileSync(join(dir, "infra/onboard-orders.bicepparam"), "utf8")).toContain("using 'onboard.bicep'");
   },
 );
 
@@ -133,6 +136,27 @@ test("what pages export is read: by the parameter files, or by the command line"
   expect(exported).toContain("PINION_TOKEN");
   const cli = globSync("src/cli/*.ts", { cwd: root }).map(readFile).join();
   for (const name of exported) expect([name, settable(name) || cli.includes(name)]).toEqual([name, true]);
+});
+
+test("each environment of azd that pages make has a preset", () => {
+  const presets = [...readFile("infra/presets.bicep").matchAll(/^ {2}(\w+): \{$/gm)].map(([, name]) => name);
+  const made = pages.flatMap((page) =>
+    blocksOf(readFile(page)).flatMap(({ text }) => {
+      const [, name] = /azd env new (\S+)/.exec(text) ?? [];
+      return name === undefined ? [] : [/azd env set PINION_ENVIRONMENT (\S+)/.exec(text)?.[1] ?? name];
+    }),
+  );
+  expect(made).toEqual(["dev", "prod"]);
+  for (const name of made) expect(presets).toContain(name);
+});
+
+test("the call that tells whether authentication stands in front is one that the app would believe", async () => {
+  const [call] = having(/x-ms-client-principal/);
+  const [, header = ""] = /-H "x-ms-client-principal: (.+)"$/.exec(call!.command) ?? [];
+  const headers = { "x-ms-client-principal": (await shell(`printf %s "${header}"`)).out };
+  const access = parseConfig({ AzureWebJobsStorage: "UseDevelopmentStorage=true", WEBSITE_AUTH_ENABLED: "true" });
+  const actor = callerOf(new HttpRequest({ method: "GET", url: "https://app.example", headers }), access);
+  expect(may(actor!, "command", access)).toBe(true);
 });
 
 test("the parameters that deploy.md tells of are the template's", () => {

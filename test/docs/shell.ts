@@ -14,7 +14,6 @@ const azCommands: Readonly<Record<string, readonly string[]>> = {
   "ad app delete": ["id"],
   "ad signed-in-user show": [],
   "deployment group create": [...group, "parameters", "name", "template-file"],
-  "deployment group show": [...group, "name"],
   "deployment group what-if": [...group, "parameters"],
   "deployment sub create": ["location", "subscription", "parameters", "name"],
   "deployment sub what-if": ["location", "subscription", "parameters"],
@@ -79,7 +78,8 @@ export function cloudFault(command: string): string {
     if (!allowed.includes(option.replace(/^--/, "")))
       return `${command}: ${option} is no option of ${name} on our list`;
   for (const [, file = ""] of command.matchAll(/--(?:parameters|template-file) ([^\s"$=]+)(?=\s|$)/g))
-    if (file !== "infra/onboard.bicepparam" && !existsSync(join(root, file))) return `${command}: there is no ${file}`;
+    if (file !== "infra/onboard-orders.bicepparam" && !existsSync(join(root, file)))
+      return `${command}: there is no ${file}`;
   const [, , variable = ""] = plain;
   if (name === "env set" && !settable(variable)) return `${command}: nothing reads ${variable}`;
   return "";

@@ -33,7 +33,8 @@ function oddities(content: string): readonly string[] {
   if (permissions === undefined || Object.keys(permissions).length > 0) found.push("permissions at the top are not {}");
   if (/\bsecrets\b/.test(content.replaceAll(/^\s*#.*$/gm, ""))) found.push("it names secrets");
   for (const [id, job] of Object.entries(jobs)) {
-    const logsIn = job.uses !== undefined || (job.steps ?? []).some(({ uses }) => uses?.startsWith("azure/login@"));
+    const logsIn =
+      job.uses?.includes("/deploy-") === true || (job.steps ?? []).some(({ uses }) => uses?.startsWith("azure/login@"));
     const allowed = { contents: "read", ...(logsIn && { "id-token": "write" }) };
     if (JSON.stringify(job.permissions) !== JSON.stringify(allowed))
       found.push(`${id}: permissions ${JSON.stringify(job.permissions)}`);
@@ -81,6 +82,22 @@ test("what pull requests run has no identity but that of the preview", () => {
   );
   expect(onPullRequests.map(([id, job]) => [id, job.environment])).toEqual([["preview", "preview"]]);
   expect(onPullRequests[0]?.[1].if).toContain("head.repo.full_name == github.repository");
+});
+
+test("nothing is built or deployed before the checks have passed", () => {
+  const { jobs } = parse(deploy()) as { jobs: Record<string, { uses?: string; needs?: string; if?: string }> };
+  expect(jobs["check"]?.uses).toBe("./.github/workflows/ci.yml");
+  const { on } = parse(ci()) as { on: object };
+  expect(Object.keys(on)).toContain("workflow_call");
+  // A condition of its own would let a job run although the one before it failed: always(), !cancelled().
+  const { check: _, preview: __, ...rest } = jobs;
+  const after = Object.entries(rest).map(([id, job]) => [id, job.needs, job.if]);
+  expect(after).toEqual([
+    ["package", "check", undefined],
+    ["dev", "package", undefined],
+    ["test", "dev", undefined],
+    ["prod", "test", undefined],
+  ]);
 });
 
 test("a deployment is given every variable that the parameter files read", () => {
