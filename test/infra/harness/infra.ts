@@ -36,6 +36,7 @@ export interface Edit {
 /** The sources of the infrastructure in a folder: the project's own, or a copy with an edit. What is compiled is kept. */
 export interface Infra {
   readonly folder: string;
+  /** A file's text; what a copy has not is the project's own. */
   read(file: string): string;
   /** The ARM template of a Bicep file. Throws {@link Refused}. */
   compile(file: string): Promise<Template>;
@@ -99,7 +100,7 @@ export function infraIn(folder: string, compiler: Compiler): Infra {
 
   return {
     folder,
-    read: (file) => readFileSync(join(folder, file), "utf8"),
+    read: (file) => readFileSync(join(existsSync(join(folder, file)) ? folder : root, file), "utf8"),
     compile: (file) =>
       once(`compile ${file}`, async () => {
         const { success, diagnostics, contents } = await compiler.compile(join(folder, file));
