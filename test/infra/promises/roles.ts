@@ -3,6 +3,7 @@ import type { Infra } from "../harness/infra.ts";
 import { builtInRoles } from "../harness/built-in-roles.ts";
 import type { Promised } from "../harness/promise.ts";
 import { apps, given, predictions, someGrants, vaults } from "../harness/scenarios.ts";
+import { roleMutations } from "./role-mutations.ts";
 
 // Each role assignment is there for a call that is made, each such call has one, and each is at the smallest place that there is.
 
@@ -41,12 +42,22 @@ const appNeeds: readonly { role: string; scope: RegExp; where?: (scenario: strin
     calls: "the durable backend keeps orchestrations there",
   },
   {
+    role: "read-own",
+    scope: /^\/subscriptions\/[\w-]+\/resourceGroups\/rg-pinion$/,
+    calls: "the doctor looks at the app, its storage and its subnet (src/doctor/)",
+  },
+  {
     role: "EventGrid Data Sender",
     scope: /\/Microsoft\.EventGrid\/topics\/evgt-[\w-]+$/,
     where: (scenario) => scenario === "all of it",
     calls: "Pinion.Rotation.* events (src/events.ts)",
   },
 ];
+
+/** Roles that may be assigned at a resource group, each with the reason. They only read, and no data. */
+const atGroup: Readonly<Record<string, string>> = {
+  "read-own": "the group holds the app's own resources, all of which the doctor looks at",
+};
 
 interface Wanted {
   readonly role: string;
@@ -148,15 +159,18 @@ async function faultsIn(infra: Infra, scenario: string, resources: readonly Reso
       .filter((want) => assignments.filter((one) => fits(one, want)).length !== 1)
       .map(({ role, scope }) => `${role} at ${String(scope)} is needed, and not assigned once`),
     ...assignments
-      .filter(({ scope }) => !/\/providers\//.test(scope))
+      .filter(({ scope, role }) => !scope.includes("/providers/") && atGroup[role] === undefined)
       .map(({ role, scope }) => `${role} is assigned at ${scope}, which is more than a resource`),
+    ...Object.keys(atGroup)
+      .filter(
+        (key) => roles[key]?.actions.some((action) => !action.endsWith("/read")) || roles[key]?.dataActions.length,
+      )
+      .map((key) => `${key} is assigned at a resource group, and does more than read`),
     ...assignments
       .filter(({ type }) => type !== "ServicePrincipal")
       .map(({ role }) => `${role} is assigned without principalType: a new identity is not found at once`),
   ];
 }
-
-const storage = "infra/modules/storage.bicep";
 
 export const roles: Promised = {
   name: "each role assignment is needed by a call, each such call has one, at the smallest scope",
@@ -170,132 +184,5 @@ export const roles: Promised = {
     );
     return faults.flat();
   },
-  mutations: [
-    {
-      what: "the app has no right to its tables",
-      in: "plain",
-      edits: [
-        {
-          file: storage,
-          find: "  'Storage Table Data Contributor': '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'\n",
-          put: "",
-        },
-      ],
-      says: /Storage Table Data Contributor .* is needed, and not assigned once/,
-    },
-    {
-      what: "the app gets a role that nothing needs",
-      in: "plain",
-      edits: [
-        {
-          file: storage,
-          find: "  'Storage Table Data Contributor':",
-          put: "  'Storage Account Contributor': '17d1049b-9a84-46fb-8f53-869881c3d3ab'\n  'Storage Table Data Contributor':",
-        },
-      ],
-      says: /17d1049b.* is needed by nothing/,
-    },
-    {
-      what: "the app gets a role at the resource group",
-      in: "all of it",
-      edits: [{ file: "infra/modules/topic.bicep", find: "  scope: topic\n", put: "" }],
-      says: /EventGrid Data Sender is assigned at .*rg-pinion, which is more than a resource/,
-    },
-    {
-      what: "the app may write over evidence",
-      in: "plain",
-      edits: [
-        {
-          file: "infra/modules/evidence.bicep",
-          find: "dataActions: role.dataActions",
-          put: "dataActions: union(role.dataActions, ['Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write'])",
-        },
-      ],
-      says: /role Pinion evidence .* holds something else than is declared/,
-    },
-    {
-      what: "the role of evidence is for the whole account",
-      in: "plain",
-      edits: [
-        {
-          file: "infra/modules/evidence.bicep",
-          find: "  scope: account::blobs::evidence\n",
-          put: "  scope: account\n",
-        },
-      ],
-      says: /evidence at .*stevcontoso\w+ for .* is needed by nothing/,
-    },
-    {
-      what: "telemetry may not be sent",
-      in: "plain",
-      edits: [
-        {
-          file: "infra/modules/function-app.bicep",
-          find: "'3913510d-42f4-4e42-8a64-420c390055eb'",
-          put: "'43d0d8ad-25c7-4714-9337-8ba259a9fe05'",
-        },
-      ],
-      says: /Monitoring Metrics Publisher .* is needed, and not assigned once/,
-    },
-    {
-      what: "a grant is left out",
-      in: "by queue",
-      edits: [
-        {
-          file: "infra/onboard.bicep",
-          find: "filter(checked, one => one.group == group && toLower(one.scope) != group)",
-          put: "filter(checked, one => one.group == group && one.role != 'secret')",
-        },
-      ],
-      says: /secret at .*secrets\/orders-db is needed, and not assigned once/,
-    },
-    {
-      what: "a trust zone's grant goes to the app",
-      in: "by queue",
-      edits: [
-        {
-          file: "infra/onboard.bicep",
-          find: "principals[?toLower(one.?identity ?? 'app')]",
-          put: "principals[?'app']",
-        },
-      ],
-      says: /key at .*keys\/orders-cmk for 33333333.* is needed by nothing/,
-    },
-    {
-      what: "Event Grid may read the queue too",
-      in: "by queue",
-      edits: [
-        {
-          file: "infra/onboard/events.bicep",
-          find: "'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'",
-          put: "'974c5e8b-45b9-4653-ba55-5f855dd0fb88'",
-        },
-      ],
-      says: /Storage Queue Data Contributor .* is needed by nothing/,
-    },
-    {
-      what: "Event Grid gets its right at the whole account",
-      in: "by queue",
-      edits: [
-        {
-          file: "infra/onboard/events.bicep",
-          find: "{ scope: queueAt,",
-          put: "{ scope: delivery.by == 'queue' ? delivery.storageId : '',",
-        },
-      ],
-      says: /Storage Queue Data Message Sender at .*stcontosopiniondev for .* is needed by nothing/,
-    },
-    {
-      what: "every role is defined, used or not",
-      in: "by queue",
-      edits: [
-        {
-          file: "infra/onboard.bicep",
-          find: "map(filter(checked, one => one.subscriptionId == id), one => one.role)",
-          put: "objectKeys(definitions)",
-        },
-      ],
-      says: /is defined and not assigned/,
-    },
-  ],
+  mutations: roleMutations,
 };
