@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { ErrorCode } from "../../src/errors.ts";
 import { type Counter, logLine, type Signal, signals } from "../../src/signals.ts";
 import { codeOf, filled, headOf, infraFile, queries, samples } from "./queries.ts";
 
@@ -135,4 +136,10 @@ test("the workbook shows each query of its folder, and says so where there is no
 test("no counter is told of that is none", () => {
   const words = Object.values(queries).flatMap((query) => headOf(query).match(named) ?? []);
   expect(words.filter((word) => !(counters as string[]).includes(word))).toEqual([]);
+});
+
+test("what waits by design is not stuck", () => {
+  const [, list = ""] = /code !in \(([^)]*)\)/.exec(codeOf(queries["alerts/rotation-stuck.kql"]!)) ?? [];
+  const waits: ErrorCode[] = ["WINDOW_CLOSED", "FLEET_FULL", "ISSUANCE_PENDING"];
+  expect([...list.matchAll(/'([A-Z_]+)'/g)].map(([, code]) => code)).toEqual(waits);
 });
