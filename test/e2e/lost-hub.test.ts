@@ -37,8 +37,10 @@ test("a rotation whose hub is lost in its grace is retired by the next one, whic
   const rollback = await bench.call("POST", "/api/rotations/orders-db/rollback", { body: { rotationId: lost } });
   expect(rollback.status).toBe(202);
 
-  // The sweep starts nothing: the newest version is young.
+  // The sweep starts nothing, since the newest version is young, and says what the alert hears.
   await bench.sweep();
+  const line = JSON.stringify({ counter: "rotation.lost", object: "orders-db", rotationId: lost, phase: "grace" });
+  await expect.poll(() => bench.log()).toContain(line);
   expect(await bench.show("orders-db")).toMatchObject({ phase: "grace", rotationId: lost });
 
   // What was written in the vault tells a person which rotation made which version.
