@@ -162,15 +162,14 @@ describe("wrong settings", () => {
       }
       expect(bench.log("faulty")).toContain("5 faults");
       const before = (await instances()).length;
-      for (const [method, path] of [
-        ["GET", "/api/rotations"],
-        ["POST", "/api/rotations/overdue-1/start"],
-        ["POST", "/api/rotations/overdue-1/rollback"],
-        ["GET", "/api/evidence/r-1"],
+      // Who may command is settled first, and a key may not while the settings do not say so.
+      for (const [method, path, status] of [
+        ["GET", "/api/rotations", 503],
+        ["POST", "/api/rotations/overdue-1/start", 503],
+        ["POST", "/api/rotations/overdue-1/rollback", 403],
+        ["GET", "/api/evidence/r-1", 503],
       ] as const)
-        expect(await ask(method, path, method === "POST" ? `{"version":"a"}` : undefined)).toMatchObject({
-          status: 503,
-        });
+        expect(await ask(method, path, method === "POST" ? `{"version":"a"}` : undefined)).toMatchObject({ status });
       // No event and no sweep is even registered; the steps are, for rotations that wait for better settings.
       const functions = JSON.parse(
         await (await fetch(`${host.url}/admin/functions`, { headers: { "x-functions-key": host.masterKey } })).text(),
