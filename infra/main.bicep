@@ -163,11 +163,6 @@ module evidenceStorage 'modules/evidence.bicep' = {
   dependsOn: [identities]
 }
 
-module ownReader 'modules/own-reader.bicep' = {
-  params: { prefix: prefix, identityName: names.identity }
-  dependsOn: [identities]
-}
-
 module scheduler 'modules/durable-task-scheduler.bicep' = if (hasScheduler) {
   params: {
     name: names.scheduler
@@ -274,6 +269,17 @@ module appAuthentication 'modules/authentication.bicep' = {
   dependsOn: [functionApp]
 }
 
+module ownReader 'modules/own-reader.bicep' = {
+  params: {
+    prefix: prefix
+    identityName: names.identity
+    functionAppName: names.functionApp
+    storageAccountNames: [names.storage, names.evidence]
+    networkName: network.?subnets.?source == 'new' ? 'vnet-${prefix}' : ''
+  }
+  dependsOn: [functionApp, storage, evidenceStorage, privateNetwork]
+}
+
 module operations 'modules/operations.bicep' = {
   params: {
     prefix: prefix
@@ -336,6 +342,9 @@ output PINION_EVIDENCE_ACCOUNT string = names.evidence
 
 @description('Ids of the action groups that alerts call.')
 output PINION_ACTION_GROUP_IDS string[] = operations.outputs.actionGroupIds
+
+@description('Id of the virtual network that the app sends from, for peerings; empty where the network is public.')
+output PINION_NETWORK_ID string = isPrivate ? privateNetwork!.outputs.networkId : ''
 
 @description('Id of the Log Analytics workspace.')
 output PINION_WORKSPACE_ID string = telemetry.outputs.workspaceId
