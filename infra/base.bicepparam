@@ -16,5 +16,13 @@ param delivery = readEnvironmentVariable('PINION_DELIVERY', 'queue')
 // Separated by commas.
 param zones = filter(split(readEnvironmentVariable('PINION_TRUST_ZONES', ''), ','), zone => !empty(zone))
 param policy = readEnvironmentVariable('PINION_POLICY_IN', 'package')
+// What is asked of the network, all by choice: the file of an environment makes its network of it (presets.bicep).
+param network = {
+  addressPrefix: readEnvironmentVariable('PINION_ADDRESS_PREFIX', '')
+  appSubnetId: readEnvironmentVariable('PINION_APP_SUBNET_ID', '')
+  endpointsSubnetId: readEnvironmentVariable('PINION_ENDPOINTS_SUBNET_ID', '')
+  dnsZones: readEnvironmentVariable('PINION_DNS_ZONES', '')
+  linkedNetworks: readEnvironmentVariable('PINION_LINKED_NETWORKS', '')
+}
 param observe = readEnvironmentVariable('PINION_OBSERVE', 'true') != 'false'
 param stop = readEnvironmentVariable('PINION_STOP', 'false') != 'false'

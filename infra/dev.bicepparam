@@ -1,12 +1,12 @@
 using 'main.bicep'
 extends 'base.bicepparam'
 
-import { environments } from 'presets.bicep'
+import { environments, networkOf } from 'presets.bicep'
 
 @description('What this environment decides.')
 var preset = environments.dev
 param environmentName = 'dev'
-param network = preset.network
+param network = networkOf(preset.network, base.cloud, base.network)
 param zoneRedundant = preset.zoneRedundant
 param monitoring = {
   retentionDays: preset.logDays

@@ -23,7 +23,7 @@ var confirmed = confirm == accountName
   ? accountName
   : fail('confirm: expected ${accountName}, the name of the account whose policy is locked for ever.')
 
-resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
+resource account 'Microsoft.Storage/storageAccounts@2026-06-01' existing = {
   name: confirmed
 }
 

@@ -136,35 +136,15 @@ module telemetry 'modules/monitoring.bicep' = {
   }
 }
 
-module storage 'modules/storage.bicep' = {
+module accounts 'modules/accounts.bicep' = {
   params: {
-    name: names.storage
+    names: names
     location: location
     tags: allTags
     access: network.access
     zoneRedundant: zoneRedundant
-    identityName: names.identity
+    evidence: evidence
   }
-  dependsOn: [identities]
-}
-
-module evidenceStorage 'modules/evidence.bicep' = {
-  params: {
-    name: names.evidence
-    location: location
-    tags: allTags
-    prefix: prefix
-    access: network.access
-    zoneRedundant: zoneRedundant
-    retentionDays: evidence.retentionDays
-    locked: evidence.lockedAccount == names.evidence
-    identityName: names.identity
-  }
-  dependsOn: [identities]
-}
-
-module ownReader 'modules/own-reader.bicep' = {
-  params: { prefix: prefix, identityName: names.identity }
   dependsOn: [identities]
 }
 
@@ -180,12 +160,7 @@ module scheduler 'modules/durable-task-scheduler.bicep' = if (hasScheduler) {
 }
 
 module ownTopic 'modules/topic.bicep' = if (topic) {
-  params: {
-    name: names.topic
-    location: location
-    tags: allTags
-    identityName: names.identity
-  }
+  params: { name: names.topic, location: location, tags: allTags, identityName: names.identity }
   dependsOn: [identities]
 }
 
@@ -214,10 +189,10 @@ module endpoints 'modules/private-endpoints.bicep' = if (isPrivate) {
     writesNames: network.?zones.?source != 'policy'
     zoneIds: privateNetwork!.outputs.zoneIds
     targets: [
-      { name: 'blob', id: storage.outputs.id, group: 'blob' }
-      { name: 'queue', id: storage.outputs.id, group: 'queue' }
-      { name: 'table', id: storage.outputs.id, group: 'table' }
-      { name: 'evidence', id: evidenceStorage.outputs.id, group: 'blob' }
+      { name: 'blob', id: accounts.outputs.storageId, group: 'blob' }
+      { name: 'queue', id: accounts.outputs.storageId, group: 'queue' }
+      { name: 'table', id: accounts.outputs.storageId, group: 'table' }
+      { name: 'evidence', id: accounts.outputs.evidenceId, group: 'blob' }
       { name: 'sites', id: functionApp.outputs.id, group: 'sites' }
       ...(newVault == null ? [] : [{ name: 'vault', id: vault!.outputs.id, group: 'vault' }])
       ...(hasScheduler ? [{ name: 'scheduler', id: scheduler!.outputs.id, group: 'scheduler' }] : [])
@@ -225,53 +200,27 @@ module endpoints 'modules/private-endpoints.bicep' = if (isPrivate) {
   }
 }
 
-module farm 'modules/plan.bicep' = {
-  params: { name: names.plan, location: location, tags: allTags, plan: plan, zoneRedundant: zoneRedundant }
-}
-
-module functionApp 'modules/function-app.bicep' = {
+module functionApp 'modules/app.bicep' = {
   params: {
-    name: names.functionApp
+    names: names
     location: location
     tags: allTags
     plan: plan
-    planId: farm.outputs.id
     nodeVersion: nodeVersion
-    access: network.access
+    zoneRedundant: zoneRedundant
+    network: network
     subnetId: isPrivate ? privateNetwork!.outputs.integrationSubnetId : ''
-    identityName: names.identity
-    zoneIdentityNames: map(zones, zone => '${names.identity}-${zone}')
-    storageAccountName: names.storage
-    applicationInsightsName: 'appi-${prefix}'
-  }
-  dependsOn: [identities, storage, telemetry]
-}
-
-module appSettings 'modules/app-settings.bicep' = {
-  params: {
-    functionAppName: names.functionApp
-    plan: plan
-    identityName: names.identity
-    storageAccountName: names.storage
-    evidenceAccountName: names.evidence
-    applicationInsightsName: 'appi-${prefix}'
-    schedulerName: hasScheduler ? names.scheduler : ''
-    topicName: topic ? names.topic : ''
+    zones: zones
+    durableBackend: durableBackend
+    topic: topic
+    authentication: authentication
+    delivery: delivery
     resourceManagerUrl: resourceManagerUrl
     policy: policy
     observe: observe
     stop: stop
   }
-  dependsOn: [functionApp, ownTopic, scheduler]
-}
-
-module appAuthentication 'modules/authentication.bicep' = {
-  params: {
-    functionAppName: names.functionApp
-    authentication: authentication
-    webhook: delivery == 'webhook'
-  }
-  dependsOn: [functionApp]
+  dependsOn: [identities, telemetry, accounts, ownTopic, scheduler]
 }
 
 module operations 'modules/operations.bicep' = {
@@ -287,7 +236,7 @@ module operations 'modules/operations.bicep' = {
     vaultName: newVault == null ? '' : names.vault
     identityIds: map([identities.outputs.app, ...identities.outputs.zones], identity => identity.principalId)
   }
-  dependsOn: [storage, evidenceStorage, functionApp, vault]
+  dependsOn: [accounts, functionApp, vault]
 }
 
 module policies 'modules/policies.bicep' = if (policyEffect != 'None') {
@@ -320,7 +269,7 @@ output PINION_IDENTITY_CLIENT_ID string = identities.outputs.app.clientId
 output PINION_ZONES zoneType[] = identities.outputs.zones
 
 @description('Id of the storage account that events are delivered to.')
-output PINION_EVENTS_STORAGE_ID string = storage.outputs.id
+output PINION_EVENTS_STORAGE_ID string = accounts.outputs.storageId
 
 @description('Name of the queue of events.')
 output PINION_EVENTS_QUEUE string = stored.events
@@ -336,6 +285,9 @@ output PINION_EVIDENCE_ACCOUNT string = names.evidence
 
 @description('Ids of the action groups that alerts call.')
 output PINION_ACTION_GROUP_IDS string[] = operations.outputs.actionGroupIds
+
+@description('Id of the virtual network that the app sends from, for peerings; empty where the network is public.')
+output PINION_NETWORK_ID string = isPrivate ? privateNetwork!.outputs.networkId : ''
 
 @description('Id of the Log Analytics workspace.')
 output PINION_WORKSPACE_ID string = telemetry.outputs.workspaceId

@@ -1,14 +1,14 @@
 using 'main.bicep'
 extends 'base.bicepparam'
 
-import { environments } from 'presets.bicep'
+import { environments, networkOf } from 'presets.bicep'
 
 @description('dev, test or prod: the name of azd\'s environment, unless PINION_ENVIRONMENT says another.')
 var name = readEnvironmentVariable('PINION_ENVIRONMENT', readEnvironmentVariable('AZURE_ENV_NAME', 'dev'))
 @description('What this environment decides.')
 var preset = environments[name]
 param environmentName = name
-param network = preset.network
+param network = networkOf(preset.network, base.cloud, base.network)
 param zoneRedundant = preset.zoneRedundant
 param monitoring = {
   retentionDays: preset.logDays

@@ -38,16 +38,19 @@ param deadLetter deadLetterType
 @description('ARM id of the system topic that the vault has already: it may have one only. Empty: one is made. Its identity must be system-assigned: az eventgrid system-topic update --identity systemassigned.')
 param existingTopic string = ''
 
-@description('Name of the event subscription. Another for each Pinion that watches this vault.')
+@description('Name of the event subscription: the Function App\'s, AZURE_FUNCTION_APP_NAME of main.bicep. Each Pinion that watches this vault has its own.')
 @minLength(3)
 @maxLength(64)
-param subscriptionName string = 'pinion'
+param subscriptionName string
+
+@description('Whether the topic gets its rights at the queue and the container of dead letters here, by somebody who may assign roles in Pinion\'s storage account. False: Pinion\'s operator deploys onboard/senders.bicep with the output topicPrincipalId.')
+param assignSenders bool = true
 
 @description('Whether the app is reached over public endpoints. When `private`, events go by queue.')
 @allowed(['public', 'private'])
 param network string
 
-@description('ARM ids of action groups to call when Event Grid gives up on an event of the vault, such as ag-<prefix> of main.bicep. Empty: no alert at the topic.')
+@description('ARM ids of action groups to call when Event Grid gives up on an event of the vault; PINION_ACTION_GROUP_IDS of main.bicep. Empty: no alert at the topic.')
 param actionGroupIds string[] = []
 
 @description('ARM id of the Log Analytics workspace that gets the vault\'s audit log; PINION_WORKSPACE_ID of main.bicep. Empty: the vault\'s diagnostics stay as they are.')
@@ -61,7 +64,9 @@ var definitions = loadJsonContent('roles.json').roles
 @description('The delivery, where the network allows it.')
 var delivered = delivery.by == 'webhook' && network == 'private'
   ? fail('delivery: a webhook must be reachable from the internet; with network = private deliver by queue.')
-  : delivery
+  : delivery.by == 'queue' && toLower(delivery.storageId) != toLower(deadLetter.storageId)
+      ? fail('deadLetter: expected the storage account of the queue, ${delivery.storageId}.')
+      : delivery
 
 @description('The grants, each with whose it is and where. What is wrong with one is told before anything is deployed.')
 var checked = map(grants, one => {
@@ -122,7 +127,7 @@ var topicId = empty(existingTopic)
     )
   : existingTopic
 
-resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
+resource vault 'Microsoft.KeyVault/vaults@2026-05-15' existing = {
   name: vaultName
   scope: resourceGroup(vaultResourceGroup)
 }
@@ -137,6 +142,7 @@ module events 'onboard/events.bicep' = {
     subscriptionName: subscriptionName
     delivery: delivered
     deadLetter: deadLetter
+    assignSenders: assignSenders
     readerRoleId: roleIdOf(subscription().subscriptionId, doctorRole)
     readerPrincipalId: principals.app
     tags: tags
@@ -148,6 +154,7 @@ module eventAlerts 'modules/event-alerts.bicep' = if (!empty(actionGroupIds)) {
   scope: resourceGroup(split(topicId, '/')[2], split(topicId, '/')[4])
   params: {
     systemTopicName: last(split(topicId, '/'))
+    subscriptionName: subscriptionName
     tags: tags
     actionGroupIds: actionGroupIds
   }
@@ -159,6 +166,7 @@ module diagnostics 'modules/vault-diagnostics.bicep' = if (!empty(workspaceId)) 
   params: {
     vaultName: vaultName
     workspaceId: workspaceId
+    workspaceName: last(split(workspaceId, '/'))
   }
 }
 

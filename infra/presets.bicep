@@ -1,4 +1,4 @@
-import { network } from 'modules/network-types.bicep'
+import { cloud as clouds, network, privateNetwork, zoneIds } from 'modules/network-types.bicep'
 
 // What differs between environments. {dev,test,prod}.bicepparam take theirs; main.bicepparam, which azd reads, takes the one that
 // PINION_ENVIRONMENT names.
@@ -68,3 +68,49 @@ var environments presets = {
     policyEffect: 'Audit'
   }
 }
+
+@export()
+@description('What the environment variables say of the network, texts that may be empty.')
+type asked = {
+  @description('PINION_ADDRESS_PREFIX: address range of a new network.')
+  addressPrefix: string
+
+  @description('PINION_APP_SUBNET_ID: an existing subnet that the app sends from.')
+  appSubnetId: string
+
+  @description('PINION_ENDPOINTS_SUBNET_ID: an existing subnet for the private endpoints.')
+  endpointsSubnetId: string
+
+  @description('PINION_DNS_ZONES: `policy`, or the id of the resource group that has the zones.')
+  dnsZones: string
+
+  @description('PINION_LINKED_NETWORKS: ids of networks to link new zones to, with commas between.')
+  linkedNetworks: string
+}
+
+@description('Ids of the zones of a cloud in a resource group.')
+func zonesIn(group string, cloud clouds) zoneIds =>
+  mapValues(
+    loadJsonContent('dns-zones.json')[cloud],
+    name => '${group}/providers/Microsoft.Network/privateDnsZones/${name}'
+  )
+
+@description('A private network of what was asked for; `range` where no address range was.')
+func privateNetworkOf(range string, cloud clouds, asked asked) privateNetwork => {
+  access: 'private'
+  subnets: empty(asked.appSubnetId)
+    ? { source: 'new', addressPrefix: empty(asked.addressPrefix) ? range : asked.addressPrefix }
+    : { source: 'existing', integrationSubnetId: asked.appSubnetId, endpointsSubnetId: asked.endpointsSubnetId }
+  zones: asked.dnsZones == 'policy'
+    ? { source: 'policy' }
+    : empty(asked.dnsZones)
+        ? { source: 'new', linkedNetworkIds: filter(split(asked.linkedNetworks, ','), id => !empty(id)) }
+        : { source: 'existing', ids: zonesIn(asked.dnsZones, cloud) }
+}
+
+@export()
+@description('The network of an environment with what was asked for. An address range or a subnet makes a public one private.')
+func networkOf(preset network, cloud clouds, asked asked) network =>
+  preset.access == 'public' && empty(asked.addressPrefix) && empty(asked.appSubnetId)
+    ? preset
+    : privateNetworkOf(preset.?subnets.?addressPrefix ?? '', cloud, asked)

@@ -257,8 +257,11 @@ resource queryRules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
   }
 ]
 
+@description('Where the rule of Sentinel goes. Azure looks at the scope of a module whether or not its condition holds: it must always be one.')
+var sentinelAt = split(empty(sentinelWorkspaceId) ? resourceGroup().id : sentinelWorkspaceId, '/')
+
 module readsIncident 'sentinel-reads.bicep' = if (!empty(sentinelWorkspaceId)) {
-  scope: resourceGroup(split(sentinelWorkspaceId, '/')[2], split(sentinelWorkspaceId, '/')[4])
+  scope: resourceGroup(sentinelAt[2], sentinelAt[4])
   params: {
     prefix: prefix
     workspaceName: last(split(sentinelWorkspaceId, '/'))
@@ -273,7 +276,7 @@ resource healthRule 'Microsoft.Insights/metricAlerts@2026-01-01' = if (!empty(he
   location: 'global'
   tags: tags
   properties: {
-    description: 'The health check of the plan fails on every instance. GET /api/health tells why.'
+    description: 'The host does not answer on at least half of the instances: it does not start, or its storage is out of reach. The logs of the app say why.'
     severity: 1
     enabled: enabled
     scopes: [healthCheckedAppId]

@@ -15,25 +15,19 @@ param networkIds string[]
 @description('Whether the zone of Durable Task Scheduler is needed as well.')
 param scheduler bool = false
 
-@description('The ends of the names that `environment()` does not have, as Azure documents them for each cloud.')
-var suffixes = {
-  AzureCloud: { vault: 'vaultcore.azure.net', sites: 'azurewebsites.net' }
-  AzureUSGovernment: { vault: 'vaultcore.usgovcloudapi.net', sites: 'azurewebsites.us' }
-  AzureChinaCloud: { vault: 'vaultcore.azure.cn', sites: 'chinacloudsites.cn' }
-}
-@description('The end of the names of storage, without a leading dot.')
-var storage = environment().suffixes.storage
+@description('The names of the cloud, as Azure documents them.')
+var known = loadJsonContent('../dns-zones.json')[cloud]
 @description('Unconfirmed: whether another cloud has Durable Task Scheduler with private endpoints, and under which name.')
-var schedulerZone = cloud == 'AzureCloud' || !scheduler
-  ? 'privatelink.durabletask.io'
-  : fail('The private DNS zone of Durable Task Scheduler is not known in ${cloud}: choose durableBackend AzureStorage, or give network.zones of source existing.')
+var schedulerZone = !scheduler
+  ? ''
+  : known.?scheduler ?? fail('The private DNS zone of Durable Task Scheduler is not known in ${cloud}: choose durableBackend AzureStorage, or give network.zones of source existing.')
 @description('Names of the zones, in the order in which their ids are given back.')
 var names = [
-  'privatelink.blob.${storage}'
-  'privatelink.queue.${storage}'
-  'privatelink.table.${storage}'
-  'privatelink.${suffixes[cloud].vault}'
-  'privatelink.${suffixes[cloud].sites}'
+  known.blob
+  known.queue
+  known.table
+  known.vault
+  known.sites
   ...(scheduler ? [schedulerZone] : [])
 ]
 

@@ -1,10 +1,15 @@
 // Alerts on what Event Grid could not deliver, beside the system topic of an onboarded vault: a metric alert must be in the subscription
-// of what it watches. Deploy it in the resource group of the topic.
+// of what it watches. onboard.bicep deploys it in the resource group of the topic.
 
 @description('Name of the system topic.')
 @minLength(3)
 @maxLength(50)
 param systemTopicName string
+
+@description('Name of the event subscription: each Pinion hears of its own.')
+@minLength(3)
+@maxLength(64)
+param subscriptionName string
 
 @description('Tags of every resource that is made here.')
 param tags { *: string } = {}
@@ -33,7 +38,7 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
 
 resource rules 'Microsoft.Insights/metricAlerts@2026-01-01' = [
   for metric in metrics: {
-    name: 'alert-${systemTopicName}-${metric.name}'
+    name: 'alert-${systemTopicName}-${subscriptionName}-${metric.name}'
     location: 'global'
     tags: tags
     properties: {
@@ -51,6 +56,7 @@ resource rules 'Microsoft.Insights/metricAlerts@2026-01-01' = [
             name: metric.name
             criterionType: 'StaticThresholdCriterion'
             metricName: metric.name
+            dimensions: [{ name: 'EventSubscriptionName', operator: 'Include', values: [subscriptionName] }]
             timeAggregation: 'Total'
             operator: 'GreaterThan'
             threshold: 0

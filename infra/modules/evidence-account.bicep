@@ -28,7 +28,7 @@ param retentionDays int
 @description('Whether the policy is locked. It can never be unlocked, nor shortened; the account cannot be deleted while it holds a kept blob.')
 param locked bool
 
-resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
+resource account 'Microsoft.Storage/storageAccounts@2026-06-01' = {
   name: name
   location: location
   tags: tags

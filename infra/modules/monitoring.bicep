@@ -32,7 +32,7 @@ param publicIngestion string = 'Enabled'
 @allowed(['Enabled', 'Disabled'])
 param publicQuery string = 'Enabled'
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = if (empty(existingWorkspaceId)) {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = if (empty(existingWorkspaceId)) {
   name: 'log-${prefix}'
   location: location
   tags: tags

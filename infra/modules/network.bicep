@@ -46,13 +46,13 @@ var half = int(last(split(range, '/'))) < 27
 var delegation = plan == 'FlexConsumption' ? 'Microsoft.App/environments' : 'Microsoft.Web/serverFarms'
 
 // Without a rule of ours: the defaults already keep the internet out, and where the app may call is known to its policy, not to this file.
-resource appGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = if (isNew) {
+resource appGroup 'Microsoft.Network/networkSecurityGroups@2026-03-01' = if (isNew) {
   name: 'nsg-${prefix}-app'
   location: location
   tags: tags
 }
 
-resource endpointsGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = if (isNew) {
+resource endpointsGroup 'Microsoft.Network/networkSecurityGroups@2026-03-01' = if (isNew) {
   name: 'nsg-${prefix}-endpoints'
   location: location
   tags: tags
@@ -90,7 +90,7 @@ resource endpointsGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = i
   }
 }
 
-resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' = if (isNew) {
+resource virtualNetwork 'Microsoft.Network/virtualNetworks@2026-03-01' = if (isNew) {
   name: 'vnet-${prefix}'
   location: location
   tags: tags
@@ -107,6 +107,8 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' = if (isN
           networkSecurityGroup: { id: appGroup.id }
           routeTable: !empty(subnets.?routeTableId) ? { id: subnets.?routeTableId } : null
           natGateway: !empty(subnets.?natGatewayId) ? { id: subnets.?natGatewayId } : null
+          // The app calls vaults and targets out there; an API of today makes a new subnet private unless it is told.
+          defaultOutboundAccess: true
           delegations: [
             {
               name: 'app'

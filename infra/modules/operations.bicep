@@ -46,7 +46,12 @@ module appDiagnostics 'function-app-diagnostics.bicep' = {
 }
 
 module vaultDiagnostics 'vault-diagnostics.bicep' = if (!empty(vaultName)) {
-  params: { vaultName: vaultName, workspaceId: workspaceId, eventHub: monitoring.?eventHub }
+  params: {
+    vaultName: vaultName
+    workspaceId: workspaceId
+    workspaceName: last(split(monitoring.?workspace.?id ?? 'log-${prefix}', '/'))
+    eventHub: monitoring.?eventHub
+  }
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' existing = {

@@ -62,7 +62,7 @@ var builtIn = filter(
 @description('The definition of ours.')
 var skusSource = loadJsonContent('../policy-skus.json')
 
-resource skus 'Microsoft.Authorization/policyDefinitions@2025-03-01' = {
+resource skus 'Microsoft.Authorization/policyDefinitions@2026-07-01' = {
   name: 'pinion-skus-${prefix}'
   properties: {
     displayName: 'Pinion ${prefix}: vaults, storage accounts and plans should have an allowed SKU'
@@ -75,7 +75,7 @@ resource skus 'Microsoft.Authorization/policyDefinitions@2025-03-01' = {
   }
 }
 
-resource initiative 'Microsoft.Authorization/policySetDefinitions@2025-03-01' = {
+resource initiative 'Microsoft.Authorization/policySetDefinitions@2026-07-01' = {
   name: 'pinion-${prefix}'
   properties: {
     displayName: title
@@ -115,7 +115,7 @@ var messages = [
   ...map(builtIn, definition => { message: definition.why, policyDefinitionReferenceId: definition.reference })
 ]
 
-resource assignment 'Microsoft.Authorization/policyAssignments@2025-03-01' = if (empty(resourceGroupName)) {
+resource assignment 'Microsoft.Authorization/policyAssignments@2026-07-01' = if (empty(resourceGroupName)) {
   name: 'pinion-${uniqueString(prefix)}'
   properties: {
     displayName: title
@@ -126,7 +126,8 @@ resource assignment 'Microsoft.Authorization/policyAssignments@2025-03-01' = if 
 }
 
 module groupAssignment 'policy-assignment.bicep' = if (!empty(resourceGroupName)) {
-  scope: resourceGroup(resourceGroupName)
+  // Azure looks at the scope whether or not the condition holds: it must be a name.
+  scope: resourceGroup(empty(resourceGroupName) ? 'none' : resourceGroupName)
   params: {
     name: 'pinion-${uniqueString(prefix)}'
     displayName: title

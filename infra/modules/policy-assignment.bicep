@@ -23,7 +23,7 @@ type message = {
   policyDefinitionReferenceId: string?
 }
 
-resource assignment 'Microsoft.Authorization/policyAssignments@2025-03-01' = {
+resource assignment 'Microsoft.Authorization/policyAssignments@2026-07-01' = {
   name: name
   properties: {
     displayName: displayName

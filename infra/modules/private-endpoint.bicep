@@ -28,7 +28,7 @@ param zoneId string = ''
 @description('Whether its name is written into that zone here. Else a policy of the landing zone does it.')
 param writesName bool = true
 
-resource endpoint 'Microsoft.Network/privateEndpoints@2025-05-01' = {
+resource endpoint 'Microsoft.Network/privateEndpoints@2026-03-01' = {
   name: name
   location: location
   tags: tags

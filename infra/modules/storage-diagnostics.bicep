@@ -18,7 +18,7 @@ param eventHub eventHubs?
 @description('Services whose every call is logged. The durable backend asks its queues about once a second, some 3 GB a month: leave `queue` out where that is too dear. Metrics come from all of them.')
 param services ('blob' | 'queue' | 'table')[] = ['blob', 'queue', 'table']
 
-resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
+resource account 'Microsoft.Storage/storageAccounts@2026-06-01' existing = {
   name: storageAccountName
 
   resource blobs 'blobServices' existing = { name: 'default' }

@@ -11,16 +11,21 @@ param vaultName string
 @minLength(1)
 param workspaceId string
 
+@description('Name of the workspace.')
+@minLength(1)
+param workspaceName string
+
 @description('An event hub that gets a copy.')
 param eventHub eventHubs?
 
-resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
+resource vault 'Microsoft.KeyVault/vaults@2026-05-15' existing = {
   name: vaultName
 }
 
 #disable-next-line use-recent-api-versions // The stable version knows no category groups and no tables for each kind of resource.
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'pinion'
+  // Each Pinion that watches the vault has its own, and one workspace takes a log only once.
+  name: 'pinion-${workspaceName}'
   scope: vault
   properties: {
     workspaceId: workspaceId

@@ -20,7 +20,7 @@ param vault newVault
 @description('Whether the vault is reached from public addresses.')
 param access accessType
 
-resource keyVault 'Microsoft.KeyVault/vaults@2025-05-01' = {
+resource keyVault 'Microsoft.KeyVault/vaults@2026-05-15' = {
   name: name
   location: location
   tags: {

@@ -25,6 +25,9 @@ param delivery deliveryType
 @description('Where events go that could not be delivered.')
 param deadLetter deadLetterType
 
+@description('Whether the topic gets its rights at the queue and the container here. False: whoever may assign roles there deploys senders.bicep with its object id.')
+param assignSenders bool
+
 @description('Name, a GUID, of the role that lets the doctor read the topic and its subscriptions.')
 param readerRoleId string
 
@@ -33,11 +36,6 @@ param readerPrincipalId string
 
 @description('Tags of a topic that is made.')
 param tags tagsType
-
-@description('The built-in role Storage Queue Data Message Sender.')
-var queueMessageSender = 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
-@description('The built-in role Storage Blob Data Contributor.')
-var blobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 
 resource made 'Microsoft.EventGrid/systemTopics@2025-02-15' = if (makeTopic) {
   name: topicName
@@ -55,23 +53,13 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
   name: topicName
 }
 
-@description('The container that gets dead letters.')
-var deadLetterAt = '${deadLetter.storageId}/blobServices/default/containers/${deadLetter.container}'
-@description('The queue, when there is one.')
-var queueAt = delivery.by == 'queue' ? '${delivery.storageId}/queueServices/default/queues/${delivery.queue}' : ''
-
-module deadLetterRights 'role-assignments.json' = {
-  scope: resourceGroup(split(deadLetterAt, '/')[2], split(deadLetterAt, '/')[4])
+module senders 'senders.bicep' = if (assignSenders) {
+  scope: resourceGroup(split(deadLetter.storageId, '/')[2], split(deadLetter.storageId, '/')[4])
   params: {
-    assignments: [{ scope: deadLetterAt, principalId: topic.identity.principalId, roleId: blobDataContributor }]
-  }
-  dependsOn: [made]
-}
-
-module queueRights 'role-assignments.json' = if (delivery.by == 'queue') {
-  scope: resourceGroup(split(queueAt, '/')[?2] ?? '', split(queueAt, '/')[?4] ?? '')
-  params: {
-    assignments: [{ scope: queueAt, principalId: topic.identity.principalId, roleId: queueMessageSender }]
+    storageId: deadLetter.storageId
+    container: deadLetter.container
+    queue: delivery.by == 'queue' ? delivery.queue : ''
+    topicPrincipalId: topic.identity.principalId
   }
   dependsOn: [made]
 }
@@ -133,7 +121,7 @@ resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-
       }
     }
   }
-  dependsOn: [made, deadLetterRights, queueRights]
+  dependsOn: [made, senders]
 }
 
 @description('Object id of the topic\'s identity, which delivers.')

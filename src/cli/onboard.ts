@@ -10,7 +10,7 @@ import type { Terminal } from "./terminal.ts";
 
 // `npm run pinion -- onboard`: the parameters of infra/onboard.bicep for one vault of a policy. Nothing is contacted.
 
-const help = `npm run -s pinion -- onboard <policy file> <vault> [--webhook] [--narrow-staging] [--topic <ARM id of the vault's system topic>] > infra/onboard.bicepparam`;
+const help = `npm run -s pinion -- onboard <policy file> <vault> [--webhook] [--no-senders] [--narrow-staging] [--topic <ARM id of the vault's system topic>] > infra/onboard.bicepparam`;
 
 /** Prints the parameters; resolves with the exit code: 0 done, 1 the policy has faults, 2 the command was not understood. */
 export async function onboard(args: readonly string[], { out, err }: Terminal): Promise<number> {
@@ -46,6 +46,7 @@ function parse(args: readonly string[]) {
   try {
     const options = {
       webhook: { type: "boolean" },
+      "no-senders": { type: "boolean" },
       topic: { type: "string" },
       "narrow-staging": { type: "boolean" },
     } as const;
@@ -63,9 +64,11 @@ interface Found {
   readonly unplaced: readonly Unplaced[];
   readonly webhook?: boolean | undefined;
   readonly topic?: string | undefined;
+  readonly "no-senders"?: boolean | undefined;
 }
 
-function parametersOf({ vaults }: Policy, name: string, { grants, unplaced, webhook = false, topic }: Found): string {
+function parametersOf({ vaults }: Policy, name: string, found: Found): string {
+  const { grants, unplaced, webhook = false, topic, "no-senders": noSenders = false } = found;
   const [, , subscription = "", , group = "", , , , vault = ""] = (vaults[name]?.resourceId ?? "").split("/");
   return [
     "using 'onboard.bicep'",
@@ -89,9 +92,12 @@ function parametersOf({ vaults }: Policy, name: string, { grants, unplaced, webh
     "  storageId: readEnvironmentVariable('PINION_EVENTS_STORAGE_ID')",
     "  container: readEnvironmentVariable('PINION_DEAD_LETTER_CONTAINER')",
     "}",
+    "// Another Pinion that watches this vault has another name, and takes nothing away from this one.",
+    "param subscriptionName = readEnvironmentVariable('AZURE_FUNCTION_APP_NAME')",
+    ...(noSenders ? withoutSenders : []),
     "param workspaceId = readEnvironmentVariable('PINION_WORKSPACE_ID', '')",
     "param actionGroupIds = json(readEnvironmentVariable('PINION_ACTION_GROUP_IDS', '[]'))",
-    ...(topic === undefined ? [] : [`param existingTopic = ${quoted(topic)}`]),
+    ...(topic === undefined ? [] : takingTopic(topic)),
     "param grants = [",
     ...grants.flatMap(({ role, scope, identity, for: why }) => [
       `  // ${why.join(", ")}`,
@@ -120,6 +126,20 @@ const byWebhook = [
   "param network = 'public'",
   "param delivery = { by: 'webhook', functionAppId: readEnvironmentVariable('AZURE_FUNCTION_APP_ID') }",
 ];
+
+const withoutSenders = [
+  "// Pinion's operator gives the topic its rights, with the output topicPrincipalId: infra/onboard/senders.bicep.",
+  "param assignSenders = false",
+];
+
+function takingTopic(id: string): readonly string[] {
+  const [, , subscription = "", , group = "", , , , topic = ""] = id.split("/");
+  return [
+    "// It delivers with its system-assigned identity. A topic that was made without one gets it first:",
+    `//   az eventgrid system-topic update --subscription ${subscription} --resource-group ${group} --name ${topic} --identity systemassigned`,
+    `param existingTopic = ${quoted(id)}`,
+  ];
+}
 
 /** A text of Bicep. */
 const quoted = (text: string): string =>

@@ -21,7 +21,7 @@ export const findTopicsRole: AzureRole = {
   actions: ["Microsoft.EventGrid/systemTopics/read", ...(readPermissionsRole.actions ?? [])],
 };
 
-/** At the resource group of infra/main.bicep: how the app, its storage and its subnet are set up. No key, no setting's value, no blob. */
+/** At the app, its two storage accounts and its network, if infra/main.bicep made one: how the app, its storage and its subnet are set up. No key, no setting's value, no blob. */
 export const readOwnRole: AzureRole = {
   key: "read-own",
   description: "Reads how Pinion's own app, storage accounts and subnet are set up.",

@@ -95,6 +95,7 @@ describeBicep("what it prints compiles", () => {
     PINION_DEAD_LETTER_CONTAINER: "dead-letters",
     PINION_ZONES: JSON.stringify([{ name: "a", id: "-", clientId: zone.toUpperCase(), principalId: zone }]),
     PINION_ACTION_GROUP_IDS: JSON.stringify([`${group}/Microsoft.Insights/actionGroups/ag`]),
+    AZURE_FUNCTION_APP_NAME: "func-contoso-pinion-dev",
     AZURE_FUNCTION_APP_ID: `${group}/Microsoft.Web/sites/func-contoso-pinion-dev`,
   };
   const before = { ...process.env };
@@ -131,6 +132,14 @@ describeBicep("what it prints compiles", () => {
     expect(found["principals"]!.value).toEqual({ app: env.PINION_IDENTITY_PRINCIPAL_ID, [zone]: zone });
     expect(found["vaultName"]!.value).toBe("kv-main");
     expect(found["actionGroupIds"]!.value).toEqual([`${group}/Microsoft.Insights/actionGroups/ag`]);
+    // Two Pinions on one vault have a subscription each.
+    expect(found["subscriptionName"]!.value).toBe(env.AZURE_FUNCTION_APP_NAME);
+    expect(found["assignSenders"]).toBeUndefined();
+  });
+
+  test("without the topic's rights in Pinion's account, which its operator then gives", async () => {
+    expect((await compiled(file, "main", "--no-senders"))["assignSenders"]!.value).toBe(false);
+    expect((await onboard(file, "main", "--no-senders")).out).toContain("infra/onboard/senders.bicep");
   });
 
   test("by webhook, with a topic that is there, and names that Bicep would take for its own", async () => {
@@ -138,6 +147,10 @@ describeBicep("what it prints compiles", () => {
     const found = await compiled(file, "other", "--webhook", "--topic", topic);
     expect(found["vaultResourceGroup"]!.value).toBe("rg-o'neill${x}");
     expect(found["existingTopic"]!.value).toBe(topic);
+    // A topic that somebody made by hand has no identity, and delivers nothing without.
+    expect((await onboard(file, "other", "--topic", topic)).out).toMatch(
+      /az eventgrid system-topic update .* --name events --identity systemassigned/,
+    );
     expect(found["network"]!.value).toBe("public");
     expect(found["delivery"]!.value).toEqual({ by: "webhook", functionAppId: env.AZURE_FUNCTION_APP_ID });
   });

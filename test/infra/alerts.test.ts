@@ -177,7 +177,7 @@ describeBicep("the alerts beside a system topic", () => {
   test("are for what Event Grid gave up on, kept or lost", async () => {
     const { resources } = await bed.own.predict({
       template: "infra/modules/event-alerts.bicep",
-      params: { systemTopicName: "egst-kv-acme", actionGroupIds: ["/group"] },
+      params: { systemTopicName: "egst-kv-acme", subscriptionName: "func-acme", actionGroupIds: ["/group"] },
     });
     const rules = ofType(resources, "Microsoft.Insights/metricAlerts");
     const metrics = rules.map((rule) => at(rule, "properties", "criteria", "allOf", 0, "metricName"));
@@ -265,7 +265,15 @@ describeBicep("where logs go", () => {
   ])("is told by the diagnostics of the %s, and an event hub too where it is named", async (kind, params, tables) => {
     const template = `infra/modules/${kind}-diagnostics.bicep`;
     const eventHub = { authorizationRuleId: "/rule", name: "siem" };
-    const { resources } = await bed.own.predict({ template, params: { ...params, workspaceId, eventHub } });
+    const { resources } = await bed.own.predict({
+      template,
+      params: {
+        ...params,
+        workspaceId,
+        ...(kind === "vault" ? { workspaceName: "log-acme" } : {}),
+        eventHub,
+      },
+    });
     const settings = ofType(resources, "Microsoft.Insights/diagnosticSettings");
     expect(settings).toHaveLength(kind === "storage" ? 4 : 1);
     for (const one of settings)

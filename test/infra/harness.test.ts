@@ -55,6 +55,15 @@ describeBicep("the harness", () => {
     expect(outputs).toEqual({ told: { name: "right", values, group: "rg-pinion" } });
   });
 
+  test("tells a parameter that is taken away from one that is left to the base", async () => {
+    writeFileSync(join(folder, "infra/base.bicepparam"), "using 'main.bicep'\nparam name = 'base'\n");
+    const infra = infraIn(folder, bed.compiler);
+    const scenario = { template, base: "infra/base.bicepparam" };
+    const told = { told: { name: "base", values: {}, group: "rg-pinion" } };
+    expect((await infra.predict({ ...scenario, params: {} })).outputs).toEqual(told);
+    await expect(infra.predict({ ...scenario, params: { name: undefined } })).rejects.toThrow(/"name"/);
+  });
+
   test.each([
     ["too short", { name: "x" }, /too short.*minimum allowable length is 3/],
     ["refused by the template itself", { name: "wrong" }, /name: not wrong, please\./],

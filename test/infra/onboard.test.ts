@@ -24,6 +24,7 @@ const params = {
   vaultResourceGroup: "rg-orders",
   principals: { app },
   grants: grants.map(({ role, scope }) => ({ role, scope })),
+  subscriptionName: "func-pinion",
   network: "private",
   delivery: { by: "queue", storageId, queue: "pinion-events" },
   deadLetter: { storageId, container: "dead-letters" },
@@ -89,14 +90,14 @@ const rightsFirst: Promised = {
     const found = resourcesIn(await infra.compile("infra/onboard/events.bicep"));
     const subscription = found.find(({ resource }) => resource.type.endsWith("/eventSubscriptions"));
     const waits = at(subscription?.resource, "dependsOn") as readonly string[];
-    const before = ["made", "deadLetterRights", "queueRights"];
+    const before = ["made", "senders"];
     return before.filter((one) => !waits.includes(one)).map((one) => `does not wait for ${one}`);
   },
   mutations: [
     {
       what: "it waits for the topic alone",
-      edits: [{ file: "infra/onboard/events.bicep", find: "[made, deadLetterRights, queueRights]", put: "[made]" }],
-      says: /does not wait for deadLetterRights\ndoes not wait for queueRights/,
+      edits: [{ file: "infra/onboard/events.bicep", find: "[made, senders]", put: "[made]" }],
+      says: /does not wait for senders/,
     },
   ],
 };
@@ -128,7 +129,7 @@ describeBicep("onboard.bicep", () => {
     const existingTopic = `/subscriptions/${place.subscriptionId}/resourceGroups/rg-central/providers/Microsoft.EventGrid/systemTopics/vault-events`;
     const resources = await predict(bed.own, { existingTopic });
     expect(ofType(resources, "Microsoft.EventGrid/systemTopics")).toEqual([]);
-    expect(subscriptionsIn(resources).map(({ id }) => id)).toEqual([`${existingTopic}/eventSubscriptions/pinion`]);
+    expect(subscriptionsIn(resources).map(({ id }) => id)).toEqual([`${existingTopic}/eventSubscriptions/func-pinion`]);
   });
 
   test("an identity of a trust zone gets its grants, whatever the case of its id", async () => {
@@ -146,7 +147,24 @@ describeBicep("onboard.bicep", () => {
     const settings = async (workspaceId: string) =>
       ofType(await predict(bed.own, { workspaceId }), "Microsoft.Insights/diagnosticSettings");
     expect(await settings("")).toEqual([]);
-    expect(await settings(params.workspaceId)).toHaveLength(1);
+    // By the workspace: a second Pinion, with a workspace of its own, leaves this one's as it is.
+    expect((await settings(params.workspaceId)).map(({ name }) => name)).toEqual(["pinion-log"]);
+  });
+
+  test("without senders the topic gets nothing in Pinion's account, and Pinion's operator gives it the same by senders.bicep", async () => {
+    const rights = (resources: readonly Resource[]) =>
+      ofType(resources, "Microsoft.Authorization/roleAssignments").filter(({ id = "" }) => id.includes(storageId));
+    expect(rights(await predict(bed.own, { assignSenders: false }))).toEqual([]);
+    const topicPrincipalId = "55555555-5555-4555-8555-555555555555";
+    const { resources } = await bed.own.predict({
+      template: "infra/onboard/senders.bicep",
+      params: { storageId, container: "dead-letters", queue: "pinion-events", topicPrincipalId },
+    });
+    expect(assignmentsIn(resources).toSorted()).toEqual(
+      assignmentsIn(rights(await predict(bed.own)))
+        .map((one) => one.replace(/topic$/, topicPrincipalId))
+        .toSorted(),
+    );
   });
 
   test("dead letters raise an alert beside the topic, and call the action groups", async () => {
@@ -155,7 +173,9 @@ describeBicep("onboard.bicep", () => {
     ];
     const rules = ofType(await predict(bed.own, { actionGroupIds }), "Microsoft.Insights/metricAlerts");
     expect(rules).toHaveLength(2);
-    for (const { properties } of rules) {
+    for (const { name, properties } of rules) {
+      expect(name).toContain("func-pinion");
+      expect(at(properties, "criteria", "allOf", 0, "dimensions", 0, "values")).toEqual(["func-pinion"]);
       expect(at(properties, "scopes", 0)).toBe(topicId);
       expect(at(properties, "actions", 0, "actionGroupId")).toBe(actionGroupIds[0]);
     }
@@ -187,6 +207,11 @@ describeBicep("onboard.bicep", () => {
     ["a client id that is no GUID", { principals: { app: "me" } }, /principals|minLength|too short|36/],
     ["a vault's name that is too long", { vaultName: "x".repeat(25) }, /vaultName|24/],
     ["another network", { network: "open" }, /network|public/],
+    [
+      "dead letters in another account than the queue",
+      { deadLetter: { storageId: `${storageId}2`, container: "dead-letters" } },
+      /deadLetter: expected the storage account of the queue/,
+    ],
     ["no delivery", { delivery: undefined }, /delivery/],
   ])("is refused with a sentence: %s", async (_what, changes, says) => {
     await expect(predict(bed.own, changes)).rejects.toThrow(says);

@@ -136,7 +136,11 @@ interface RawSnapshot {
   readonly diagnostics?: readonly unknown[];
 }
 
-const hash = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+/** Of what JSON says, and of what is undefined too: a parameter that is taken away is not one that the base gives. */
+const hash = (value: unknown): string =>
+  createHash("sha256")
+    .update(JSON.stringify(value, (_, part: unknown) => (part === undefined ? { undefined: true } : part)))
+    .digest("hex");
 
 function refusal(diagnostics: readonly Diagnostic[]): Refused {
   const errors = diagnostics.filter(({ level }) => level === "Error");

@@ -137,6 +137,7 @@ export const vault = (params: Readonly<Record<string, unknown>> = {}): Scenario 
     delivery: toQueue,
     deadLetter: { storageId: given.storage, container: "dead-letters" },
     network: "private",
+    subscriptionName: "func-contoso-pinion-dev-weu",
     workspaceId: given.workspace,
     ...params,
   },

@@ -35,7 +35,7 @@ export const roleMutations: readonly Mutation[] = [
     says: /EventGrid Data Sender is assigned at .*rg-pinion, which is more than a resource/,
   },
   {
-    what: "what is held at the resource group may write",
+    what: "the doctor may write",
     in: "plain",
     edits: [
       {
@@ -44,7 +44,37 @@ export const roleMutations: readonly Mutation[] = [
         put: `"Microsoft.Storage/storageAccounts/write",\n        "Microsoft.Network`,
       },
     ],
-    says: /read-own is assigned at a resource group, and does more than read/,
+    says: /read-own does more than read/,
+  },
+  {
+    what: "the doctor may look at the whole resource group",
+    in: "plain",
+    edits: [{ file: "infra/modules/own-reader.bicep", find: "  scope: app\n", put: "" }],
+    says: /read-own is assigned at .*rg-pinion, which is more than a resource/,
+  },
+  {
+    what: "the doctor may not look at the evidence account",
+    in: "plain",
+    edits: [
+      {
+        file: "infra/modules/own-reader.bicep",
+        find: "for (name, index) in storageAccountNames",
+        put: "for (name, index) in take(storageAccountNames, 1)",
+      },
+    ],
+    says: /read-own at \S*stevcontoso\S* is needed, and not assigned once/,
+  },
+  {
+    what: "the doctor may not look at the subnet",
+    in: "private",
+    edits: [
+      {
+        file: "infra/modules/own-reader.bicep",
+        find: "'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(networkName)) {",
+        put: "'Microsoft.Authorization/roleAssignments@2022-04-01' = if (networkName == 'none') {",
+      },
+    ],
+    says: /read-own at \S*virtualNetworks\S* is needed, and not assigned once/,
   },
   {
     what: "the app may write over evidence",
@@ -111,7 +141,7 @@ export const roleMutations: readonly Mutation[] = [
     in: "by queue",
     edits: [
       {
-        file: "infra/onboard/events.bicep",
+        file: "infra/onboard/senders.bicep",
         find: "'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'",
         put: "'974c5e8b-45b9-4653-ba55-5f855dd0fb88'",
       },
@@ -123,9 +153,9 @@ export const roleMutations: readonly Mutation[] = [
     in: "by queue",
     edits: [
       {
-        file: "infra/onboard/events.bicep",
+        file: "infra/onboard/senders.bicep",
         find: "{ scope: queueAt,",
-        put: "{ scope: delivery.by == 'queue' ? delivery.storageId : '',",
+        put: "{ scope: storageId,",
       },
     ],
     says: /Storage Queue Data Message Sender at .*stcontosopiniondev for .* is needed by nothing/,

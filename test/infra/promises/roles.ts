@@ -35,16 +35,23 @@ const appNeeds: readonly { role: string; scope: RegExp; where?: (scenario: strin
     scope: /\/Microsoft\.Insights\/components\/appi-[\w-]+$/,
     calls: "the host and the app send telemetry with their identity",
   },
+  // The doctor's checks of what is deployed (src/doctor/): no more than the app's own resources, one by one.
+  ...[
+    /\/Microsoft\.Web\/sites\/func-[\w-]+$/,
+    /\/storageAccounts\/stcontoso\w+$/,
+    /\/storageAccounts\/stevcontoso\w+$/,
+  ].map((scope) => ({ role: "read-own", scope, calls: "the doctor looks at the app and its accounts" })),
+  {
+    role: "read-own",
+    scope: /\/virtualNetworks\/vnet-[\w-]+$/,
+    where: (scenario) => scenario === "private" || scenario === "private, names by policy",
+    calls: "the doctor looks at the subnet (src/doctor/subnet.ts)",
+  },
   {
     role: "Durable Task Data Contributor",
     scope: /\/Microsoft\.DurableTask\/schedulers\/dts-[\w-]+\/taskHubs\/pinion$/,
     where: (scenario) => scenario === "all of it" || scenario === "private",
     calls: "the durable backend keeps orchestrations there",
-  },
-  {
-    role: "read-own",
-    scope: /^\/subscriptions\/[\w-]+\/resourceGroups\/rg-pinion$/,
-    calls: "the doctor looks at the app, its storage and its subnet (src/doctor/)",
   },
   {
     role: "EventGrid Data Sender",
@@ -53,11 +60,6 @@ const appNeeds: readonly { role: string; scope: RegExp; where?: (scenario: strin
     calls: "Pinion.Rotation.* events (src/events.ts)",
   },
 ];
-
-/** Roles that may be assigned at a resource group, each with the reason. They only read, and no data. */
-const atGroup: Readonly<Record<string, string>> = {
-  "read-own": "the group holds the app's own resources, all of which the doctor looks at",
-};
 
 interface Wanted {
   readonly role: string;
@@ -159,13 +161,12 @@ async function faultsIn(infra: Infra, scenario: string, resources: readonly Reso
       .filter((want) => assignments.filter((one) => fits(one, want)).length !== 1)
       .map(({ role, scope }) => `${role} at ${String(scope)} is needed, and not assigned once`),
     ...assignments
-      .filter(({ scope, role }) => !scope.includes("/providers/") && atGroup[role] === undefined)
+      .filter(({ scope }) => !scope.includes("/providers/"))
       .map(({ role, scope }) => `${role} is assigned at ${scope}, which is more than a resource`),
-    ...Object.keys(atGroup)
-      .filter(
-        (key) => roles[key]?.actions.some((action) => !action.endsWith("/read")) || roles[key]?.dataActions.length,
-      )
-      .map((key) => `${key} is assigned at a resource group, and does more than read`),
+    // What the doctor holds all the time changes nothing, and shows no data.
+    ...["read-own", "read-events"]
+      .filter((key) => roles[key]?.actions.some((one) => !one.endsWith("/read")) || roles[key]?.dataActions.length)
+      .map((key) => `${key} does more than read`),
     ...assignments
       .filter(({ type }) => type !== "ServicePrincipal")
       .map(({ role }) => `${role} is assigned without principalType: a new identity is not found at once`),
