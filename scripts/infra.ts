@@ -2,20 +2,13 @@
 import { writeFileSync } from "node:fs";
 import { format } from "oxfmt";
 import { roles } from "../src/roles.ts";
-import { acted } from "../src/triggers/key-vault-events.ts";
-import { stagingPrefix } from "../src/vault/staging.ts";
+import { eventFilter } from "../src/triggers/key-vault-events.ts";
 
 const folder = new URL("../infra/", import.meta.url);
 
-/** The filter of an event subscription: what the trigger acts on. Objects that candidates are staged in it would ignore. */
-const filter = {
-  includedEventTypes: acted,
-  advancedFilters: [{ operatorType: "StringNotBeginsWith", key: "data.ObjectName", values: [stagingPrefix] }],
-};
-
 /** The files by their names. */
 export async function infraFiles(): Promise<Readonly<Record<string, string>>> {
-  const files = { "roles.json": { roles }, "events.json": filter };
+  const files = { "roles.json": { roles }, "events.json": eventFilter };
   const texts = Object.entries(files).map(async ([name, content]) => {
     const { code } = await format(name, JSON.stringify(content, null, 2), { printWidth: 120 });
     return [name, code] as const;

@@ -17,7 +17,7 @@ const patience = 5_000;
 export type Publisher = (event: RotationEvent, signal?: AbortSignal) => Promise<void>;
 
 /** What tokens for a topic are asked for: the service, by the end of its address in this cloud. Of sovereign clouds unconfirmed. */
-function scopeOf(endpoint: string): string {
+export function scopeOf(endpoint: string): string {
   const service = /\beventgrid\.azure\.[a-z]+$/.exec(new URL(endpoint).hostname)?.[0] ?? "eventgrid.azure.net";
   return `https://${service}/.default`;
 }

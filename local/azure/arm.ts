@@ -67,13 +67,23 @@ async function answer(
   if (!/^\d{4}-\d\d-\d\d(-preview)?$/.test(version)) {
     return fail(400, "InvalidApiVersionParameter", `The api-version '${version}' is invalid.`);
   }
-  if (method === "GET" && ownPermissions.test(path)) {
-    return { status: 200, body: { value: rights.permissions(caller.objectId) } };
+  const at = method === "GET" ? ownPermissions.exec(path)?.[1] : undefined;
+  if (at !== undefined && rights.permits(caller.objectId, "Microsoft.Authorization/permissions/read", at)) {
+    const value = rights
+      .permissions(caller.objectId, at)
+      .map(({ actions, notActions, dataActions, notDataActions }) => ({
+        actions,
+        notActions,
+        dataActions,
+        notDataActions,
+      }));
+    return { status: 200, body: { value } };
   }
-  if (!route) return fail(404, "NotFound", `The resource or operation '${path}' was not found.`);
-  if (!rights.allowed(caller.objectId, "arm") || !rights.permits(caller.objectId, route.action)) {
+  if (!route && at === undefined) return fail(404, "NotFound", `The resource or operation '${path}' was not found.`);
+  const action = route?.action ?? "Microsoft.Authorization/permissions/read";
+  if (!route || !rights.allowed(caller.objectId, "arm") || !rights.permits(caller.objectId, action, path)) {
     const who = `The client '${caller.appId}' with object id '${caller.objectId}'`;
-    const what = `does not have authorization to perform action '${route.action}' over scope '${path}' or the scope is invalid.`;
+    const what = `does not have authorization to perform action '${action}' over scope '${path}' or the scope is invalid.`;
     return fail(
       403,
       "AuthorizationFailed",
@@ -83,8 +93,8 @@ async function answer(
   return route.run();
 }
 
-/** What the caller may do at a scope; whoever may read anything there may read that. */
-const ownPermissions = /^\/subscriptions\/[^/]+\/.+\/providers\/Microsoft\.Authorization\/permissions$/i;
+/** What the caller may do at a scope. */
+const ownPermissions = /^(\/subscriptions\/[^/]+\/.+)\/providers\/Microsoft\.Authorization\/permissions$/i;
 
 const tokenFaults: Readonly<Record<TokenFault, readonly [code: string, message: string]>> = {
   missing: ["AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."],

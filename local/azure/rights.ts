@@ -11,6 +11,8 @@ export interface Permission {
   readonly notActions: readonly string[];
   readonly dataActions: readonly string[];
   readonly notDataActions: readonly string[];
+  /** The ARM id that it is assigned at, for what is there and below; absent: everywhere. */
+  readonly scope?: string;
 }
 
 const everything: Permission = { actions: ["*"], notActions: [], dataActions: ["*"], notDataActions: [] };
@@ -20,23 +22,25 @@ export interface Rights {
   /** For `seconds` of the cloud's time from now the principal (`*`: all) is refused there; 0 gives the rights back. */
   readonly deny: (objectId: string, plane: Plane, seconds: number) => void;
   readonly allowed: (objectId: string, plane: Plane) => boolean;
-  /** Gives a principal these permissions, at every scope, in place of all; undefined: all again. */
+  /** Gives a principal these permissions in place of all; undefined: all again. */
   readonly limit: (objectId: string, permissions: readonly Permission[] | undefined) => void;
-  readonly permissions: (objectId: string) => readonly Permission[];
-  /** Whether an action of the control plane is among the principal's permissions. */
-  readonly permits: (objectId: string, action: string) => boolean;
+  /** What assignments at `at`, an ARM id, and above give. */
+  readonly permissions: (objectId: string, at: string) => readonly Permission[];
+  /** Whether an action of the control plane is among the principal's permissions there. */
+  readonly permits: (objectId: string, action: string, at: string) => boolean;
 }
 
 /** Everybody has rights until they are taken away. In memory: a restart gives them back. */
 export function createRights(clock: Clock): Rights {
   const deniedUntil = new Map<string, number>();
   const limited = new Map<string, readonly Permission[]>();
-  const permissions = (objectId: string) => limited.get(objectId) ?? [everything];
+  const permissions = (objectId: string, at: string) =>
+    (limited.get(objectId) ?? [everything]).filter(({ scope }) => scope === undefined || isWithin(scope, at));
   return {
     limit: (objectId, given) => void (given ? limited.set(objectId, given) : limited.delete(objectId)),
     permissions,
-    permits: (objectId, action) =>
-      permissions(objectId).some(
+    permits: (objectId, action, at) =>
+      permissions(objectId, at).some(
         ({ actions, notActions }) =>
           actions.some((pattern) => fits(pattern, action)) && !notActions.some((pattern) => fits(pattern, action)),
       ),
@@ -69,6 +73,9 @@ export function rightsHandler(rights: Rights): Handler {
 function isPlane(value: unknown): value is Plane | undefined {
   return value === undefined || value === "arm" || value === "vault";
 }
+
+/** Ids are compared without case. */
+const isWithin = (scope: string, at: string): boolean => `${at}/`.toLowerCase().startsWith(`${scope}/`.toLowerCase());
 
 /** Actions are compared without case; `*` stands for anything. */
 function fits(pattern: string, action: string): boolean {

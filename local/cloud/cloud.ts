@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { QueueServiceClient } from "@azure/storage-queue";
@@ -7,6 +7,7 @@ import { KeyClient } from "@azure/keyvault-keys";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { startAzure } from "../azure/server.ts";
 import type { Azure, AzureOptions } from "../azure/server.ts";
+import type { Filters } from "../azure/event-grid/event.ts";
 import { providers, resourceGroup, subscriptionId } from "./names.ts";
 import { shownResources, storageId, systemTopicOf } from "./shown.ts";
 import { vaultAccess } from "../azure/vault-access.ts";
@@ -51,10 +52,10 @@ const rolesAt = (vault: string) => {
   ];
 };
 
-/** What the app is told of. */
-export const eventTypes = ["Secret", "Certificate", "Key"].flatMap((kind) =>
-  ["NearExpiry", "Expired"].map((moment) => `Microsoft.KeyVault.${kind}${moment}`),
-);
+/** What the app is told of: the filter that infra/onboard.bicep sets. */
+const eventFilter = JSON.parse(readFileSync(new URL("../../infra/events.json", import.meta.url), "utf8")) as Required<
+  Pick<Filters, "includedEventTypes" | "advancedFilters">
+>;
 
 export interface CloudOptions extends Pick<
   AzureOptions,
@@ -128,7 +129,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
           options.webhook === undefined
             ? { type: "storageQueue", connectionString: azurite.connectionString, queue: eventsQueue }
             : { type: "webhook", url: options.webhook },
-        filters: { includedEventTypes: eventTypes },
+        filters: eventFilter,
         deadLetter: { connectionString: azurite.connectionString, container: "dead-letters" },
       })),
       systemTopics: options.vaults.map(systemTopicOf),

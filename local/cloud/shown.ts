@@ -13,6 +13,9 @@ export const appId = `${providers}/Microsoft.Web/sites/${appName}`;
 /** Azurite's account. */
 export const storageId = `${providers}/Microsoft.Storage/storageAccounts/devstoreaccount1`;
 
+/** Its container of evidence. */
+export const evidenceId = `${storageId}/blobServices/default/containers/pinion-evidence`;
+
 /** What App Service tells the app of itself. */
 export const siteSettings = {
   WEBSITE_SITE_NAME: appName,
@@ -63,6 +66,8 @@ export function shownResources({ vaults, facts }: Vaults, access: Access): reado
         },
       },
     },
+    // The account's policy is for all of it.
+    { id: evidenceId, properties: { publicAccess: "None", hasImmutabilityPolicy: false } },
     {
       id: appId,
       properties: { state: "Running", functionAppConfig: { runtime: { name: "node", version: "22" } } },

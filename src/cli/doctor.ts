@@ -5,6 +5,7 @@ import { openContext } from "../doctor/context.ts";
 import { examine } from "../doctor/examine.ts";
 import { outsideChecks } from "../doctor/outside/checks.ts";
 import type { Outside } from "../doctor/outside/context.ts";
+import { reached } from "../doctor/outside/reached.ts";
 import { type Report, reportOf, versionIn } from "../doctor/report.ts";
 import { textOf } from "../doctor/text.ts";
 import { isSafeUrl } from "../policy-texts.ts";
@@ -18,7 +19,7 @@ const help = [
   "With --here, or where no URL is given: looks from this machine, with the settings of the file and of the environment, as you are logged in.",
 ].join("\n");
 
-/** Examines, and says what it found; resolves with the exit code: 0 no fault, 1 faults, 2 the command was not understood. */
+/** Examines, and says what it found; resolves with the exit code: 0 no fault, 1 faults or an app that was not reached, 2 the command was not understood. */
 export async function doctor(
   args: readonly string[],
   terminal: Terminal,
@@ -39,7 +40,8 @@ export async function doctor(
   const { checks, findings } = report;
   if (options.json) terminal.out(JSON.stringify(report, null, 2));
   else terminal.out([titleOf(report, url), "", textOf(checks, findings, terminal.colours === true)].join("\n"));
-  return findings.some(({ level }) => level === "fault") ? 1 : 0;
+  const unreached = findings.some(({ check, level }) => check === reached.id && level !== "ok");
+  return unreached || findings.some(({ level }) => level === "fault") ? 1 : 0;
 }
 
 function parse(args: readonly string[]) {
@@ -82,11 +84,14 @@ async function inside(file: Readonly<Record<string, string>>, { env }: Terminal,
   return reportOf(openContext({ place: "laptop", env: { ...file, ...env }, folder, registry }));
 }
 
+/** Milliseconds. The app's own checks wait for each other, each with its time, and it may have to start first; App Service cuts at 230 s. */
+const outsidePatience = 240_000;
+
 /** The app's own findings, after what only somebody outside can see. */
 async function outside(url: string, { env }: Terminal, folder: string): Promise<Report> {
   const version = await versionIn(folder);
   const context: Outside = { url, headers: authority(env), version, fetch };
-  const findings = await examine(outsideChecks, context);
+  const findings = await examine(outsideChecks, context, { limit: outsidePatience });
   const { report } = context;
   return {
     version: report?.version ?? version,

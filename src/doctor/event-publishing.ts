@@ -1,3 +1,4 @@
+import { scopeOf } from "../events.ts";
 import type { Context } from "./context.ts";
 import { type Check, fault, ok } from "./finding.ts";
 import { reasonOf } from "./vault-ask.ts";
@@ -12,7 +13,7 @@ export const eventPublishing: Check<Context> = {
     const { topicEndpoint } = context.config;
     if (topicEndpoint === undefined) return [ok("PINION_TOPIC_ENDPOINT", "is not set: nothing is published")];
     const { host } = new URL(topicEndpoint);
-    const token = await context.identity().getToken("https://eventgrid.azure.net/.default");
+    const token = await context.identity().getToken(scopeOf(topicEndpoint));
     let status: number;
     try {
       const headers = {

@@ -1,5 +1,6 @@
+import { z } from "zod";
 import type { PolicyVault } from "../policy.ts";
-import { acted } from "../triggers/key-vault-events.ts";
+import { acted, eventFilter } from "../triggers/key-vault-events.ts";
 import { accountName, readAccount } from "./account.ts";
 import type { Context } from "./context.ts";
 import { type Check, eachOf, fault, ok, type Said, warning } from "./finding.ts";
@@ -108,6 +109,7 @@ async function filters(
   const ends = (subjectEndsWith ?? "").toLowerCase();
   const kept = here.filter(({ name }) => !(name.toLowerCase().startsWith(begins) && name.toLowerCase().endsWith(ends)));
   const types = includedEventTypes?.map((type) => type.toLowerCase());
+  const foreign = (advancedFilters ?? []).filter((one) => !isOurFilter(one));
   const missing = acted.filter((type) => types !== undefined && !types.includes(type.toLowerCase()));
   const todo = "Deploy infra/onboard.bicep again: its filters are what the app acts on.";
   return [
@@ -123,10 +125,23 @@ async function filters(
     ...(kept.length === 0
       ? []
       : [fault(host, `subscription ${name} filters out ${kept.map(({ id }) => id).join(", ")}`, todo)]),
-    ...((advancedFilters ?? []).length === 0
+    ...(foreign.length === 0
       ? []
-      : [warning(host, `subscription ${name} has advanced filters, which may hold events back`, todo)]),
+      : [
+          warning(host, `subscription ${name} has advanced filters of somebody else, which may hold events back`, todo),
+        ]),
   ];
+}
+
+const advanced = z.object({ operatorType: z.string(), key: z.string(), values: z.array(z.string()) });
+
+/** Whether it is one that infra/onboard.bicep sets, and holds back no more than that one does. Event Grid compares without case. */
+function isOurFilter(found: unknown): boolean {
+  const { success, data } = advanced.safeParse(found);
+  if (!success) return false;
+  const plain = ({ operatorType, key, values }: z.output<typeof advanced>) =>
+    JSON.stringify([operatorType, key, values.toSorted()]).toLowerCase();
+  return eventFilter.advancedFilters.some((ours) => plain({ ...ours, values: [...ours.values] }) === plain(data));
 }
 
 /** With whose right the topic writes into the queue, and where what cannot be delivered goes. */

@@ -1,6 +1,7 @@
 import type { Context } from "./context.ts";
-import { type Check, eachOf, fault, ok } from "./finding.ts";
-import { topicOf } from "./topics.ts";
+import { type Check, eachOf, fault, ok, unknown } from "./finding.ts";
+import { roleFor, subscriptionOf } from "./read-arm.ts";
+import { mayBeElsewhere, topicOf } from "./topics.ts";
 import { eventVaultsOf, hostOf } from "./vault.ts";
 
 /** That each vault has its system topic, in order. */
@@ -13,6 +14,14 @@ export const eventTopic: Check<Context> = {
     return eachOf(await eventVaultsOf(context), hostOf, async (vault) => {
       const topic = await topicOf(context, vault, signal);
       const host = hostOf(vault);
+      if (topic === undefined && (await mayBeElsewhere(context, vault, signal)))
+        return [
+          unknown(
+            host,
+            "has no system topic in its resource group, and the doctor may not look for one in others",
+            `Deploy infra/onboard.bicep for that vault. Where it has a topic in another group, assign ${roleFor(`${subscriptionOf(vault.resourceId)}/providers/Microsoft.EventGrid/systemTopics`)} to let the doctor see it.`,
+          ),
+        ];
       if (topic === undefined)
         return [
           fault(

@@ -56,7 +56,7 @@ export function roleFor(id: string): string {
   if (own !== undefined) return `the role read-events of infra/roles.json at ${own}`;
   if (/\/providers\/Microsoft\.EventGrid\/systemTopics$/i.test(id))
     return `the role find-topics of infra/roles.json at ${scopeOf(id)}`;
-  return `the role Reader at ${scopeOf(id)}`;
+  return `the role read-own of infra/roles.json at ${scopeOf(id)}`;
 }
 
 /** The resource group of an id, else its subscription. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { lacking } from "../azure/permissions.ts";
+import { PinionError } from "../errors.ts";
 import type { PolicyVault } from "../policy.ts";
 import { accountName } from "./account.ts";
 import { type Context, once } from "./context.ts";
@@ -57,14 +58,12 @@ const subscription = z.object({
 });
 export type Subscription = z.output<typeof subscription>;
 
-/** The one system topic that a vault may have; undefined where there is none. Throws where nobody may tell. */
+/** The one system topic that a vault may have; undefined where none is found. Throws where its own resource group cannot be looked at. */
 export function topicOf(context: Context, vault: PolicyVault, signal: AbortSignal): Promise<Topic | undefined> {
   const { resourceId } = vault;
   return once(context, `topic ${resourceId}`, async () => {
-    const list = (scope: string) =>
-      listArm(context, `${scope}/providers/Microsoft.EventGrid/systemTopics`, version, topic, signal);
     // It may be in any resource group of the subscription; where that may not be listed, most likely in the vault's.
-    const all = await list(subscriptionOf(resourceId)).catch(() => list(scopeOf(resourceId)));
+    const all = (await everywhere(context, vault, signal)) ?? (await list(context, scopeOf(resourceId), signal));
     const found = all.find(({ properties }) => sameId(properties.source, resourceId));
     if (found !== undefined) return found;
     // Azure leaves out of a list what its reader may not see.
@@ -77,6 +76,24 @@ export function topicOf(context: Context, vault: PolicyVault, signal: AbortSigna
     );
   });
 }
+
+const list = (context: Context, scope: string, signal: AbortSignal) =>
+  listArm(context, `${scope}/providers/Microsoft.EventGrid/systemTopics`, version, topic, signal);
+
+/** The topics of a vault's subscription; undefined where the identity may not list them. */
+function everywhere(context: Context, { resourceId }: PolicyVault, signal: AbortSignal) {
+  const subscription = subscriptionOf(resourceId);
+  return once(context, `topics of ${subscription}`, () =>
+    list(context, subscription, signal).catch((error: unknown) => {
+      if (error instanceof PinionError && error.code === "FORBIDDEN") return undefined;
+      throw error;
+    }),
+  );
+}
+
+/** Whether a vault may have a topic that {@link topicOf} did not find: in a resource group other than its own, where the doctor cannot look. */
+export const mayBeElsewhere = async (context: Context, vault: PolicyVault, signal: AbortSignal): Promise<boolean> =>
+  (await everywhere(context, vault, signal)) === undefined;
 
 /** The subscriptions of a topic. */
 export const subscriptionsOf = (context: Context, { id }: Topic, signal: AbortSignal) =>

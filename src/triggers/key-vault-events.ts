@@ -9,6 +9,12 @@ export const acted = (["Secret", "Certificate", "Key"] as const).flatMap(
   (kind) => [`Microsoft.KeyVault.${kind}NearExpiry`, `Microsoft.KeyVault.${kind}Expired`] as const,
 );
 
+/** The filter of an event subscription: what the handler acts on. Objects that candidates are staged in it would ignore. */
+export const eventFilter = {
+  includedEventTypes: acted,
+  advancedFilters: [{ operatorType: "StringNotBeginsWith", key: "data.ObjectName", values: [stagingPrefix] }],
+} as const;
+
 /** What came of an event, counted and explained in the log. */
 export interface Handled {
   readonly kind: "started" | "running" | "ignored" | "refused" | "malformed" | "foreign";

@@ -149,6 +149,23 @@ test("an event is safe as soon as it is published, whatever happens in the next 
   expect(fresh.hook.subjects()).toEqual(["orders"]);
 });
 
+test("an advanced filter looks at a field, without regard to case", async () => {
+  const only = (operatorType: string, ...values: string[]) => ({
+    advancedFilters: [{ operatorType, key: "data.ObjectName", values }],
+  });
+  const azure = await fresh.cloud.start({
+    subscriptions: [toHook({ filters: only("StringNotBeginsWith", "pinion-stage-", "audit-") })],
+  });
+  for (const name of ["Pinion-Stage-1", "audit-db", "orders-db", "my-pinion-stage-"])
+    azure.eventGrid.publishVaultEvent(nearExpiry(name));
+  await expect.poll(() => fresh.hook.subjects().toSorted()).toEqual(["my-pinion-stage-", "orders-db"]);
+  azure.eventGrid.subscribe(toHook({ filters: only("StringIn", "ORDERS-DB") }));
+  for (const name of ["orders-db-2", "orders-db"]) azure.eventGrid.publishVaultEvent(nearExpiry(name));
+  await expect.poll(() => fresh.hook.subjects().toSorted()).toEqual(["my-pinion-stage-", "orders-db", "orders-db"]);
+  azure.eventGrid.subscribe(toHook({ filters: only("NumberIn", "1") }));
+  expect(() => azure.eventGrid.publishVaultEvent(nearExpiry("orders-db"))).toThrow(/no operator NumberIn/);
+});
+
 test("filters by type and subject, and by topic", async () => {
   const filters = {
     includedEventTypes: ["Microsoft.KeyVault.SecretNearExpiry"],

@@ -1,7 +1,9 @@
 import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { scan } from "../../local/canary/scan.ts";
 import { keysEverHeld } from "../../local/canary/vault-keys.ts";
 import { passwordsIn, valuesEverHeld } from "../../local/canary/vault-values.ts";
@@ -114,6 +116,59 @@ test("an app that is not there; the address from the environment, as the other c
   expect(code).toBe(1);
 });
 
+test("an app that believes whatever a caller says of himself is a fault, for somebody without a token too", async () => {
+  // As where that setting was made by hand, and nothing stands before the app.
+  const open = await startAppHost({ cloud: clinic.cloud, name: "open", env: { WEBSITE_AUTH_ENABLED: "true" } });
+  try {
+    const { code, text } = await pinion(["--url", `${open.url}/api`]);
+    expect(text).toMatch(/✖ 127\.0\.0\.1:\d+ believes whatever a caller says of himself \(200\)/);
+    expect(text).toMatch(/→ Set PINION_STOP to true and close the app now/);
+    expect(code).toBe(1);
+  } finally {
+    await open.stop();
+  }
+});
+
+describe("an app that takes its time", () => {
+  /** Answers as long after the beginning, by the clock that is set here. */
+  async function slow(seconds: number) {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let asked = () => undefined as void;
+    const begun = new Promise<void>((resolve) => (asked = resolve));
+    const report = { version: "0.1.0", place: "app", checks: [], findings: [] };
+    const server = createServer((request, response) => {
+      if (request.url === "/api/doctor") {
+        setTimeout(() => response.end(JSON.stringify(report)), seconds * 1000);
+        asked();
+      } else response.writeHead(401).end();
+    });
+    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const told = pinion(["--url", `http://127.0.0.1:${port}/api`]);
+      await begun;
+      await vi.advanceTimersByTimeAsync(Math.min(seconds, 300) * 1000);
+      return await told;
+    } finally {
+      vi.useRealTimers();
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  test("is waited for as long as its own checks may take", async () => {
+    const { code, text } = await slow(200);
+    expect(text).toContain("answers as Pinion 0.1.0");
+    expect(code).toBe(0);
+  });
+
+  test("is not waited for without end, and that is no success", async () => {
+    const { code, text } = await slow(1000);
+    expect(text).toMatch(/\? There was no answer in 240 s/);
+    expect(code).toBe(1);
+  });
+});
+
 test("on a laptop: the settings of the file, the rights of who is logged in", async () => {
   const { code, text } = await laptop({});
   expect(text).toContain("with the rights of your login");
@@ -136,7 +191,12 @@ test("what is no command ends with 2", async () => {
 
 test("where Azure Resource Manager is shut, that is unknown, with the role that would open it; nothing else is hidden", async () => {
   clinic.cloud.azure.rights.limit("aaaaaaaa-0000-4000-8000-000000000002", [
-    { actions: [], notActions: [], dataActions: ["*"], notDataActions: [] },
+    {
+      actions: ["Microsoft.Authorization/permissions/read"],
+      notActions: [],
+      dataActions: ["*"],
+      notDataActions: [],
+    },
   ]);
   try {
     const found = bad(
@@ -161,7 +221,7 @@ test("where Azure Resource Manager is shut, that is unknown, with the role that 
     for (const { todo = "" } of unseen)
       expect(todo).toMatch(/^To let the doctor see it, assign .* at \/subscriptions\/.*\.$/);
   } finally {
-    clinic.cloud.azure.rights.limit("aaaaaaaa-0000-4000-8000-000000000002", undefined);
+    clinic.assign();
   }
 });
 

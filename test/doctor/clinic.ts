@@ -11,17 +11,20 @@ import { checks } from "../../src/doctor/checks.ts";
 import { type ContextOptions, openContext } from "../../src/doctor/context.ts";
 import { examine } from "../../src/doctor/examine.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
+import { assignRoles } from "./deployed.ts";
 import type { Engine } from "../../src/triggers/engine.ts";
 import { openStorage } from "../../src/store/storage.ts";
 import { parseConfig } from "../../src/config.ts";
 import { appIdentity } from "../../src/azure/identity.ts";
 
-/** The doctor in this process, with the app's identity, on a local cloud of its own. */
+/** The doctor in this process, with the app's identity and the roles that a deployment gives it, on a local cloud of its own. */
 export interface Clinic {
   readonly cloud: Cloud;
   readonly dir: string;
   readonly policy: Awaited<ReturnType<typeof seed>>["policy"];
   readonly settings: Readonly<Record<string, string>>;
+  /** Gives the identities what a deployment for a policy gives them, by default for the cloud's own. */
+  assign(policy?: unknown, change?: Parameters<typeof assignRoles>[2]): void;
   examine(patient?: Patient): Promise<readonly Finding[]>;
   close(): Promise<void>;
 }
@@ -48,6 +51,7 @@ export async function openClinic(): Promise<Clinic> {
   setDefaultCACertificates([...getCACertificates("default"), cloud.tls.ca]);
   const { policy } = await seed(cloud);
   await cloud.putPolicy(policy);
+  assignRoles(cloud, policy);
   const settings = appSettings(cloud);
   const identity = { IDENTITY_ENDPOINT: settings["IDENTITY_ENDPOINT"], IDENTITY_HEADER: settings["IDENTITY_HEADER"] };
   Object.assign(process.env, identity);
@@ -57,6 +61,7 @@ export async function openClinic(): Promise<Clinic> {
     dir,
     policy,
     settings,
+    assign: (given = policy, change) => assignRoles(cloud, given, change),
     async examine({ env = {}, without, ...options } = {}) {
       const context = openContext({
         place: "app",

@@ -14,8 +14,17 @@ export interface Published {
   readonly publishedAt: number;
 }
 
+/** One condition on a field of the event, by its path (`data.ObjectName`): `values` are tried one by one. */
+export interface AdvancedFilter {
+  readonly operatorType: string;
+  readonly key: string;
+  readonly values: readonly string[];
+}
+
 /** Which events of its topic a subscription wants; absent fields let everything through. Compared without regard to case. */
 export interface Filters {
+  /** All of them must hold. */
+  readonly advancedFilters?: readonly AdvancedFilter[];
   readonly includedEventTypes?: readonly string[];
   readonly subjectBeginsWith?: string;
   readonly subjectEndsWith?: string;
@@ -103,8 +112,31 @@ export function matches(published: Published, filters: Filters = {}): boolean {
   return (
     (types === undefined || types.some((included) => included.toLowerCase() === type)) &&
     subject.startsWith((filters.subjectBeginsWith ?? "").toLowerCase()) &&
-    subject.endsWith((filters.subjectEndsWith ?? "").toLowerCase())
+    subject.endsWith((filters.subjectEndsWith ?? "").toLowerCase()) &&
+    (filters.advancedFilters ?? []).every((filter) => holds(published, filter))
   );
+}
+
+type Compare = (field: string, value: string) => boolean;
+const begins: Compare = (field, value) => field.startsWith(value);
+const ends: Compare = (field, value) => field.endsWith(value);
+const contains: Compare = (field, value) => field.includes(value);
+const is: Compare = (field, value) => field === value;
+const comparisons: Readonly<Record<string, Compare>> = {
+  BeginsWith: begins,
+  EndsWith: ends,
+  Contains: contains,
+  In: is,
+};
+
+/** The operators for strings. A `Not` holds where the field is missing, too. */
+function holds({ event }: Published, { operatorType, key, values }: AdvancedFilter): boolean {
+  const [, not, name = ""] = /^String(Not)?(\w+)$/.exec(operatorType) ?? [];
+  const compare = comparisons[name];
+  if (compare === undefined) throw new Error(`the local Event Grid knows no operator ${operatorType}`);
+  const found = key.split(".").reduce<unknown>((at, part) => (isRecord(at) ? at[part] : undefined), event);
+  const field = text(found).toLowerCase();
+  return values.some((value) => compare(field, value.toLowerCase())) !== (not !== undefined);
 }
 
 const required: Readonly<Record<Schema, readonly string[]>> = {

@@ -1,3 +1,4 @@
+import { findsEverywhere } from "../deployed.ts";
 import { eventsQueue } from "../../../local/cloud/cloud.ts";
 import { storageId } from "../../../local/cloud/shown.ts";
 import {
@@ -16,9 +17,21 @@ import {
 
 export const inEvents: readonly Planted[] = [
   {
-    name: "a vault without a system topic",
+    name: "a vault without a system topic, by somebody who may look everywhere",
+    plant(clinic) {
+      clinic.assign(undefined, findsEverywhere);
+      const back = pretend(topicId, () => undefined)(clinic);
+      return () => {
+        back();
+        clinic.assign();
+      };
+    },
+    finds: { check: "event-topic", level: "fault", subject: host, says: /^has no system topic, so nobody hears/ },
+  },
+  {
+    name: "a system topic that is in another resource group, or nowhere",
     plant: pretend(topicId, () => undefined),
-    finds: { check: "event-topic", level: "fault", subject: host, says: /no system topic/ },
+    finds: { check: "event-topic", level: "unknown", subject: host, says: /no system topic in its resource group/ },
   },
   {
     name: "a system topic that failed",
@@ -80,6 +93,28 @@ export const inEvents: readonly Planted[] = [
     name: "a subscription that filters objects out",
     plant: subscribed((one) => ({ ...one, filters: { ...one.filters, subjectBeginsWith: "reports" } })),
     finds: { check: "event-subscription", level: "fault", subject: host, says: /filters out orders-db$/ },
+  },
+  {
+    name: "a subscription with a filter of somebody else",
+    plant: subscribed((one) => ({
+      ...one,
+      filters: {
+        ...one.filters,
+        advancedFilters: [{ operatorType: "StringBeginsWith", key: "data.ObjectName", values: ["orders-"] }],
+      },
+    })),
+    finds: { check: "event-subscription", level: "warning", subject: host, says: /advanced filters of somebody else/ },
+  },
+  {
+    name: "a subscription with our filter for more names",
+    plant: subscribed((one) => ({
+      ...one,
+      filters: {
+        ...one.filters,
+        advancedFilters: one.filters!.advancedFilters!.map((ours) => ({ ...ours, values: [...ours.values, "orders"] })),
+      },
+    })),
+    finds: { check: "event-subscription", level: "warning", subject: host, says: /advanced filters of somebody else/ },
   },
   {
     name: "a subscription without dead letters",

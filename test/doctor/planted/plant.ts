@@ -7,11 +7,13 @@ import { TableClient } from "@azure/data-tables";
 import type { Permission } from "../../../local/azure/rights.ts";
 import type { Shown } from "../../../local/azure/shown.ts";
 import type { Subscription } from "../../../local/azure/event-grid/subscription.ts";
-import { identities, vaultResourceId } from "../../../local/cloud/cloud.ts";
-import { appId, systemTopicOf } from "../../../local/cloud/shown.ts";
+import { vaultResourceId } from "../../../local/cloud/cloud.ts";
+import { appId, evidenceId, storageId, subnetId, systemTopicOf } from "../../../local/cloud/shown.ts";
 import { vault } from "../../../local/cloud/scenario.ts";
 import type { Level } from "../../../src/doctor/finding.ts";
 import { emptyState } from "../../../src/store/records.ts";
+import type { ErrorCode } from "../../../src/errors.ts";
+import type { Status } from "../../../src/workflow/steps.ts";
 import type { Engine } from "../../../src/triggers/engine.ts";
 import type { Clinic, Patient } from "../clinic.ts";
 
@@ -69,8 +71,13 @@ export const noContainer = (name: string) => async (clinic: Clinic) => {
   return () => blobs(clinic).getContainerClient(name).createIfNotExists();
 };
 export const policy = (change: (policy: Clinic["policy"]) => object) => async (clinic: Clinic) => {
-  await clinic.cloud.putPolicy(change(structuredClone(clinic.policy)));
-  return () => clinic.cloud.putPolicy(clinic.policy);
+  const changed = change(structuredClone(clinic.policy));
+  await clinic.cloud.putPolicy(changed);
+  clinic.assign(changed);
+  return async () => {
+    await clinic.cloud.putPolicy(clinic.policy);
+    clinic.assign();
+  };
 };
 /** A trust zone around the vault. */
 export const zoned = (identity: string) =>
@@ -90,13 +97,47 @@ export const entra = {
 };
 export const shut = { publicNetworkAccess: "Disabled" };
 export const endpoint = (status: string) => [{ properties: { privateLinkServiceConnectionState: { status } } }];
+/** As in a private network: everything is shut to the public, has its endpoint, and the app its subnet. */
+export const privately = (clinic: Clinic) => [
+  ...[vaultId, storageId].map((id) =>
+    withProperties(id, {
+      ...shut,
+      networkAcls: { defaultAction: "Deny", bypass: "AzureServices" },
+      immutableStorageWithVersioning: undefined,
+      privateEndpointConnections: endpoint("Approved"),
+    })(clinic),
+  ),
+  withProperties(evidenceId, {
+    immutabilityPolicy: { properties: { state: "Unlocked", immutabilityPeriodSinceCreationInDays: 365 } },
+  })(clinic),
+  withProperties(appId, { virtualNetworkSubnetId: subnetId })(clinic),
+];
+interface Stand {
+  readonly step: Status["step"];
+  /** Minutes from now. */
+  readonly since: number;
+  readonly until?: number;
+  readonly code?: ErrorCode;
+}
+/** An engine that runs rotation r-1, which stands there. */
+export const running = ({ cloud }: Clinic, { step, since, until, code }: Stand): Patient => {
+  const at = (minutes: number) => new Date(cloud.clock.now() + minutes * 60_000).toISOString();
+  const status: Status = {
+    rotationId: "r-1",
+    step,
+    since: at(since),
+    timeline: [],
+    ...(until !== undefined && { until: at(until) }),
+    ...(code !== undefined && { fault: { code, message: "It failed.", class: "transient" } }),
+  };
+  return { engine: { running: async () => status } as unknown as Engine };
+};
 export const never = async () => Promise.reject(new Error("no engine"));
 
-/** Takes some actions from the app. */
+/** Takes some actions from every role. */
 export const limited =
   (without: Partial<Permission>) =>
-  ({ cloud }: Clinic) => {
-    const all = { actions: ["*"], notActions: [], dataActions: ["*"], notDataActions: [] };
-    cloud.azure.rights.limit(identities.app.objectId, [{ ...all, ...without }]);
-    return () => cloud.azure.rights.limit(identities.app.objectId, undefined);
+  ({ assign }: Clinic) => {
+    assign(undefined, (one) => ({ ...one, ...without }));
+    return () => assign();
   };

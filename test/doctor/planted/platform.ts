@@ -15,6 +15,7 @@ import {
   shut,
   endpoint,
   never,
+  running,
   type Planted,
 } from "./plant.ts";
 
@@ -177,6 +178,34 @@ export const inPlatform: readonly Planted[] = [
       level: "fault",
       subject: /orders-db$/,
       says: /rotation r-1 is running by its record, and nothing runs it/,
+    },
+  },
+  {
+    name: "a rotation whose step hangs",
+    plant: state({ phase: "running", rotationId: "r-1" }),
+    patient: (clinic) => running(clinic, { step: "cutover", since: -40 }),
+    finds: {
+      check: "stuck",
+      level: "warning",
+      subject: /orders-db$/,
+      says: /rotation r-1 began cutover at .*not ended/,
+    },
+  },
+  {
+    name: "a rotation whose timer does not come",
+    plant: state({ phase: "grace", rotationId: "r-1" }),
+    patient: (clinic) => running(clinic, { step: "grace", since: -90, until: -40 }),
+    finds: { check: "stuck", level: "warning", subject: /orders-db$/, says: /rotation r-1 was to go on at .*did not/ },
+  },
+  {
+    name: "a rotation whose step keeps failing",
+    plant: state({ phase: "running", rotationId: "r-1" }),
+    patient: (clinic) => running(clinic, { step: "retry", since: -5, until: 15, code: "STORAGE_UNAVAILABLE" }),
+    finds: {
+      check: "stuck",
+      level: "warning",
+      subject: /orders-db$/,
+      says: /rotation r-1 has a step that keeps failing \(STORAGE_UNAVAILABLE\)/,
     },
   },
   {
