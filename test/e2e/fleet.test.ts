@@ -154,7 +154,7 @@ describe("wrong settings", () => {
       expect(health).toMatchObject({ status: 503, type: "application/json" });
       const { status, settings } = JSON.parse(health.text) as { status: string; settings: string[] };
       expect(status).toBe("faulty");
-      expect(settings.map((fault) => fault.split(":", 1)[0]).toSorted()).toEqual(Object.keys(env).toSorted());
+      expect(new Set(settings.map((fault) => fault.split(":", 1)[0]))).toEqual(new Set(Object.keys(env)));
       await expect.poll(() => bench.log("faulty")).toContain("PINION_STOP");
       for (const said of [health.text, bench.log("faulty")]) {
         for (const name of Object.keys(env)) expect(said).toContain(name);
