@@ -72,7 +72,7 @@ resource account 'Microsoft.Storage/storageAccounts@2022-09-01' existing = {
 output id string = account.id
 `;
     const { faults } = await said(template + old, parameters);
-    expect(faults).toEqual([expect.stringMatching(/main\.bicep:7:18: warning use-recent-api-versions/)]);
+    expect(faults).toEqual([expect.stringMatching(/main\.bicep:7:53: warning use-recent-api-versions/)]);
     expect(await bed.compiler.compile(join(folder, "infra/main.bicep"))).toMatchObject({ success: true });
   });
 
