@@ -27,7 +27,7 @@ export function readCeilings(): Ceilings {
 
 /**
  * The calls that a rotation makes in a process that has just started, less those that a process makes once: the vault's challenge, its
- * tokens, its table and containers, the policy, and the blob of a lease, which is made when an account is first changed. A look at a consumer that is repeated at once, because the site had not
+ * tokens, the looks for its table and containers, the policy, and the blob of a lease, which is made when an account is first changed. A look at a consumer that is repeated at once, because the site had not
  * restarted yet, counts once: how often that happens is the site's doing.
  */
 export function callsOfRotation(calls: readonly OutsideCall[]): readonly OutsideCall[] {
@@ -47,9 +47,9 @@ function oncePerProcess(call: OutsideCall): boolean {
     case "identity":
       return true;
     case "table":
-      return call.name === "POST Tables";
+      return call.name === "POST Tables" || call.name === "GET PinionRecords none";
     case "blob":
-      return /restype=container|\/pinion-policy\//.test(call.path) || makesLease(call);
+      return /restype=container|\/pinion-policy\/|^\S*\/none$/.test(call.path) || makesLease(call);
     default:
       return false;
   }
