@@ -210,8 +210,9 @@ test("what waits for its window holds no place: others run meanwhile, and it wai
   const shut = ({ status }: { status?: { fault?: { code?: string } } | null }) => status?.fault?.code;
   await bench.until("orders-db", "waiting for its window", (seen) => shut(seen) === "WINDOW_CLOSED");
   const other = await bench.start("reports-db");
+  await bench.until("reports-db", "at work", ({ status }) => status !== undefined && status.step !== "preflight");
   bench.cloud.clock.advance(opens.getTime() - bench.cloud.clock.now());
-  expect(await bench.end("reports-db", other, 90_000)).toMatchObject({ outcome: "rotated" });
+  expect(await bench.end("reports-db", other, 90_000, ["orders-db"])).toMatchObject({ outcome: "rotated" });
   expect(await bench.end("orders-db", waiting, 90_000)).toMatchObject({ outcome: "rotated" });
   await bench.setPolicy(bench.policy);
 }, 180_000);
