@@ -3,7 +3,7 @@ import { BlobServiceClient } from "@azure/storage-blob";
 import { type Call, type Phase, phases } from "./edge/index.ts";
 import { checkRotated, look } from "./promise.ts";
 import { drive, startRotation } from "./rotation.ts";
-import { keyOf, openWorld, type Subject, type World } from "./world.ts";
+import { openWorld, type Subject, type World } from "./world.ts";
 
 /** A moment of a rotation: the n-th call of a name, and on which side of it the process dies. */
 export interface Point {
@@ -68,7 +68,7 @@ export async function killAt(world: World, subject: Subject, point: Point, trial
   const { edge } = world;
   if (point.cold) {
     await world.kill();
-    await forget(world, subject);
+    await forget(world);
     await world.revive();
   }
   let revived: Promise<void> | undefined;
@@ -99,21 +99,15 @@ export async function killAt(world: World, subject: Subject, point: Point, trial
 /** A point whose call is not made this time (the roles take turns, a wait was shorter) is tried so often. */
 const tries = 6;
 
-/** Takes away what only a first rotation makes: the blobs of the leases, the object's state, the fleet's row. */
-async function forget({ cloud }: World, subject: Subject): Promise<void> {
+/** Takes away what only a first rotation makes: the containers of leases and evidence, and the table with every record. */
+async function forget({ cloud }: World): Promise<void> {
   const { connectionString } = cloud.azurite;
-  const leases = BlobServiceClient.fromConnectionString(connectionString).getContainerClient("pinion-leases");
-  // Nothing to forget before the very first call.
-  if (!(await leases.exists())) return;
-  for await (const { name } of leases.listBlobsFlat()) {
-    // One that the dead process still holds is there to stay.
-    await leases.deleteBlob(name).catch(() => undefined);
-  }
+  const blobs = BlobServiceClient.fromConnectionString(connectionString);
+  for (const name of ["pinion-leases", "pinion-evidence"]) await blobs.getContainerClient(name).deleteIfExists();
   const records = TableClient.fromConnectionString(connectionString, "PinionRecords", {
     allowInsecureConnection: true,
   });
-  await records.deleteEntity(keyOf(subject), "state").catch(() => undefined);
-  await records.deleteEntity("fleet", "fleet").catch(() => undefined);
+  await records.deleteTable();
 }
 
 /** Worlds side by side: a rotation mostly waits. */
