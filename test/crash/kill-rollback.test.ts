@@ -15,8 +15,12 @@ describe.for([orders, reports])("$strategy: the process dies while a rotation is
   // A rollback is a rotation and a way back, so of the three moments the worst one is taken: the work is done and nobody was told.
   it("after the work of each call, before its reply", { timeout: 30 * minute }, async () => {
     const world = await openWorld();
-    await rolledBack(world, subject, () => world.edge.reset());
-    const points = pointsOf(world.edge.calls, world.edge.calls).filter(({ phase }) => phase === "work");
+    const calls = async () => {
+      await rolledBack(world, subject, () => world.edge.reset());
+      return [...world.edge.calls];
+    };
+    const cold = await calls();
+    const points = pointsOf(cold, await calls()).filter(({ phase }) => phase === "work");
     await world.close();
     const total = points.length;
     const verdicts = await killAll(subject, points, rolledBack);
