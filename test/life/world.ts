@@ -165,6 +165,7 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
               evidence.set(blob, text);
               leave("evidence", text);
             }),
+          exists: () => outside("evidence exists", async () => evidence.has(blob)),
         }),
       } as unknown as Deps["evidence"],
       rotator: find,
