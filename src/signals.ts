@@ -36,8 +36,16 @@ export const signals = {
     facts: ["object", "rotationId", "step", "code"],
   },
   "rotation.lost": {
-    says: "The sweep found a rotation under way by its record (`phase`) while nothing runs it: its orchestration is gone, and it moves no more. Once in each sweep.",
+    says: "The sweep found a rotation under way by its record (`phase`) while nothing runs it, and could not take it up: it moves no more. Once in each sweep.",
     facts: ["object", "rotationId", "phase"],
+  },
+  "rotation.taken-up": {
+    says: "A rotation lost its orchestration, and another one goes on where its record stood (`phase`).",
+    facts: ["object", "rotationId", "phase"],
+  },
+  "record.rebuilt": {
+    says: "The sweep found an object that Pinion had rotated and has no record of, and rebuilt that from the vault's tags. `formerEnabled`: the version before is still enabled, as when a rotation never ended.",
+    facts: ["object", "rotationId", "formerEnabled"],
   },
   "object.seen": {
     says: "The sweep looked at an object: where it stands (`phase`, with its last or running rotation), since when, and when it is due and expires. `since` is when the running step began, or the last rotation ended; what is not known is empty. Once in each sweep.",

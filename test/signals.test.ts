@@ -114,6 +114,28 @@ test("rotation.lost and object.seen", async () => {
   expect(of("object.seen")).toEqual([{ counter: "object.seen", ...facts, since: "", dueAt: "", expiresAt: "" }]);
 });
 
+test("rotation.taken-up: where its record stood", async () => {
+  const { steps, vault, records, given } = stage({ log });
+  await vault.vault.write("db", { value: "source-value", tags: {} }, AbortSignal.timeout(1000));
+  const actor = { kind: "timer", id: "sweep", roles: [] } as const;
+  records.become({ phase: "idle", rotationId: "r-0" });
+  records.commands.push({ id: "start", verb: "start", rotationId: "r-1", version: "v0", actor, at: "" });
+  await steps.preflight(given);
+  records.become({ phase: "grace" });
+  expect(await steps.preflight({ ...given, takeUp: true })).toMatchObject({ ok: true });
+  const facts = { object: "db", rotationId: "r-1", phase: "grace" };
+  expect(of("rotation.taken-up")).toEqual([{ counter: "rotation.taken-up", ...facts }]);
+});
+
+test("record.rebuilt: once, and whether the former version is still enabled", async () => {
+  bench.setPolicy([objectOf("rebuilt")]);
+  const former = await bench.local.put("rebuilt", "{}");
+  await bench.local.put("rebuilt", "{}", { tags: { "pinion-rotation": "r-7", "pinion-previous": former } });
+  for (let sweeps = 0; sweeps < 2; sweeps++) await sweep({ ...bench.deps, log, stop: true }, bench.engine);
+  const facts = { object: "rebuilt", rotationId: "r-7", formerEnabled: true };
+  expect(of("record.rebuilt")).toEqual([{ counter: "record.rebuilt", ...facts }]);
+});
+
 const weekly = { window: { cron: "0 3 * * 0", duration: "PT2H", timeZone: "UTC" } };
 
 test.each<[string, number, Record<string, unknown>, boolean]>([

@@ -2,7 +2,6 @@ import { PinionError } from "../errors.ts";
 import type { CredentialRef } from "../rotator.ts";
 import { mark } from "../vault/adopting.ts";
 import { partsOf } from "../vault/key-port.ts";
-import type { Steps } from "../workflow/steps.ts";
 import { madeInObject } from "./certificate-slot.ts";
 import { claimAgain } from "./place.ts";
 import { requireOpenWindow } from "./window.ts";
@@ -43,11 +42,12 @@ export async function issue(scene: Scene, { sourceVersion, current, idle }: Sour
   if (madeIn === "object")
     await mark(vault, { name: object.name, rotationId, sourceVersion, version, tags: object.tags }, signal);
   if (scene.state.parked) await claimAgain(scene);
-  const result: Steps["stage"]["result"] = {
-    stagedVersion: version,
-    candidate: { id: version, ...(expiresAt === undefined ? {} : { expiresAt }) },
+  return {
+    result: {
+      stagedVersion: version,
+      candidate: { id: version, ...(expiresAt === undefined ? {} : { expiresAt }) },
+    },
   };
-  return { result, state: { pendingSince: undefined, remindedAt: undefined } };
 }
 
 /** While it waits: gives its place in the fleet to others, and reminds whoever is waited for. */

@@ -4,7 +4,7 @@ import type { Credential, Observed, Proof } from "../rotator.ts";
 import type { Command } from "../store/types.ts";
 import type { LatestVersion } from "../vault/vault.ts";
 import { carriedBy, ownTagCount, ownTagLimit } from "../vault/tags.ts";
-import type { Plan } from "../workflow/steps.ts";
+import type { Plan, StepInput } from "../workflow/steps.ts";
 import { ownerOf } from "./certificate-slot.ts";
 import { readReferences } from "./consumers.ts";
 import { demand, toCredential } from "./credentials.ts";
@@ -12,6 +12,7 @@ import type { Deps } from "./deps.ts";
 import { claimAgain } from "./place.ts";
 import { proveRights } from "./rights.ts";
 import { createStep, type Scene, type StatePatch } from "./step.ts";
+import { isLost, takeUp } from "./take-up.ts";
 import { checkWindow } from "./window.ts";
 
 const skewLimit = 120_000;
@@ -31,10 +32,14 @@ export const createPreflight = (deps: Deps) =>
     name: "preflight",
     first: true,
     phases: ["idle", "running"],
+    // The orchestration hears of it, and turns back what was done.
+    interruptible: (input, state) => !isLost(input, state),
     async run(scene, input) {
       const { subject } = scene;
       const { object, vault, rotator } = subject;
       const command = requireRecord(scene, input);
+      const { reached } = scene.state;
+      if (reached !== undefined && isLost(input, scene.state)) return await takeUp(scene, reached);
 
       tellStart(scene, command);
       const state = await scene.patch(claim(scene, command));
@@ -83,10 +88,11 @@ export const createPreflight = (deps: Deps) =>
         controlledFor: input.rotationId,
       } as const;
       if (object.mode === "observe") return { result: { end: "observed" }, proofs, state: done };
+      const plan = planFor(scene, newest, seen, consumers);
       return {
-        result: { plan: planFor(scene, newest, seen, consumers) },
+        result: { plan },
         proofs,
-        state: done,
+        state: { ...done, reached: { plan, startedAt: new Date(deps.now()).toISOString() } },
         event: { name: "Started", data: { sourceVersion: newest.version } },
       };
     },
@@ -96,12 +102,13 @@ export const createPreflight = (deps: Deps) =>
  * The start's command record; without one, or with one that was used up, whoever started this has no authority. Ids of an object's
  * rotations rise, so a record that is older than the last one was used or passed over.
  */
-function requireRecord({ state, commands, subject }: Scene, input: { rotationId: string; instanceId: string }) {
+function requireRecord({ state, commands, subject }: Scene, input: StepInput<"preflight">) {
   const command = commands.find(({ verb, rotationId }) => verb === "start" && rotationId === input.rotationId);
   const last = state.rotationId ?? "";
   const used =
-    input.rotationId < last ||
-    (input.rotationId === last && !(state.phase === "running" && (state.step ?? "preflight") === "preflight"));
+    !isLost(input, state) &&
+    (input.rotationId < last ||
+      (input.rotationId === last && !(state.phase === "running" && (state.step ?? "preflight") === "preflight")));
   if (command === undefined || used || input.instanceId !== subject.key) {
     throw new PinionError(
       "COMMAND_MISSING",
@@ -125,7 +132,17 @@ function tellStart({ deps, state, subject }: Scene, { rotationId, version }: Com
 function claim({ state }: Scene, { rotationId, version }: Command): StatePatch {
   const again = state.rotationId === rotationId;
   const attempts = again ? state.attempts : state.attempts + 1;
-  const former = ["idleSince", "idleRound", "outcome", "code", "message", "endedAt", "remembered", "parked"] as const;
+  const former = [
+    "idleSince",
+    "idleRound",
+    "outcome",
+    "code",
+    "message",
+    "endedAt",
+    "remembered",
+    "parked",
+    "reached",
+  ] as const;
   return {
     ...(again ? {} : Object.fromEntries(former.map((name) => [name, undefined]))),
     step: undefined,

@@ -3,6 +3,7 @@ import { type Publication, publish } from "../vault/publishing.ts";
 import { stagingName } from "../vault/staging.ts";
 import type { Deps } from "./deps.ts";
 import { stagedCredential } from "./credentials.ts";
+import { reaching } from "./reached.ts";
 import type { Candidate } from "../workflow/steps.ts";
 import { createStep, type Scene } from "./step.ts";
 import { requireOpenWindow } from "./window.ts";
@@ -14,7 +15,7 @@ export const createPublish = (deps: Deps) =>
     leased: true,
     phases: ["running"],
     async run(scene, { stagedVersion, candidate, sourceVersion }) {
-      const { subject, state } = scene;
+      const { subject } = scene;
       const { object } = subject;
       // For readers of *latest* this is the cutover. In place the gap is open by now, and nothing may lengthen it.
       const moves = object.consumers.some(({ reads }) => reads === "latest");
@@ -32,13 +33,14 @@ export const createPublish = (deps: Deps) =>
             detail: published.version,
           },
         ],
-        state: {
+        state: (now) => ({
+          ...reaching(now, { publishedVersion: published.version }),
           publishedVersion: published.version,
           publishedAt: new Date(deps.now()).toISOString(),
           publishedUntil: published.expiresAt === "" ? undefined : published.expiresAt,
           versionCount: published.versions,
-          superseded: [...state.superseded.filter((version) => version !== sourceVersion), sourceVersion].slice(-20),
-        },
+          superseded: [...now.superseded.filter((version) => version !== sourceVersion), sourceVersion].slice(-20),
+        }),
         event: { name: "Published", data: { sourceVersion, publishedVersion: published.version } },
       };
     },

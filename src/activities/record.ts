@@ -4,7 +4,7 @@ import type { Ending } from "../workflow/steps.ts";
 import { breakersOf, type Deps } from "./deps.ts";
 import { disposable } from "./tidy.ts";
 import { passPointOfNoReturn } from "./point-of-no-return.ts";
-import { createStep, type Scene, type StatePatch } from "./step.ts";
+import { announce, createStep, type Scene, type StatePatch } from "./step.ts";
 
 const eventOf: Readonly<Record<Outcome, string>> = {
   rotated: "Completed",
@@ -49,10 +49,11 @@ export const createRecord = (deps: Deps) =>
         await deps.fleet.tell(breakersOf(subject), ending.rotationId, true);
       } else if (outcome === "rotated") await deps.fleet.tell(breakersOf(subject), ending.rotationId, false);
       tellEnd(scene, ending);
+      // Told before the record says so: afterwards nothing comes back to an object that is idle.
+      await announce(deps, subject, ending.rotationId, "record", event, scene.signal);
       return {
         result: evidence === undefined ? {} : { evidence },
         state: { ...stateAfter(scene, state, ending), phase: "idle" },
-        event,
       };
     },
   });
@@ -81,6 +82,7 @@ function stateAfter({ deps, subject }: Scene, state: ObjectState, { outcome, fau
     endedAt,
     pointOfNoReturn: false,
     idleSince: undefined,
+    reached: undefined,
   };
   if (outcome === "rotated" || outcome === "kept")
     return { ...ended, attempts: 0, retryNotBefore: undefined, quarantined: false };

@@ -7,6 +7,7 @@ import { toCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
 import { issue } from "./issue.ts";
 import { publicFacts } from "./preflight.ts";
+import { reaching } from "./reached.ts";
 import { createStep, type Scene } from "./step.ts";
 
 /**
@@ -18,8 +19,12 @@ export const createStage = (deps: Deps) =>
     name: "stage",
     leased: true,
     phases: ["running"],
-    run: async (scene, input) =>
-      scene.subject.object.kind === "secret" ? await stageValue(scene, input) : await issue(scene, input),
+    async run(scene, input) {
+      const { kind } = scene.subject.object;
+      const { result } = kind === "secret" ? await stageValue(scene, input) : await issue(scene, input);
+      const over = { pendingSince: undefined, remindedAt: undefined };
+      return { result, state: (now) => ({ ...over, ...reaching(now, { staged: result }) }) };
+    },
   });
 
 interface Sources {

@@ -30,7 +30,7 @@ export interface Done<S extends StepName> {
   readonly result: Steps[S]["result"];
   readonly proofs?: readonly Proof[];
   /** What changes in the object's state; written after the work, on top of whatever was recorded meanwhile. */
-  readonly state?: StatePatch;
+  readonly state?: Change;
   /** Published as `Pinion.Rotation.<event>`. */
   readonly event?: { readonly name: string; readonly data?: Readonly<Record<string, unknown>> };
 }
@@ -109,7 +109,8 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
     const scene = { deps, subject, state: stored.value, commands: page.commands, signal, step, patch };
     const done = await definition.run(scene, input);
     signal.throwIfAborted();
-    if (done.state !== undefined) await patch({ ...done.state, step: name });
+    const { state: next } = done;
+    if (next !== undefined) await patch((now) => ({ ...changed(next, now), step: name }));
     if (done.event !== undefined) await announce(deps, subject, input.rotationId, name, done.event, signal);
     return { ok: true, result: done.result, proofs: done.proofs ?? [] };
   };
@@ -150,6 +151,8 @@ function end(deadline: AbortSignal): Promise<never> {
   });
 }
 
+const changed = (change: Change, now: ObjectState): StatePatch => (typeof change === "function" ? change(now) : change);
+
 /** Writes part of an object's state on top of what is there, which `known` is the last word of, as long as `due` holds of what is found instead. */
 async function patchState(
   deps: Deps,
@@ -160,8 +163,7 @@ async function patchState(
 ): Promise<Stored<ObjectState>> {
   for (let at = known; ; at = (await deps.records.read(key)).state) {
     if (at !== known && !due(at.value)) throw tooLate("a write of its state");
-    const patch = typeof change === "function" ? change(at.value) : change;
-    const value = { ...at.value, ...patch } as ObjectState;
+    const value = { ...at.value, ...changed(change, at.value) } as ObjectState;
     const etag = await deps.records.write(key, value, at.etag);
     if (etag !== undefined) return { value, etag };
   }

@@ -32,11 +32,12 @@ export const createSuspend = (deps: Deps) =>
       const { proofs } = await passGates(scene, retirement);
       const idle = await watchIdle(scene, retirement.old);
       if (rotator.strategy === "in-place" || rotator.suspension === undefined) return { result: {}, proofs };
+      // Recorded before it is done: whoever takes the rotation up must know what to lift.
+      await scene.patch({ idleRound: round, ...(scene.state.phase === "rolling-back" ? {} : { phase: "retiring" }) });
       const suspended = await rotator.suspension.suspend(scene.step, retirement.old);
       return {
         result: {},
         proofs: [...proofs, idle, ...suspended],
-        state: scene.state.phase === "rolling-back" ? {} : { phase: "retiring" },
         event: { name: "Suspended", data: { credential: retirement.old.id } },
       };
     },

@@ -1,7 +1,9 @@
+import type { ObjectState } from "../store/types.ts";
 import type { Before } from "../workflow/steps.ts";
 import { boundConsumers, pinNow, proveConsumers } from "./consumers.ts";
 import type { Deps } from "./deps.ts";
 import { proveEndpoints } from "./endpoints.ts";
+import { reaching } from "./reached.ts";
 import { createStep, type Scene } from "./step.ts";
 
 /** Proves every consumer on a version: by its platform, and by its own health. After this the grace begins and others may start. */
@@ -25,14 +27,18 @@ export const createVerify = (deps: Deps) =>
       return {
         result: {},
         proofs,
-        state: { phase: "grace", ...(rotator.former === "serves" && { left: leftNow(scene) }) },
+        state: (now) => ({
+          ...reaching(now, { verifiedAt: now.reached?.verifiedAt ?? new Date(deps.now()).toISOString() }),
+          phase: "grace",
+          ...(rotator.former === "serves" && { left: leftNow(deps, now) }),
+        }),
         event: { name: "Verified", data: { publishedVersion: version } },
       };
     },
   });
 
 /** The source version was left by everybody now, at the latest: from here on counts how long backups need it. */
-function leftNow({ deps, state: { left = [], sourceVersion: version = "" } }: Scene) {
+function leftNow(deps: Deps, { left = [], sourceVersion: version = "" }: ObjectState) {
   const at = new Date(deps.now()).toISOString();
   return [...left.filter((one) => one.version !== version), { version, at }].slice(-20);
 }

@@ -31,7 +31,7 @@ export const stuck: Check<Context> = {
           fault(
             object,
             `rotation ${state.rotationId ?? ""} is ${state.phase} by its record, and nothing runs it`,
-            "The task hub was lost or purged: follow 'Task hub lost' in docs/runbook.md.",
+            "The task hub was lost or purged. The next sweep takes the rotation up; where it does not, follow 'Task hub lost' in docs/runbook.md.",
           ),
         ];
       },

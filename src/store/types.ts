@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../errors.ts";
+import type { Reached } from "../workflow/steps.ts";
 
 /** Where a managed object stands. `running` until the consumers moved; `grace` while both credentials live; `held`: a gate is shut. */
 export type Phase = "idle" | "running" | "grace" | "held" | "retiring" | "rolling-back";
@@ -39,6 +40,8 @@ export interface ObjectState {
   readonly lastCommand?: string;
   /** It waits for its window, and gave its place in the fleet back meanwhile. */
   readonly parked?: true;
+  /** What the running rotation has come to: all that is needed to take it up again when its orchestration is lost. */
+  readonly reached?: Reached;
   /** The rotation for which the negative control was made: a retry must not lock the account out. */
   readonly controlledFor?: string;
   /** What its rotator remembers between steps and rotations: references, never a secret. */

@@ -1,10 +1,10 @@
 import type { DurableClient } from "durable-functions";
-import { commandEvent, orchestration, type Start, type Status } from "../workflow/steps.ts";
+import { commandEvent, orchestration, type Begin, type Status } from "../workflow/steps.ts";
 
 /** What triggers need of the durable engine. Its management URLs never leave it. */
 export interface Engine {
   /** Starts an object's orchestration, unless one is running already: then that one's rotation is named. */
-  start(instance: string, input: Start): Promise<{ readonly started: boolean; readonly rotationId: string }>;
+  start(instance: string, input: Begin): Promise<{ readonly started: boolean; readonly rotationId: string }>;
   /** Wakes a waiting orchestration; it reads the command records for itself. */
   wake(instance: string): Promise<void>;
   /** The running rotation's status; undefined when none is running. */

@@ -3,6 +3,7 @@ import type { Deps, Subject } from "../activities/deps.ts";
 import { PinionError } from "../errors.ts";
 import type { Actor, Command, ObjectState, Verb } from "../store/types.ts";
 import type { Engine } from "./engine.ts";
+import { takeUpIfLost } from "./take-up.ts";
 
 /** A command for a rotation that is under way. */
 export interface Order {
@@ -14,7 +15,7 @@ export interface Order {
 }
 
 /**
- * Records a command, then wakes the orchestration. The record and the state are written in one transaction, so either the command is
+ * Records a command, then wakes the orchestration, or starts another one where it was lost. The record and the state are written in one transaction, so either the command is
  * read before the point of no return or this throws: `NOT_FOUND` for another rotation than the object's, `CONFLICT` where nothing is
  * left to command, `POINT_OF_NO_RETURN` for a rollback that comes too late.
  */
@@ -29,13 +30,15 @@ export async function giveCommand(deps: Deps, engine: Engine, subject: Subject, 
     ...(reason !== undefined && { reason }),
     ...(change !== undefined && { change }),
   };
+  let state: ObjectState;
   for (;;) {
-    const { state } = await deps.records.read(subject.key);
-    if (given(subject, state.value, order)) break;
-    const { sourceVersion: version = "" } = state.value;
-    if (await deps.records.command(subject.key, { ...record, version }, state)) break;
+    const page = await deps.records.read(subject.key);
+    state = page.state.value;
+    if (given(subject, state, order)) break;
+    const { sourceVersion: version = "" } = state;
+    if (await deps.records.command(subject.key, { ...record, version }, page.state)) break;
   }
-  await engine.wake(subject.key);
+  if (!(await takeUpIfLost(engine, subject, state))) await engine.wake(subject.key);
 }
 
 /** Whether the rotation does already what is asked; throws where it never will. */

@@ -8,6 +8,7 @@ import type { Stored } from "../store/records.ts";
 import type { Actor, Command, ObjectState } from "../store/types.ts";
 import type { Engine } from "./engine.ts";
 import { giveCommand } from "./give-command.ts";
+import { takeUpIfLost } from "./take-up.ts";
 
 /** A wish to rotate one version of an object, from an event, the sweep or a person. */
 export interface StartRequest {
@@ -71,7 +72,7 @@ export async function requestStart(deps: Deps, engine: Engine, request: StartReq
   if (before !== undefined)
     return before.remember ? await remembered(deps, request, state, before.reply) : before.reply;
 
-  if (state.value.phase !== "idle" && (await engine.running(subject.key)) !== undefined) {
+  if (await isUnderWay(engine, subject, state.value)) {
     const { rotationId = "", sourceVersion, publishedVersion, phase } = state.value;
     if (version === sourceVersion) return { kind: "running", rotationId };
     if (request.mayFinish && version === publishedVersion && beforeNoReturn.includes(phase)) {
@@ -81,6 +82,12 @@ export async function requestStart(deps: Deps, engine: Engine, request: StartReq
     return await remembered(deps, request, state, { kind: "refused", code: "NO_FREE_SLOT", why });
   }
   return await startNow(deps, engine, request, state);
+}
+
+/** Whether a rotation of the object runs, or runs again from now on. */
+async function isUnderWay(engine: Engine, subject: Subject, state: ObjectState): Promise<boolean> {
+  if (state.phase === "idle") return false;
+  return (await takeUpIfLost(engine, subject, state)) || (await engine.running(subject.key)) !== undefined;
 }
 
 /** Ends the grace of the rotation that is under way. The wish is remembered before that, so that no crash ends a grace for nothing. */

@@ -6,8 +6,10 @@ import type { ObjectState } from "../store/types.ts";
 import { tags } from "../vault/tags.ts";
 import type { ObjectSummary } from "../vault/vault.ts";
 import type { Engine } from "./engine.ts";
+import { rebuild } from "./rebuild.ts";
 import { askRenewal } from "./renewal.ts";
 import { automaticKey, requestStart } from "./request.ts";
+import { takeUpIfLost } from "./take-up.ts";
 
 export interface Swept {
   readonly seen: number;
@@ -26,13 +28,13 @@ export async function sweep(deps: Deps, engine: Engine): Promise<Swept> {
   const { policy, faults: policyFaults } = await deps.policy();
   const counts = { seen: 0, due: 0, started: 0, faults: 0 };
   const inventories = new Map<string, ReadonlyMap<string, ObjectSummary>>();
-  const ids = new Map<string, string>();
+  const subjects = new Map<string, Subject>();
   for (const { id } of policy?.objects ?? []) {
     counts.seen += 1;
     try {
       const subject = await findSubject(deps, id);
       if (subject === undefined) continue;
-      ids.set(subject.key, id);
+      subjects.set(subject.key, subject);
       const { uri, kind } = subject.vault;
       const inventory = `${kind} ${uri}`;
       if (!inventories.has(inventory)) inventories.set(inventory, await inventoryOf(subject));
@@ -48,8 +50,8 @@ export async function sweep(deps: Deps, engine: Engine): Promise<Swept> {
       );
     }
   }
-  await releaseDead(deps, engine);
-  await tellLost(deps, engine, ids);
+  await startOrRelease(deps, engine, subjects);
+  await takeUpOrTell(deps, engine, subjects);
   await deps.fleet.swept(new Date(deps.now()).toISOString());
   const { seen, due, started, faults } = counts;
   deps.log("info", `sweep: ${seen} objects, ${due} due, ${started} started, ${faults} not readable`, {
@@ -83,8 +85,12 @@ async function renewalOf(deps: Deps, subject: Subject, state: ObjectState): Prom
 
 async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectSummary | undefined) {
   const { object, key, vault } = subject;
-  const { state } = await deps.records.read(key);
-  const notes: string[] = [];
+  const { state: known } = await deps.records.read(key);
+  const marked = found?.enabled === true && found.tags[tags.rotation] !== undefined;
+  const rebuilt =
+    known.etag === "" && marked ? await rebuild(deps, subject, AbortSignal.timeout(perObject)) : undefined;
+  const state = rebuilt ?? known;
+  const notes: string[] = rebuilt === undefined ? [] : ["its record was rebuilt from the vault's tags"];
   if (found === undefined) notes.push(`the ${object.kind} does not exist`);
   else if (!found.enabled) notes.push("its newest version is disabled");
   else if (found.expiresOn === undefined) notes.push("it has no expiry date: it is rotated by hand only");
@@ -218,25 +224,38 @@ async function report(
     await deps.records.write(key, { ...state.value, report: next, ...(renewal && { renewal }) }, state.etag);
 }
 
-/** Gives back places of rotations that no longer run: a process that died between taking the place and starting. */
-async function releaseDead(deps: Deps, engine: Engine): Promise<void> {
+/**
+ * Places of rotations that do not run. One whose start was recorded, and whose process died or whose task hub was lost before it took its
+ * object, begins now; the others are given back.
+ */
+async function startOrRelease(deps: Deps, engine: Engine, subjects: ReadonlyMap<string, Subject>): Promise<void> {
   const { active } = await deps.fleet.open();
-  for (const [object, rotationId] of Object.entries(active)) {
-    if ((await engine.running(object)) === undefined) await deps.fleet.release(object, rotationId);
+  for (const [key, rotationId] of Object.entries(active)) {
+    if ((await engine.running(key)) !== undefined) continue;
+    const { state, commands } = await deps.records.read(key, rotationId);
+    const { phase, rotationId: last = "" } = state.value;
+    const asked = commands.some(({ verb }) => verb === "start") && phase === "idle" && last < rotationId;
+    const subject = asked && !deps.stop && !deps.observe ? subjects.get(key) : undefined;
+    if (subject === undefined) await deps.fleet.release(key, rotationId);
+    else await engine.start(key, { objectId: subject.object.id, rotationId });
   }
 }
 
 /**
- * A rotation whose orchestration is gone moves no more, and says nothing of itself. Told of every record, whether the policy still has its
- * object and whether its vault can be read.
+ * A rotation whose orchestration is gone moves no more, and says nothing of itself: it is taken up, or, where that cannot be, told. Told
+ * of every record, whether the policy still has its object and whether its vault can be read.
  */
-async function tellLost(deps: Deps, engine: Engine, ids: ReadonlyMap<string, string>): Promise<void> {
+async function takeUpOrTell(deps: Deps, engine: Engine, subjects: ReadonlyMap<string, Subject>): Promise<void> {
+  const stopped = deps.stop || deps.observe;
   for (const { object: key, state } of await deps.records.all()) {
     if (state.phase === "idle" || (await engine.running(key)) !== undefined) continue;
     // It may have ended since it was read, and another one begun.
-    const { phase, rotationId = "" } = (await deps.records.read(key)).state.value;
+    const { value: now } = (await deps.records.read(key)).state;
+    const { phase, rotationId = "" } = now;
     if (phase === "idle" || rotationId !== (state.rotationId ?? "")) continue;
-    const object = ids.get(key) ?? key;
+    const subject = subjects.get(key);
+    if (subject !== undefined && !stopped && (await takeUpIfLost(engine, subject, now))) continue;
+    const object = subject?.object.id ?? key;
     deps.log("error", `${object}: rotation ${rotationId} is ${phase} by its record, and nothing runs it`, {
       counter: "rotation.lost",
       object,

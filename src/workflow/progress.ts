@@ -14,6 +14,8 @@ export interface Progress {
   publishedVersion?: string;
   /** The round in which the old credential may be suspended; absent when it is not. */
   suspended: number | undefined;
+  /** The last round of suspending in an orchestration that was lost; 0 for none. */
+  readonly lastRound: number;
 }
 
 /** How long and how often a consumer is asked whether it has moved. */

@@ -1,29 +1,43 @@
 import type { Fault } from "../errors.ts";
+import type { Progress } from "./progress.ts";
 import { glance, hold, lift, looksWithin, nextDelay, whileSuspended } from "./retry.ts";
 import { type Flow, now, type Run, step, StepFailed, waitUnlessTurned } from "./run.ts";
 import type { Plan, Retirement } from "./steps.ts";
 
+/** Where a retirement begins: the round it counts from, and whether it is past the point of no return already. */
+interface Beginning {
+  readonly first: number;
+  readonly revoking: boolean;
+}
+
+/** After what an orchestration that was lost had done. */
+export const beginOf = ({ lastRound }: Progress, revoking = false): Beginning =>
+  revoking ? { first: Math.max(1, lastRound), revoking } : { first: lastRound + 1, revoking };
+
 /**
  * Suspend, watch, revoke and prove: the end of a credential. A gate that is shut lifts the suspension and holds the rotation, ever
  * longer, and never turns it back; after the policy's longest hold the credential is left alive and the last fault is returned.
- * `onSuspend` is told the round before anything is done, so that a rollback also lifts a suspension that failed half way.
+ * A rotation that was taken up begins with the round `first`, and where the point of no return is passed (`revoking`) it goes straight on from there. `onSuspend` is told the round before anything is done, so that a rollback also lifts a suspension that failed half way.
  */
 export function* retire(
   run: Run,
   plan: Plan,
   given: Omit<Retirement, "round">,
   onSuspend: (round: number | undefined) => void,
+  { first, revoking }: Beginning,
 ): Flow<Fault | undefined> {
   let heldSince: number | undefined;
   let told = false;
 
-  for (let round = 1; ; round++) {
+  for (let round = first; ; round++) {
     const retirement = { ...given, round };
     try {
-      if (plan.suspends) {
-        onSuspend(round);
-        yield* suspendAndWatch(run, plan, retirement);
-      } else yield* step(run, "revoke", { ...retirement, suspended: false }, round === 1 ? undefined : glance);
+      if (plan.suspends) onSuspend(round);
+      if (plan.suspends && !(revoking && round === first)) yield* suspendAndWatch(run, plan, retirement);
+      else {
+        const patience = round === 1 ? undefined : glance;
+        yield* step(run, "revoke", { ...retirement, suspended: plan.suspends }, patience);
+      }
       return undefined;
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
@@ -96,7 +110,7 @@ function* tell(run: Run, fault: Fault, escalate: boolean): Flow<void> {
 }
 
 /** Goes on after a step that could not be done: its fault is in the timeline, and a hold follows. */
-function* evenIfItFails(part: Flow<unknown>): Flow<boolean> {
+export function* evenIfItFails(part: Flow<unknown>): Flow<boolean> {
   try {
     yield* part;
     return true;

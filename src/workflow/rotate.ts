@@ -2,7 +2,8 @@ import type { OrchestrationContext } from "durable-functions";
 import type { Fault } from "../errors.ts";
 import type { Outcome } from "../store/types.ts";
 import { type Progress, uptake } from "./progress.ts";
-import { retire } from "./retire.ts";
+import { graceSoFar, progressOf, takeUp } from "./take-up.ts";
+import { beginOf, retire } from "./retire.ts";
 import { cleanup, issuance } from "./retry.ts";
 import {
   beginRun,
@@ -15,25 +16,25 @@ import {
   waitUnlessTurned,
   withFault,
 } from "./run.ts";
-import type { Candidate, Ended, Ending } from "./steps.ts";
+import type { Candidate, Ended, Ending, TakenUp } from "./steps.ts";
 import { turnBack } from "./turn-back.ts";
 
 /** The life of a rotation (design section 3), as a checklist. It branches on strategy and facts, never on kind. */
 export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome }> {
   const run = beginRun(context);
 
-  const preflight = yield* attempt(() => step(run, "preflight", {}));
+  const preflight = yield* attempt(() => step(run, "preflight", run.takesUp ? { takeUp: true } : {}));
   if (!preflight.ok) {
     // Without a fault a person called it off.
     return yield* end(run, { outcome: preflight.fault ? "refused" : "rolled-back", ...withFault(preflight.fault) });
   }
   if ("end" in preflight.value) return yield* end(run, { outcome: preflight.value.end });
 
-  const plan = preflight.value.plan;
-  const progress: Progress = { plan, stageBegun: false, setBegun: false, publishBegun: false, suspended: undefined };
+  const { plan, takenUp } = preflight.value;
+  const progress = progressOf(plan, takenUp);
 
-  const forward = yield* attempt(() => moveForward(run, progress));
-  const waited = forward.ok ? yield* attempt(() => graceAndRetire(run, progress)) : forward;
+  const forward = yield* attempt(() => moveForward(run, progress, takenUp));
+  const waited = forward.ok ? yield* attempt(() => graceAndRetire(run, progress, takenUp)) : forward;
   if (waited.ok) {
     const retired = [plan.sourceVersion, ...(plan.sourceAliases ?? [])];
     const ending: Ended = waited.value ? { outcome: "kept", fault: waited.value } : { outcome: "rotated", retired };
@@ -50,26 +51,13 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
 }
 
 /** Stage, set, validate, publish, cutover, verify: everything up to the moment when the consumers use the candidate. */
-function* moveForward(run: Run, progress: Progress): Flow<undefined> {
+function* moveForward(run: Run, progress: Progress, taken: TakenUp | undefined): Flow<undefined> {
+  yield* takeUp(run, progress, taken);
+  if (taken !== undefined && taken.at !== "forward") return undefined;
   const { plan } = progress;
-  const { sourceVersion, current, idle } = plan;
-
-  progress.stageBegun = true;
-  // A version that the vault makes in the object is there before anything is known of it.
-  progress.publishBegun = plan.madeInObject === true;
-  const patience = plan.issueSeconds === undefined ? undefined : issuance(plan.issueSeconds);
-  const staged = yield* step(run, "stage", { sourceVersion, current, idle }, patience);
-  const candidate: Candidate = { ...staged, sourceVersion, current };
-  progress.candidate = candidate;
-
-  progress.setBegun = true;
-  yield* step(run, "set", candidate);
-  for (let success = 1; ; success++) {
-    // Once for each account: in place, preflight has made it.
-    yield* step(run, "validate", { ...candidate, negativeControl: success === 1 && idle.id !== current.id });
-    if (success >= plan.validations) break;
-    yield* waitUnlessTurned(run, plan.validateEverySeconds, { step: "validate" });
-  }
+  const candidate = (progress.candidate ??= yield* stage(run, progress));
+  // The staged copy of what was written is disabled: nothing could be set or proven with it.
+  if (taken?.written !== true) yield* setAndValidate(run, progress, candidate);
 
   progress.publishBegun = true;
   const published = yield* step(run, "publish", candidate);
@@ -84,19 +72,46 @@ function* moveForward(run: Run, progress: Progress): Flow<undefined> {
   return undefined;
 }
 
+function* stage(run: Run, progress: Progress): Flow<Candidate> {
+  const { plan } = progress;
+  const { sourceVersion, current, idle } = plan;
+  progress.stageBegun = true;
+  // A version that the vault makes in the object is there before anything is known of it.
+  progress.publishBegun = plan.madeInObject === true;
+  const patience = plan.issueSeconds === undefined ? undefined : issuance(plan.issueSeconds);
+  const staged = yield* step(run, "stage", { sourceVersion, current, idle }, patience);
+  return { ...staged, sourceVersion, current };
+}
+
+function* setAndValidate(run: Run, progress: Progress, candidate: Candidate): Flow<void> {
+  const { plan } = progress;
+  progress.setBegun = true;
+  yield* step(run, "set", candidate);
+  for (let success = 1; ; success++) {
+    // Once for each account: in place, preflight has made it.
+    yield* step(run, "validate", { ...candidate, negativeControl: success === 1 && plan.idle.id !== plan.current.id });
+    if (success >= plan.validations) return;
+    yield* waitUnlessTurned(run, plan.validateEverySeconds, { step: "validate" });
+  }
+}
+
 /** The grace, while rollback is one command away; then the old credential goes, through its gates. */
-function* graceAndRetire(run: Run, progress: Progress): Flow<Fault | undefined> {
+function* graceAndRetire(run: Run, progress: Progress, taken: TakenUp | undefined): Flow<Fault | undefined> {
   const { plan, candidate, publishedVersion } = progress;
   if (candidate === undefined || publishedVersion === undefined) return undefined;
+  const { lagSeconds, graceSeconds } = plan;
+  const passed = graceSoFar(run, taken);
   // As long as somebody may hold the old value, not even a finish ends the grace.
-  yield* waitUnlessTurned(run, plan.lagSeconds, { step: "grace" });
-  if (!run.finishAsked) yield* waitUnlessTurned(run, plan.graceSeconds - plan.lagSeconds, { step: "grace" }, "finish");
+  yield* waitUnlessTurned(run, lagSeconds - passed, { step: "grace" });
+  const rest = graceSeconds - Math.max(lagSeconds, passed);
+  if (!run.finishAsked) yield* waitUnlessTurned(run, rest, { step: "grace" }, "finish");
   const retirement = {
     old: plan.current,
     oldVersion: plan.sourceVersion,
     keptVersion: publishedVersion,
   };
-  return yield* retire(run, plan, retirement, (round) => (progress.suspended = round));
+  const onSuspend = (round: number | undefined) => (progress.suspended = round);
+  return yield* retire(run, plan, retirement, onSuspend, beginOf(progress, taken?.at === "revoking"));
 }
 
 /** A part that ended: with its value, with a fault, or, without one, because a person asked to turn back. */

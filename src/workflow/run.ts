@@ -2,6 +2,7 @@ import type { OrchestrationContext, Task } from "durable-functions";
 import type { Fault } from "../errors.ts";
 import { byClass, cleanup, nextDelay, place, type RetryPolicy, settling } from "./retry.ts";
 import {
+  type Begin,
   commandEvent,
   type Reply,
   type Start,
@@ -35,8 +36,10 @@ export class RollbackAsked extends Error {
 export interface Run {
   readonly context: OrchestrationContext;
   readonly start: Start;
+  /** The rotation's own orchestration was lost; this one goes on with it. */
+  readonly takesUp: boolean;
   readonly timeline: TimelineEntry[];
-  readonly startedAt: string;
+  startedAt: string;
   /** True once the rotation is being undone: from then on a rollback command has nothing left to ask for. */
   turningBack: boolean;
   /** False once no command can change anything any more: a wake-up then cuts no wait short. */
@@ -49,11 +52,12 @@ export interface Run {
 
 export function beginRun(context: OrchestrationContext): Run {
   // Whoever holds a system key chooses the input; what else it has must not stand in for a step's own.
-  const { objectId, rotationId } = (context.df.getInput<Start | null>() ?? {}) as Start;
+  const { objectId, rotationId, takeUp } = (context.df.getInput<Begin | null>() ?? {}) as Begin;
   const start = { objectId, rotationId };
   return {
     context,
     start,
+    takesUp: takeUp === true,
     timeline: [],
     startedAt: nowIso(context),
     turningBack: false,

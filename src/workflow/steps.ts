@@ -8,6 +8,11 @@ export interface Start {
   readonly rotationId: string;
 }
 
+/** The input of an orchestration. `takeUp`: that of this rotation was lost, and another one goes on where the object's record says. */
+export interface Begin extends Start {
+  readonly takeUp?: true;
+}
+
 /** What preflight found and the policy asks, fixed for this rotation. References, versions and seconds; no secret. */
 export interface Plan {
   readonly objectId: string;
@@ -60,6 +65,30 @@ export interface Retirement {
   readonly round: number;
 }
 
+/** What a running rotation has come to, as the object's record keeps it. References and times (ISO 8601) only. */
+export interface Reached {
+  readonly plan: Plan;
+  readonly startedAt: string;
+  readonly staged?: { readonly stagedVersion: string; readonly candidate: CredentialRef };
+  readonly publishedVersion?: string;
+  /** When every consumer was first proven on the published version: the grace counts from here. */
+  readonly verifiedAt?: string;
+  /** How often it was taken up. */
+  readonly takenUp?: number;
+}
+
+/** Where a rotation goes on whose orchestration was lost. */
+export interface TakenUp extends Reached {
+  /** `forward`: up to the moment when the consumers use the candidate. `revoking`: past the point of no return. */
+  readonly at: "forward" | "grace" | "suspended" | "revoking" | "turning-back";
+  /** A version of this rotation is in the vault already, whether or not its writer lived to say so. */
+  readonly written: boolean;
+  /** The last round of suspending; absent where none was begun. */
+  readonly round?: number;
+  readonly rollbackAsked: boolean;
+  readonly finishAsked: boolean;
+}
+
 /** One line of the evidence: a step with its times from the history (ISO 8601), its proofs, or its fault. */
 export interface TimelineEntry {
   readonly step: StepName;
@@ -72,7 +101,11 @@ export interface TimelineEntry {
 
 /** Inputs (beside object and rotation id) and results of every activity. A result holds references only. */
 export interface Steps {
-  preflight: { input: object; result: { plan: Plan } | { end: Extract<Outcome, "observed" | "stale"> } };
+  /** `takenUp` where the record says that the rotation had come further. */
+  preflight: {
+    input: { takeUp?: true };
+    result: { plan: Plan; takenUp?: TakenUp } | { end: Extract<Outcome, "observed" | "stale"> };
+  };
   stage: {
     input: { sourceVersion: string; current: CredentialRef; idle: CredentialRef };
     result: { stagedVersion: string; candidate: CredentialRef };

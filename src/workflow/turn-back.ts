@@ -1,6 +1,6 @@
 import type { Fault } from "../errors.ts";
 import { type Progress, uptake } from "./progress.ts";
-import { retire } from "./retire.ts";
+import { beginOf, retire } from "./retire.ts";
 import { cleanup, lift } from "./retry.ts";
 import { type Flow, type Run, step, StepFailed, waitUnlessTurned, withFault } from "./run.ts";
 import type { Ended } from "./steps.ts";
@@ -49,7 +49,7 @@ export function* turnBack(run: Run, progress: Progress, fault: Fault | undefined
     }
     yield* waitUnlessTurned(run, plan.lagSeconds, { step: "lag" });
     const retirement = { old: candidate.candidate, oldVersion: candidateVersion, keptVersion: version };
-    const kept = yield* retire(run, plan, retirement, () => undefined);
+    const kept = yield* retire(run, plan, retirement, () => undefined, beginOf(progress));
     return { outcome, ...withFault(fault ?? kept), ...(kept === undefined && { retired: [candidateVersion] }) };
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error;

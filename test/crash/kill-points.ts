@@ -3,7 +3,8 @@ import { BlobServiceClient } from "@azure/storage-blob";
 import { type Call, type Phase, phases } from "./edge/index.ts";
 import { checkRotated, look } from "./promise.ts";
 import { drive, startRotation } from "./rotation.ts";
-import { openWorld, type Subject, type World } from "./world.ts";
+import { loseHub, sweepNow } from "./lost-hub.ts";
+import { openWorld, type Subject, type World, type WorldOptions } from "./world.ts";
 
 /** A moment of a rotation: the n-th call of a name, and on which side of it the process dies. */
 export interface Point {
@@ -14,6 +15,8 @@ export interface Point {
   readonly cold: boolean;
   /** How often the rotation did not come by. */
   readonly tried: number;
+  /** The task hub is lost with the process; the sweep comes after the restart. */
+  readonly losesHub?: true;
 }
 
 /** What a kill at a point led to. `unreached`: this time the rotation made no such call. */
@@ -80,7 +83,10 @@ export async function killAt(world: World, subject: Subject, point: Point, trial
       edge.on(undefined);
       const kill = async () => {
         await world.kill();
-        revived = world.revive();
+        if (point.losesHub) await loseHub(world);
+        revived = world.revive().then(async () => {
+          if (point.losesHub) await sweepNow(world);
+        });
       };
       return { kill, when: point.phase };
     });
@@ -120,6 +126,7 @@ export async function killAll(
   subject: Subject,
   points: readonly Point[],
   trial: Trial = rotation,
+  options: WorldOptions = {},
 ): Promise<readonly Verdict[]> {
   const left = [...points];
   const verdicts: Verdict[] = [];
@@ -129,7 +136,7 @@ export async function killAll(
     if (verdicts.length % progressEvery === 0)
       console.log(`${subject.strategy}: ${verdicts.length} of ${points.length} points`);
   };
-  await Promise.all(Array.from({ length: lanes }, () => killLane(subject, left, tell, trial)));
+  await Promise.all(Array.from({ length: lanes }, () => killLane(subject, left, tell, trial, options)));
   return verdicts;
 }
 
@@ -142,8 +149,9 @@ async function killLane(
   points: Point[],
   tell: (verdict: Verdict) => void,
   trial: Trial,
+  options: WorldOptions,
 ): Promise<void> {
-  let world = await openWorld();
+  let world = await openWorld(options);
   for (let point = points.shift(); point !== undefined; point = points.shift()) {
     const verdict = await killAt(world, subject, point, trial);
     const again = verdict.kind === "unreached" && point.tried < tries;
@@ -151,7 +159,7 @@ async function killLane(
     else tell(verdict);
     if (verdict.kind !== "broken") continue;
     await world.close().catch(() => undefined);
-    world = await openWorld();
+    world = await openWorld(options);
   }
   await world.close();
 }

@@ -35,26 +35,44 @@ export async function callsOf(world: World, dying: Dying): Promise<readonly Call
   return fate.calls;
 }
 
-/** A process dies on each side of every outside call, one rotation each. `calls` from {@link callsOf}. */
-export async function dieEverywhere(world: World, dying: Dying, calls: readonly Call[]): Promise<readonly Verdict[]> {
+/** What dies: the process, on each side of a call; or, once it has begun, the task hub with it. */
+export type Loss = "process" | "hub";
+
+/** Dies at every outside call, one rotation each. `calls` from {@link callsOf}. */
+export async function dieEverywhere(
+  world: World,
+  dying: Dying,
+  calls: readonly Call[],
+  loss: Loss = "process",
+): Promise<readonly Verdict[]> {
   const verdicts: Verdict[] = [];
   for (const { name, nth } of calls.filter((call) => dying.spares?.(call) !== true)) {
-    for (const phase of phases) {
+    for (const phase of loss === "hub" ? (["work"] as const) : phases) {
       const fate = newFate({ name, nth, phase });
-      const faults = await once(world, dying, fate).catch((error: unknown) => [String(error)]);
+      const faults = await once(world, dying, fate, loss).catch((error: unknown) => [String(error)]);
       verdicts.push({ point: { name, nth, phase }, reached: fate.struck(), faults });
     }
   }
   return verdicts;
 }
 
-async function once(world: World, dying: Dying, fate: ReturnType<typeof newFate>): Promise<readonly string[]> {
+async function once(
+  world: World,
+  dying: Dying,
+  fate: ReturnType<typeof newFate>,
+  loss: Loss = "process",
+): Promise<readonly string[]> {
   const name = newName();
   const source = await dying.first(world, name);
   const declared = typeof dying.object === "function" ? dying.object(world, name) : dying.object;
   const arm = dying.arm?.(world, name);
   const object = openObject(world, { name, object: declared, ...(arm && { arm }) });
-  const lived = await live(world, object, source, { ...dying.options?.(world, object, source), fate });
+  const options = {
+    ...dying.options?.(world, object, source),
+    fate,
+    ...(loss === "hub" && { losesHub: true as const }),
+  };
+  const lived = await live(world, object, source, options);
   return await dying.faults(world, object, lived, source);
 }
 

@@ -58,4 +58,11 @@ describe.each(Object.entries(dying))("%s", (_name, one) => {
     expect(verdicts.filter(({ faults }) => faults.length > 0).map(describeVerdict)).toEqual([]);
     expect(verdicts.filter(({ reached }) => !reached).map(describeVerdict)).toEqual([]);
   });
+
+  test("one version and no leftovers, wherever the task hub is lost", { timeout: 1_200_000 }, async () => {
+    const calls = await callsOf(world, one);
+    const verdicts = await dieEverywhere(world, one, calls, "hub");
+    expect(verdicts.filter(({ faults }) => faults.length > 0).map(describeVerdict)).toEqual([]);
+    expect(verdicts.filter(({ reached }) => !reached).map(describeVerdict)).toEqual([]);
+  });
 });

@@ -19,6 +19,8 @@ export interface LifeOptions {
   readonly rotationId?: string;
   /** Where a process dies, once. */
   readonly fate?: Fate;
+  /** The task hub dies with the process: another orchestration takes the rotation up. */
+  readonly losesHub?: true;
   /** Called at each wait with the step that is shown; what it returns true for is a wake-up. */
   readonly meanwhile?: (status: { readonly step: string; readonly fault?: Fault }) => Promise<boolean>;
   /** Activities at most, so that a test ends. */
@@ -43,14 +45,15 @@ export async function live(
   version: string,
   options: LifeOptions = {},
 ): Promise<Lived> {
-  const { fate = newFate(), meanwhile, most = 400 } = options;
+  const { fate = newFate(), meanwhile, most = 400, losesHub = false } = options;
   const rotationId = options.rotationId ?? `r-${world.clock.now().toString(36).padStart(9, "0")}-00000000`;
   object.command({ verb: "start", rotationId, version });
   let status: { step: string; fault?: Fault; outcome?: Outcome } = { step: "preflight" };
+  let lost = false;
   const context = {
     df: {
       instanceId: object.key,
-      getInput: () => ({ objectId: object.id, rotationId }),
+      getInput: () => ({ objectId: object.id, rotationId, ...(lost && { takeUp: true }) }),
       get currentUtcDateTime() {
         return new Date(world.clock.now());
       },
@@ -93,6 +96,7 @@ export async function live(
         process = fate.begin();
         ({ activities } = object.app());
         lives += 1;
+        if (losesHub) throw error;
       }
     }
   };
@@ -102,7 +106,7 @@ export async function live(
     return false;
   };
 
-  const flow = rotate(context);
+  let flow = rotate(context);
   let turn = flow.next();
   let ran = 0;
   while (turn.done !== true) {
@@ -110,7 +114,19 @@ export async function live(
     if (wish.kind === "activity") {
       ran += 1;
       if (ran > most) throw new Error(`More than ${most} steps; the last are ${steps.slice(-8).join(", ")}.`);
-      const reply = await run(wish.name, wish.input);
+      const reply = await run(wish.name, wish.input).catch((error: unknown) => {
+        if (!(error instanceof Died)) throw error;
+      });
+      if (reply === undefined) {
+        const { phase, rotationId: last, outcome } = object.state();
+        // By its record it is over: nobody takes it up.
+        if (phase === "idle" && last === rotationId && outcome !== undefined)
+          return { outcome, rotationId, steps, lives, failures };
+        lost = true;
+        flow = rotate(context);
+        turn = flow.next();
+        continue;
+      }
       const { ok, fault, proofs } = reply as {
         ok: boolean;
         fault?: Fault;

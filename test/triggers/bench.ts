@@ -1,3 +1,4 @@
+import type { StatePatch } from "../../src/activities/step.ts";
 import type { Deps } from "../../src/activities/deps.ts";
 import { findConsumer } from "../../src/consumers/index.ts";
 import { parsePolicyText } from "../../src/policy-file.ts";
@@ -16,15 +17,15 @@ export const vaultId = `/subscriptions/00000000-0000-4000-8000-000000000000/reso
 export async function openTriggers() {
   const [store, local] = [await openAzurite(), await openLocalVault()];
   const started = new Map<string, string>();
-  const starts: { instance: string; rotationId: string }[] = [];
+  const starts: { instance: string; rotationId: string; takeUp?: true }[] = [];
   const log: { level: string; message: string; facts: Readonly<Record<string, unknown>> | undefined }[] = [];
   let policy: Awaited<ReturnType<Deps["policy"]>> = { policy: undefined, faults: [] };
   const engine: Engine = {
-    async start(instance, { rotationId }) {
+    async start(instance, { rotationId, takeUp }) {
       const running = started.get(instance);
       if (running !== undefined) return { started: false, rotationId: running };
       started.set(instance, rotationId);
-      starts.push({ instance, rotationId });
+      starts.push({ instance, rotationId, ...(takeUp && { takeUp }) });
       return { started: true, rotationId };
     },
     async wake() {},
@@ -79,10 +80,10 @@ export async function openTriggers() {
     faults: () => policy.faults,
     key: (name: string) => `${vaultName}--secret--${name}`,
     state: async (name: string) => (await deps.records.read(`${vaultName}--secret--${name}`)).state.value,
-    async setState(name: string, patch: Partial<ObjectState>) {
+    async setState(name: string, patch: StatePatch) {
       const key = `${vaultName}--secret--${name}`;
       const { value, etag } = (await deps.records.read(key)).state;
-      await deps.records.write(key, { ...value, ...patch }, etag);
+      await deps.records.write(key, { ...value, ...patch } as ObjectState, etag);
     },
     async close() {
       await store.close();

@@ -35,7 +35,7 @@ const mutations: readonly Mutation[] = [
   {
     name: "no grace, so none for the lag",
     file: "rotate.ts",
-    from: 'yield* waitUnlessTurned(run, plan.lagSeconds, { step: "grace" });',
+    from: 'yield* waitUnlessTurned(run, lagSeconds - passed, { step: "grace" });',
     to: "run.finishAsked = true;",
     caught: /before the lag had passed/,
   },

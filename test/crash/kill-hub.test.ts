@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import type { Call } from "./edge/index.ts";
+import { describeBroken, killAll, type Point, pointsOf, runClean, type Trial } from "./kill-points.ts";
+import { withSweep } from "./lost-hub.ts";
+import { changes, checkRotated, clean, current, look } from "./promise.ts";
+import { drive, startRotation } from "./rotation.ts";
+import { rolledBack } from "./rollback.ts";
+import { openWorld, orders, reports, type Subject, type World } from "./world.ts";
+
+// The task hub dies with the process: the records and the vault are all that is left, and the next sweep takes the rotation up.
+
+const minute = 60_000;
+
+/** A rotation from start to end. What was suspended is lifted and suspended again; nothing else is done twice. */
+const rotation: Trial = async (world, subject, counted) => {
+  const before = await look(world, subject);
+  counted();
+  const ended = await drive(world, subject, await startRotation(world, subject, before.version));
+  const expected = { ...clean, changes: undefined, steps: undefined };
+  const { faults } = await checkRotated(world, subject, before, ended, expected);
+  const { username } = (await current(world, subject)).login;
+  const set = changes(world, before.logged).filter((change) =>
+    [`ALTER ROLE "${username}" LOGIN PASSWORD`, `ALTER ROLE "${username}" PASSWORD`].includes(change),
+  );
+  return set.length === 1 ? faults : [...faults, `${set.length} passwords were set, not 1`];
+};
+
+const hubPoints = (cold: readonly Call[], warm: readonly Call[]): Point[] =>
+  pointsOf(cold, warm)
+    .filter(({ phase, cold: first }) => phase === "work" && !first)
+    .map((point) => ({ ...point, losesHub: true }));
+
+/** What did not hold, in words, and the share of calls that no rotation came by. */
+async function atEach(subject: Subject, trial: Trial, callsOf: (world: World) => Promise<readonly Call[]>) {
+  const world = await openWorld(withSweep);
+  await callsOf(world);
+  const calls = await callsOf(world);
+  await world.close();
+  const points = hubPoints(calls, calls);
+  const verdicts = await killAll(subject, points, trial, withSweep);
+  const broken = verdicts.filter(({ kind }) => kind === "broken");
+  console.log(`${subject.strategy}: hub lost at ${points.length} calls, ${broken.length} did not hold`);
+  const unreached = verdicts.filter(({ kind }) => kind === "unreached");
+  return { broken: broken.map(describeBroken), missed: unreached.length / points.length };
+}
+
+describe.for([orders, reports])("$strategy: the task hub is lost", (subject) => {
+  it("after the work of each call of a rotation", { timeout: 40 * minute }, async () => {
+    const { broken, missed } = await atEach(subject, rotation, async (world) => (await runClean(world, subject)).calls);
+    expect(broken).toEqual([]);
+    expect(missed).toBeLessThan(0.05);
+  });
+});
+
+it("after the work of each call of a rollback", { timeout: 40 * minute }, async () => {
+  const { broken, missed } = await atEach(orders, rolledBack, async (world) => {
+    await rolledBack(world, orders, () => world.edge.reset());
+    return [...world.edge.calls];
+  });
+  expect(broken).toEqual([]);
+  expect(missed).toBeLessThan(0.05);
+});
