@@ -234,7 +234,9 @@ async function startOrRelease(deps: Deps, engine: Engine, subjects: ReadonlyMap<
     if ((await engine.running(key)) !== undefined) continue;
     const { state, commands } = await deps.records.read(key, rotationId);
     const { phase, rotationId: last = "" } = state.value;
-    const asked = commands.some(({ verb }) => verb === "start") && phase === "idle" && last < rotationId;
+    // One that never came to run within a day was wished for too long ago.
+    const wished = commands.some(({ verb, at }) => verb === "start" && Date.parse(at) > deps.now() - day);
+    const asked = wished && phase === "idle" && last < rotationId;
     const subject = asked && !deps.stop && !deps.observe ? subjects.get(key) : undefined;
     if (subject === undefined) await deps.fleet.release(key, rotationId);
     else await engine.start(key, { objectId: subject.object.id, rotationId });

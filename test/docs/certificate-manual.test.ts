@@ -70,7 +70,10 @@ async function serve(object: LifeObject) {
         request: { params: { id: object.id }, headers: new Headers(), arrayBuffer } as unknown as HttpRequest,
         deps: { ...deps, records },
         config: access,
-        engine: { wake: async () => undefined } as unknown as Call["engine"],
+        engine: {
+          wake: async () => undefined,
+          running: async () => ({ rotationId: "", step: "stage", since: "", timeline: [] }),
+        } as unknown as Call["engine"],
         actor: requireRight(actor, method === "GET" ? "read" : "command", access),
       });
     return await answered().catch(problem);

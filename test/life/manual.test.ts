@@ -52,7 +52,10 @@ function call(object: LifeObject, body: unknown = {}, roles = ["Pinion.Operator"
     } as unknown as HttpRequest,
     deps: { ...deps, records },
     config: { operatorRole: "Pinion.Operator" } as Config,
-    engine: { wake: async () => undefined } as unknown as Call["engine"],
+    engine: {
+      wake: async () => undefined,
+      running: async () => ({ rotationId: "", step: "stage", since: "", timeline: [] }),
+    } as unknown as Call["engine"],
     actor: { kind: "person", id: "web-team", roles },
   };
 }

@@ -95,7 +95,7 @@ function openApp(pause: () => Promise<unknown>) {
           } as unknown as HttpRequest,
           deps,
           config: { commandAuthority: "keys", operatorRole: "x" } as Config,
-          engine: { wake: async () => void seen.woken++ } as never,
+          engine: { wake: async () => void seen.woken++, running: async () => ({}) } as never,
           actor: { kind: "key", id: "function key", roles: [] },
         });
         return reply.status === 202 ? "accepted" : "odd";

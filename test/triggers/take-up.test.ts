@@ -67,6 +67,22 @@ describe("the sweep", () => {
     expect(told()).toHaveLength(1);
   });
 
+  test.each<[string, number, boolean]>([
+    ["begins", 0, true],
+    ["gives up, after a day,", 25, false],
+  ])("%s one whose start was recorded, and which was lost before it took its object", async (_name, hours, begins) => {
+    const request = { subject: await subject(), version: source, actor: person, key: "early" };
+    const reply = await requestStart(bench.deps, bench.engine, request);
+    const { rotationId } = reply as { rotationId: string };
+    bench.started.clear();
+    bench.starts.length = 0;
+    bench.local.clock.advance(hours * 3_600_000);
+    await sweep(bench.deps, bench.engine);
+    expect(bench.starts).toEqual(begins ? [{ instance: bench.key(name), rotationId }] : []);
+    const { active } = await bench.deps.fleet.open();
+    expect(active[bench.key(name)]).toBe(begins ? rotationId : undefined);
+  });
+
   test("begins no other for an object that is due again meanwhile", async () => {
     await bench.local.put(name, "{}", { expiresOn: new Date(bench.local.clock.now() + day) });
     await stand({ phase: "running" });
