@@ -23,6 +23,8 @@ export interface Call {
   readonly nth: number;
   /** Milliseconds since the start. */
   readonly at: number;
+  /** Counts the runs of all activities, from 1. */
+  readonly total: number;
 }
 
 /** What is under way: for whoever acts from outside. */
@@ -45,6 +47,8 @@ export interface Options {
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void;
   /** Runs every episode twice and delivers every completion twice, as after a crash. */
   readonly doubled?: boolean;
+  /** Whether everything that durable knows is gone after this activity; another orchestration then takes the rotation up. */
+  readonly loses?: (call: Call) => boolean;
   /** More activity runs than this are an endless rotation. */
   readonly mostCalls?: number;
 }
@@ -139,11 +143,15 @@ export async function play(options: Options): Promise<Played> {
     const name = row.Name as StepName;
     const nth = (counts.get(name) ?? 0) + 1;
     counts.set(name, nth);
-    const call = { name, input, nth, at: now - startOfTime };
+    const call = { name, input, nth, at: now - startOfTime, total: calls.length + 1 };
     calls.push(call);
     if (calls.length > mostCalls) throw new Error(`endless: ${calls.length} activities, the last was ${name}`);
     now += 1000;
     const reply = perform(call, stage);
+    if (options.loses?.(call) === true) {
+      state = fresh({ ...(options.input as object), takeUp: true });
+      return;
+    }
     end(
       event({ EventType: EventType.TaskCompleted, TaskScheduledId: row.EventId, Result: JSON.stringify(reply) }, now),
     );

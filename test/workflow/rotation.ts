@@ -25,6 +25,7 @@ export interface RotationOptions<W extends Model = World> {
   readonly rotate?: OrchestrationHandler;
   readonly doubled?: boolean;
   readonly mostCalls?: number;
+  readonly loses?: NonNullable<Options["loses"]>;
   readonly onCheckpoint?: NonNullable<Options["onCheckpoint"]>;
 }
 
