@@ -174,6 +174,36 @@ test("what cannot be withdrawn now is withdrawn later; what cannot be for good d
   await abandon(step, zone);
 });
 
+test("a name whose zone nobody can write stops its own order only, and its value no later one", async () => {
+  const { zone, bed, issued } = await createScene();
+  const { publish, withdraw } = zone;
+  const refuse = (name: string) => {
+    if (name.endsWith("b.fabrikam.com"))
+      throw new PinionError("TARGET_MISCONFIGURED", "None of the zones in the policy holds it: add its zone.");
+  };
+  zone.publish = async (record) => (refuse(record.name), await publish(record));
+  zone.withdraw = async (record) => (refuse(record.name), await withdraw(record));
+  const { step } = bed.rotation(["a.contoso.com", "b.fabrikam.com"]);
+  expect(await faultOf(untilDone(async () => await issue(step, zone)))).toMatchObject({ code: "TARGET_MISCONFIGURED" });
+  expect(zone.left()).toEqual([]);
+  // The name is taken out of the policy.
+  const next = bed.rotation(["a.contoso.com"]);
+  await untilDone(async () => await issue(next.step, zone));
+  expect(next.slot.merged).toHaveLength(1);
+  expect(zone.left()).toEqual([]);
+  // Its zone is put in: what is noted still is cleaned up with the next.
+  Object.assign(zone, { publish, withdraw });
+  await issued(bed.rotation(["b.fabrikam.com"]));
+});
+
+test("a challenge that failed is told as such, though its value cannot be withdrawn", async () => {
+  const { ca, zone, bed } = await createScene();
+  ca.manners.failing.set("a.contoso.com", { type: "caa", detail: "not this one" });
+  zone.withdraw = async () => await Promise.reject(new PinionError("TARGET_FORBIDDEN", "The zone is locked."));
+  const { step } = bed.rotation(["a.contoso.com"]);
+  expect(await faultOf(untilDone(async () => await issue(step, zone)))).toMatchObject({ code: "CHALLENGE_FAILED" });
+});
+
 test("contacts that changed are told to the CA, once", async () => {
   const { ca, bed, issued, sent } = await createScene();
   await issued(bed.rotation(["a.contoso.com"]));

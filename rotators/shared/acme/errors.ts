@@ -175,3 +175,6 @@ export function nonsense(url: string, what: string): PinionError {
     `${new URL(url).host} answered with something that is not ${what} of ACME (RFC 8555): check \`directory\` in the target.`,
   );
 }
+
+/** Whether a failure stays, however often it is tried. */
+export const isForGood = (error: unknown): boolean => error instanceof PinionError && error.class === "permanent";
