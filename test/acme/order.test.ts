@@ -204,6 +204,12 @@ test("a challenge that failed is told as such, though its value cannot be withdr
   expect(await faultOf(untilDone(async () => await issue(step, zone)))).toMatchObject({ code: "CHALLENGE_FAILED" });
 });
 
+test("names that are all too long for a common name", async () => {
+  const { ca, bed, issued } = await createScene();
+  await issued(bed.rotation(["a", "b"].map((first) => `${first}.${"a-rather-long-label.".repeat(4)}contoso.com`)));
+  expect(ca.orders).toHaveLength(1);
+});
+
 test("contacts that changed are told to the CA, once", async () => {
   const { ca, bed, issued, sent } = await createScene();
   await issued(bed.rotation(["a.contoso.com"]));
