@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { PinionError } from "../../src/errors.ts";
 import { openConnection } from "../../rotators/shared/acme/http.ts";
 import { issue } from "../../rotators/shared/acme/issue.ts";
 import { observeIssuance } from "../../rotators/shared/acme/observe.ts";
@@ -206,6 +207,19 @@ test("profiles: sent with the order; one that is not offered is refused by prefl
   const fault = await faultOf(observeIssuance(rotation.step, zone));
   expect(fault).toMatchObject({ code: "TARGET_MISCONFIGURED" });
   expect(fault.message).toContain("has no profile shortlived; it offers classic");
+});
+
+test("preflight asks for a place for every name, a wildcard's beside that of its own name", async () => {
+  const { ca, zone, bed } = await createScene();
+  const asked: (readonly string[])[] = [];
+  zone.demandPlaces = async (names) => {
+    asked.push(names);
+    throw new PinionError("TARGET_MISCONFIGURED", "No zone holds it.");
+  };
+  const { step } = bed.rotation(["a.contoso.com", "*.a.contoso.com", "b.fabrikam.com"]);
+  expect(await faultOf(observeIssuance(step, zone))).toMatchObject({ code: "TARGET_MISCONFIGURED" });
+  const [a, b] = ["_acme-challenge.a.contoso.com", "_acme-challenge.b.fabrikam.com"];
+  expect([asked, ca.orders]).toEqual([[[a, a, b]], []]);
 });
 
 test("a CA on the network cannot point us at this machine", async () => {

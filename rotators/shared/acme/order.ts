@@ -4,7 +4,7 @@ import { locationOf } from "./account.ts";
 import type { Client } from "./client.ts";
 import { parse } from "./client.ts";
 import { problemOf, refusal } from "./errors.ts";
-import { fewAtOnce } from "./few-at-once.ts";
+import { fewAtOnce } from "../few-at-once.ts";
 import type { Reply } from "./http.ts";
 import { links, retryAfter } from "./http.ts";
 import { assertWithinLimits } from "./limits.ts";

@@ -2,7 +2,7 @@ import { PinionError } from "../../../src/errors.ts";
 import { notYet } from "../certificates/rotator.ts";
 import type { ChallengeRecord } from "../dns/provider.ts";
 import { answerAll, failureIn, openChallenges, readAuthorizations } from "./authorization.ts";
-import { fewAtOnce } from "./few-at-once.ts";
+import { fewAtOnce } from "../few-at-once.ts";
 import { count } from "./limits.ts";
 import { writeOrderNote } from "./notes.ts";
 import type { OrderNote } from "./notes.ts";
