@@ -118,6 +118,28 @@ test("failed validations are limited by the hour", async () => {
   await issued(rotation);
 });
 
+test("a limit of the CA's outlives the rotation that met it, for these names", async () => {
+  const { ca, zone, bed, issued } = await createScene();
+  const limited = { type: "rateLimited", detail: "too many certificates already issued" };
+  ca.manners.instead.set("newOrder", [
+    { status: 429, body: limited, headers: { "retry-after": String(7 * 24 * 3600) } },
+  ]);
+  const first = bed.rotation(["a.contoso.com"]);
+  expect(await faultOf(issue(first.step, zone))).toMatchObject({ code: "ISSUANCE_LIMITED", class: "throttled" });
+  await abandon(first.step, zone);
+  const again = bed.rotation(["a.contoso.com"]);
+  const fault = await faultOf(issue(again.step, zone));
+  expect(fault).toMatchObject({ code: "ISSUANCE_LIMITED", class: "permanent" });
+  const until = Date.parse(/it may go on from (\S+)\.$/.exec(fault.message)![1]!);
+  expect(Math.abs(until - (Date.now() + 168 * hour))).toBeLessThan(60_000);
+  expect(ca.orders).toEqual([]);
+  await issued(bed.rotation(["b.contoso.com"]));
+  bed.clock.ahead += 167.5 * hour;
+  expect(await faultOf(issue(again.step, zone))).toMatchObject({ class: "throttled" });
+  bed.clock.ahead += hour;
+  await issued(again);
+});
+
 test("an order that replaces a certificate is no duplicate; without that hint it is again", async () => {
   const { ca, zone, bed, issued } = await createScene({ limits: { duplicates: { count: 1, hours: 168 } } });
   ca.manners.window = { start: new Date().toISOString(), end: new Date(Date.now() + hour).toISOString() };

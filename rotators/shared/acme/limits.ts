@@ -17,12 +17,25 @@ const most = 50;
 /** Longer than this and a rotation does not wait: it fails, and says when it may be started again. */
 const longestWait = hour;
 
+const limitNote = "acme-limited";
+const limit = z.object({ set: z.string(), until: z.number() });
+
+/** Remembers for how long the CA refuses orders of these names: longer than a rotation lasts, perhaps. */
+export async function noteLimit(step: AcmeStep, set: string, fault: PinionError): Promise<void> {
+  const { code, retryAfterSeconds } = fault;
+  if (code !== "ISSUANCE_LIMITED" || retryAfterSeconds === undefined) return;
+  await step.notes.write(limitNote, JSON.stringify({ set, until: step.ports.now() + retryAfterSeconds * 1000 }));
+}
+
 /**
- * Refuses an order that would reach a limit of the CA: certificates for exactly these names, validations that failed. The error says
- * when it may go on; it is throttled up to an hour, else permanent. An order that replaces a certificate by ARI does not count as a
+ * Refuses an order that would reach a limit of the CA: certificates for exactly these names, validations that failed, or what the CA
+ * itself said. The error says when it may go on; it is throttled up to an hour, else permanent. An order that replaces a certificate by ARI does not count as a
  * duplicate at Let's Encrypt, and can be made once only for each certificate.
  */
 export function assertWithinLimits(step: AcmeStep, set: string, { replacing }: { readonly replacing: boolean }): void {
+  const told = parseNote(step.notes.read(limitNote), limit);
+  if (told?.set === set && told.until > step.ports.now())
+    throw limited(step, "The CA refuses more orders for these names", told.until);
   const { duplicates, failures } = step.target.limits;
   const events = read(step).filter(([of]) => of === set);
   const rules = [
@@ -33,14 +46,18 @@ export function assertWithinLimits(step: AcmeStep, set: string, { replacing }: {
     const times = events.filter(([, , of]) => of === kind).map(([, at]) => at);
     const recent = times.filter((at) => at > step.ports.now() - hours * hour).sort((a, b) => a - b);
     if (recent.length < count) continue;
-    const wait = recent.at(-count)! + hours * hour - step.ports.now();
-    const until = new Date(step.ports.now() + wait).toISOString();
-    throw new PinionError(
-      "ISSUANCE_LIMITED",
-      `There were ${recent.length} ${what} within ${hours} h, as many as \`limits\` of the target allow; it may go on from ${until}.`,
-      wait <= longestWait ? { class: "throttled", retryAfterSeconds: Math.ceil(wait / 1000) } : {},
-    );
+    const why = `There were ${recent.length} ${what} within ${hours} h, as many as \`limits\` of the target allow`;
+    throw limited(step, why, recent.at(-count)! + hours * hour);
   }
+}
+
+function limited(step: AcmeStep, why: string, until: number): PinionError {
+  const wait = until - step.ports.now();
+  return new PinionError(
+    "ISSUANCE_LIMITED",
+    `${why}; it may go on from ${new Date(until).toISOString()}.`,
+    wait <= longestWait ? { class: "throttled", retryAfterSeconds: Math.ceil(wait / 1000) } : {},
+  );
 }
 
 /** Remembers what counts. One order counts once for each kind, however often this is called. */
