@@ -5,11 +5,13 @@ import { z } from "zod";
 const serverAuth = "1.3.6.1.5.5.7.3.1";
 const clientAuth = "1.3.6.1.5.5.7.3.2";
 
+/** Of which the last label is no number: that is how an address looks. */
 const dnsName = z
   .string({ error: "a DNS name" })
   .max(253, { error: "a DNS name of at most 253 characters" })
-  .regex(/^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
-    error: "a DNS name in lower case (internationalised ones as xn--...), at most one * and that as the first label",
+  .regex(/^(?!(.*\.)?[0-9]+$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
+    error:
+      "a DNS name in lower case (internationalised ones as xn--...) and no address, at most one * and that as the first label",
   });
 
 const keySchema = z.discriminatedUnion("type", [
