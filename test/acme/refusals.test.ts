@@ -1,4 +1,6 @@
-import { expect, test } from "vitest";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import { PinionError } from "../../src/errors.ts";
 import { openConnection } from "../../rotators/shared/acme/http.ts";
 import { issue } from "../../rotators/shared/acme/issue.ts";
@@ -220,6 +222,22 @@ test("preflight asks for a place for every name, a wildcard's beside that of its
   expect(await faultOf(observeIssuance(step, zone))).toMatchObject({ code: "TARGET_MISCONFIGURED" });
   const [a, b] = ["_acme-challenge.a.contoso.com", "_acme-challenge.b.fabrikam.com"];
   expect([asked, ca.orders]).toEqual([[[a, a, b]], []]);
+});
+
+test("a CA whose TLS has a bad moment is asked again, and not called untrusted", async () => {
+  // The alert internal_error (RFC 8446 section 6.2), in the place of a ServerHello.
+  const server = createServer(
+    (socket) => void socket.once("data", () => socket.end(Buffer.from("15030300020250", "hex"))),
+  );
+  server.listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  onTestFinished(() => void server.close());
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/directory`;
+  const connection = openConnection({ directory: url }, new AbortController().signal);
+  const fault = await faultOf(connection.send({ method: "GET", url }));
+  expect(fault).toMatchObject({ code: "TARGET_UNREACHABLE", class: "transient" });
+  expect(fault.message).toContain("did not answer (EPROTO)");
+  connection.close();
 });
 
 test("a CA on the network cannot point us at this machine", async () => {
