@@ -262,6 +262,30 @@ test("a request that was refused is no certificate: it counts against no limit",
   await issued(bed.rotation(["a.contoso.com"]));
 });
 
+test.each([
+  ["serverInternal", "TARGET_UNREACHABLE", "transient"],
+  ["caa", "CHALLENGE_FAILED", "permanent"],
+  [undefined, "TARGET_REFUSED", "permanent"],
+] as const)(
+  "a CA that ends an order while it signs (%s): no certificate, and no duplicate",
+  async (type, code, kind) => {
+    const { ca, zone, bed, issued } = await createScene({ limits: { duplicates: { count: 1, hours: 168 } } });
+    ca.manners.slow = { looks: 1, retryAfter: "60" };
+    const rotation = bed.rotation(["a.contoso.com"]);
+    expect(await faultOf(issue(rotation.step, zone))).toMatchObject({ code: "ISSUANCE_PENDING" });
+    const problem = type && { error: { type: `urn:ietf:params:acme:error:${type}`, detail: "the CA's own words" } };
+    const finalize = ca.directory.replace("directory", "finalize/x");
+    const body = JSON.stringify({ status: "invalid", identifiers: [], authorizations: [], finalize, ...problem });
+    ca.manners.instead.set("order", [{ status: 200, body }]);
+    const fault = await faultOf(issue(rotation.step, zone));
+    expect(fault).toMatchObject({ code, class: kind });
+    expect(fault.message).toContain("ended the order for a.contoso.com");
+    expect(zone.left()).toEqual([]);
+    delete ca.manners.slow;
+    await issued(kind === "transient" ? rotation : bed.rotation(["a.contoso.com"]));
+  },
+);
+
 test("a challenge that was decided meanwhile is not told again; one that is refused while it is open is a failure", async () => {
   const { ca, zone, bed, issued } = await createScene();
   const { visible } = zone;

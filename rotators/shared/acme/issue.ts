@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { PinionError } from "../../../src/errors.ts";
+import type { PinionError } from "../../../src/errors.ts";
 import type { CertificateSlot, VaultCertificate } from "../../../src/rotator.ts";
 import { notYet, slotOf } from "../certificates/rotator.ts";
 import { keyOfRequest } from "../private-ca/request.ts";
@@ -10,8 +10,8 @@ import { failureIn, readAuthorizations } from "./authorization.ts";
 import { withClient } from "./client.ts";
 import type { Client } from "./client.ts";
 import { download } from "./download.ts";
-import { isForGood, problemOf, readProblem, refusal, wordsOf } from "./errors.ts";
-import { assertWithinLimits, count } from "./limits.ts";
+import { isForGood, orderFault, problemOf, readProblem, refusal } from "./errors.ts";
+import { assertWithinLimits, count, uncount } from "./limits.ts";
 import { forgetOrder, readOrderNote, setOf, writeOrderNote } from "./notes.ts";
 import type { OrderNote } from "./notes.ts";
 import { findOrder, orderOf, placeOrder, readOrder, shortly } from "./order.ts";
@@ -165,8 +165,7 @@ async function endOf({ step, account, slot, publisher, pace }: Issuance, order: 
   const { names } = slot.wanted;
   const failure = failureIn(await readAuthorizations(step, account, order));
   if (failure) await count(step, setOf(names), "failed", order.url);
+  await uncount(step, order.url);
   await tidy(step, publisher, pace);
-  if (failure) return failure;
-  const problem = wordsOf(readProblem(order.error)) || "it gave no reason";
-  return new PinionError("TARGET_REFUSED", `The CA ended the order for ${shortly(names)} (${problem}).`);
+  return failure ?? orderFault(shortly(names), readProblem(order.error));
 }

@@ -62,7 +62,7 @@ function limited(step: AcmeStep, why: string, until: number): PinionError {
 
 /** Remembers what counts. One order counts once for each kind, however often this is called. */
 export async function count(step: AcmeStep, set: string, kind: Event[2], orderUrl: string): Promise<void> {
-  const order = createHash("sha256").update(orderUrl).digest("base64url").slice(0, 12);
+  const order = shortOf(orderUrl);
   const events = read(step);
   if (events.some(([, , of, which]) => of === kind && which === order)) return;
   const { duplicates, failures } = step.target.limits;
@@ -70,6 +70,15 @@ export async function count(step: AcmeStep, set: string, kind: Event[2], orderUr
   const kept = events.filter(([, at]) => at > oldest);
   await step.notes.write(name, JSON.stringify([...kept, [set, step.ports.now(), kind, order]].slice(-most)));
 }
+
+/** An order that came to no certificate counts as none after all. */
+export async function uncount(step: AcmeStep, orderUrl: string): Promise<void> {
+  const events = read(step);
+  const kept = events.filter(([, , of, which]) => of !== "issued" || which !== shortOf(orderUrl));
+  if (kept.length < events.length) await step.notes.write(name, kept.length === 0 ? undefined : JSON.stringify(kept));
+}
+
+const shortOf = (orderUrl: string): string => createHash("sha256").update(orderUrl).digest("base64url").slice(0, 12);
 
 function read(step: AcmeStep): Event[] {
   return parseNote(step.notes.read(name), history) ?? [];
