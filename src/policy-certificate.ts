@@ -5,11 +5,13 @@ import { z } from "zod";
 const serverAuth = "1.3.6.1.5.5.7.3.1";
 const clientAuth = "1.3.6.1.5.5.7.3.2";
 
+/** Of which the last label is no number: that is how an address looks. */
 const dnsName = z
   .string({ error: "a DNS name" })
   .max(253, { error: "a DNS name of at most 253 characters" })
-  .regex(/^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
-    error: "a DNS name in lower case (internationalised ones as xn--...), at most one * and that as the first label",
+  .regex(/^(?!(.*\.)?[0-9]+$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, {
+    error:
+      "a DNS name in lower case (internationalised ones as xn--...) and no address, at most one * and that as the first label",
   });
 
 const keySchema = z.discriminatedUnion("type", [
@@ -30,7 +32,7 @@ export const certificateSchema = z.strictObject({
     .string()
     .regex(/^[A-Z]+=.{1,250}$/, { error: "an X.500 name, such as CN=www.contoso.com" })
     .exactOptional()
-    .describe("Default: CN= and the first name that is short enough for one."),
+    .describe("Default: CN= and the first name that is short enough for one; none where all are longer."),
   names: z
     .array(dnsName)
     .min(1, { error: "at least one DNS name" })
@@ -69,8 +71,11 @@ export type PolicyCertificate = z.output<typeof certificateSchema>;
 /** A common name holds 64 characters at most. */
 const longestCommonName = 64;
 
-/** The subject as the policy gives it, or one from the names; CAs of today ignore it, old readers do not. */
+/**
+ * The subject as the policy gives it, or one from the names; CAs of today ignore it, old readers do not. Empty where no name is short enough
+ * for a common name: a public CA takes any other for one more name that is asked for.
+ */
 export function subjectOf({ subject, names }: Pick<PolicyCertificate, "subject" | "names">): string {
   const short = names.find((name) => name.length <= longestCommonName);
-  return subject ?? (short === undefined ? "CN=certificate" : `CN=${short}`);
+  return subject ?? (short === undefined ? "" : `CN=${short}`);
 }

@@ -144,7 +144,11 @@ export function parsePolicy(json: unknown, rotators: RotatorFacts): ParsedPolicy
   );
   const check = rememberedWindowCheck();
   for (const object of objects) {
-    object.faults.push(...objectRules(object, vaults, check).map((broken) => faultAt(object.at, object.id, broken)));
+    const faults = objectRules(object, vaults, check).map((broken) => faultAt(object.at, object.id, broken));
+    // A part with a fault inside was not read; it is not missing.
+    const isInside = (path: string) =>
+      object.faults.some((one) => /^[.[]/.test(one.path.slice(path.length)) && one.path.startsWith(path));
+    object.faults.push(...faults.filter(({ path }) => !isInside(path)));
   }
   for (const { sketch, broken } of fleetRules(objects))
     objects[sketch.at]?.faults.push(faultAt(sketch.at, sketch.id, broken));

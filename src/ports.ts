@@ -104,7 +104,7 @@ export interface KeySlot {
 
 /** What the policy asks of a certificate. */
 export interface CertificateWish {
-  /** X.500 name of the subject, `CN=www.contoso.com`. */
+  /** X.500 name of the subject, `CN=www.contoso.com`; empty: none is needed. */
   readonly subject: string;
   /** DNS names, lower case, the subject's own among them; a wildcard as `*.contoso.com`. */
   readonly names: readonly string[];

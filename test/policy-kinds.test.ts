@@ -270,3 +270,40 @@ test("all faults of an object are told at once, and the others run", () => {
   expect(faults.map(({ path }) => path).toSorted()).toEqual(["objects[0].certificate", "objects[0].endpoints"]);
   expect(policy?.objects.map(({ id }) => id)).toEqual(["fine"]);
 });
+
+describe("the names of a certificate", () => {
+  const label = "a".repeat(63);
+  const longest = `${`${label}.`.repeat(3)}${"b".repeat(61)}`;
+
+  test.each(["localhost", "*.contoso.com", "xn--mnchen-3ya.de", "1.contoso.com", "contoso.x1", longest])(
+    "%s is one",
+    (name) => expect(faultsOf("certificate", { certificate: { names: [name] } })).toEqual([]),
+  );
+
+  test.each([
+    "192.0.2.1",
+    "*.192.0.2.1",
+    "2001:db8::1",
+    "WWW.contoso.com",
+    "www.contoso.com.",
+    "münchen.de",
+    "www.*.contoso.com",
+    "*",
+    "a..contoso.com",
+    "-a.contoso.com",
+    "a b.contoso.com",
+    "",
+    `${label}a.contoso.com`,
+    `${longest}b`,
+  ])("%j is none", (name) =>
+    expect(faultsOf("certificate", { certificate: { names: ["a.contoso.com", name] } })).toEqual([
+      ["objects[0].certificate.names[1]", expect.any(String), expect.stringContaining("a DNS name")],
+    ]),
+  );
+
+  test("a hundred are, one more are not", () => {
+    const many = Array.from({ length: 101 }, (_, index) => `host-${index}.contoso.com`);
+    expect(faultsOf("certificate", { certificate: { names: many.slice(1) } })).toEqual([]);
+    expect(faultsOf("certificate", { certificate: { names: many } })).toHaveLength(1);
+  });
+});

@@ -36,6 +36,7 @@ export const challengers: Kinds = {
 export interface Publisher {
   /** The type of challenge it answers (RFC 8555 section 8). */
   readonly type: "dns-01" | "http-01";
+  demandPlaces?(names: readonly string[]): Promise<void>;
   publish(record: ChallengeRecord): Promise<void>;
   withdraw(record: ChallengeRecord): Promise<void>;
   visible(record: ChallengeRecord): Promise<Visibility>;
@@ -50,6 +51,7 @@ export function publisherOf(
   const at = { config, ports, signal };
   return {
     type: config.kind === "static-website" ? "http-01" : "dns-01",
+    demandPlaces: async (names) => await challenger.demandPlaces?.(at, names),
     publish: async (record) => await challenger.publish(at, record),
     withdraw: async (record) => await challenger.withdraw(at, record),
     visible: async (record) => await challenger.visible(at, record),

@@ -38,8 +38,14 @@ export interface SqlServer {
   retentions(): Promise<readonly DatabaseRetention[]>;
   /** Dropped databases that can still be restored. */
   dropped(): Promise<number>;
-  /** When the last of the backups of long-term retention ends, also those of databases that are gone. */
-  backupsEnd(): Promise<Date | undefined>;
+  /** The backups of long-term retention that are kept, also those of databases that are gone. */
+  backups(): Promise<readonly Backup[]>;
+}
+
+/** A backup of long-term retention: when it was taken, and until when it is to be kept. */
+export interface Backup {
+  readonly backupTime?: Date;
+  readonly backupExpirationTime?: Date;
 }
 
 const idPattern =
@@ -88,9 +94,9 @@ export async function openSqlServer(arm: Arm, id: string, signal: AbortSignal): 
       });
     },
     dropped: async () => (await all(client.restorableDroppedDatabases.listByServer(...at))).length,
-    backupsEnd: async () => {
+    backups: async () => {
       const { location } = await client.servers.get(...at);
-      return latest(await all(client.longTermRetentionBackups.listByResourceGroupServer(group, location, name)));
+      return await all(client.longTermRetentionBackups.listByResourceGroupServer(group, location, name));
     },
   };
   if (!isInstance(id)) return server;
@@ -127,10 +133,10 @@ export async function openSqlServer(arm: Arm, id: string, signal: AbortSignal): 
       });
     },
     dropped: async () => (await all(client.restorableDroppedManagedDatabases.listByInstance(...at))).length,
-    backupsEnd: async () => {
+    backups: async () => {
       const { location } = await client.managedInstances.get(...at);
       const backups = client.longTermRetentionManagedInstanceBackups;
-      return latest(await all(backups.listByResourceGroupInstance(group, location, name)));
+      return await all(backups.listByResourceGroupInstance(group, location, name));
     },
   };
 }
@@ -162,8 +168,3 @@ async function inTurns<T>(things: readonly string[], ask: (thing: string) => Pro
   for (let at = 0; at < things.length; at += 10) found.push(...(await Promise.all(things.slice(at, at + 10).map(ask))));
   return found;
 }
-
-const latest = (backups: readonly { readonly backupExpirationTime?: Date }[]): Date | undefined =>
-  backups
-    .flatMap(({ backupExpirationTime }) => backupExpirationTime ?? [])
-    .toSorted((a, b) => b.getTime() - a.getTime())[0];

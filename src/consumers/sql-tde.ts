@@ -1,5 +1,5 @@
 import { type AzureRole, groupOf, type Need } from "../azure/role.ts";
-import { isInstance, openSqlServer, type Partner, type SqlServer } from "../azure/sql-server.ts";
+import { type Backup, isInstance, openSqlServer, type Partner, type SqlServer } from "../azure/sql-server.ts";
 import type { ConsumerStep, Retention } from "../consumer.ts";
 import { holdsKey, isOurs, misconfigured, versionIn, type HeldKey } from "./customer-key.ts";
 
@@ -154,8 +154,11 @@ const day = 86_400_000;
 /** The most that point-in-time restore can be set to; the policy of a dropped database is not told any more. */
 const longestPointInTime = 35;
 
+/** The longest that long-term retention can be set to: ten years. */
+const longestLongTerm = 3660;
+
 async function retentionsOf(server: SqlServer, now: number): Promise<readonly Retention[]> {
-  const [databases, dropped, end] = await Promise.all([server.retentions(), server.dropped(), server.backupsEnd()]);
+  const [databases, dropped, backups] = await Promise.all([server.retentions(), server.dropped(), server.backups()]);
   const at = `of ${server.name}`;
   return [
     { days: 0, why: `no backup ${at} needs a former version` },
@@ -164,16 +167,23 @@ async function retentionsOf(server: SqlServer, now: number): Promise<readonly Re
       longTerm.map((text) => ({ days: daysOf(text), why: `long-term retention (${text}) of ${name} ${at}` })),
     ),
     ...(dropped === 0 ? [] : [{ days: longestPointInTime, why: `restore of a dropped database ${at}` }]),
-    ...(end === undefined
-      ? []
-      : [{ days: Math.max(0, Math.ceil((end.getTime() - now) / day)), why: `a kept long-term backup ${at}` }]),
+    ...backups.map((backup) => ({ days: lifeOf(backup, now), why: `a kept long-term backup ${at}` })),
   ];
+}
+
+/**
+ * A backup's whole life in days, and not what is left of it: what needs a version was taken before the move, so it ends within its life
+ * from then. One that is there beyond its end (a legal hold) counts for as long as it is.
+ */
+function lifeOf({ backupTime, backupExpirationTime }: Backup, now: number): number {
+  if (backupTime === undefined || backupExpirationTime === undefined) return longestLongTerm;
+  return Math.max(0, Math.ceil((Math.max(backupExpirationTime.getTime(), now) - backupTime.getTime()) / day));
 }
 
 /** An ISO 8601 duration of years, months, weeks and days, in days, rounded up. One that cannot be read counts as the longest, ten years. */
 function daysOf(text: string): number {
   const match = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T.*)?$/.exec(text);
-  if (match === null) return 3660;
+  if (match === null) return longestLongTerm;
   const [years = 0, months = 0, weeks = 0, days = 0] = match.slice(1).map((part) => Number(part ?? 0));
   return years * 366 + months * 31 + weeks * 7 + days;
 }

@@ -123,8 +123,10 @@ export function openCertificateOperations(uri: string, credential: TokenCredenti
 
 function policyOf(wish: CertificateWish, issuer: string, contentType: string, reuseKey: boolean): CertificatePolicy {
   const { key } = wish;
+  // A request needs no subject beside its names; what the vault or its issuer makes by itself is named in any case.
+  const subject = wish.subject === "" && issuer !== "Unknown" ? "CN=certificate" : wish.subject;
   return {
-    subject: wish.subject,
+    ...(subject === "" ? {} : { subject }),
     subjectAlternativeNames: { dnsNames: wish.names as [string, ...string[]] },
     issuerName: issuer,
     contentType: contentType === pem ? pem : pfx,

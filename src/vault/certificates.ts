@@ -36,6 +36,8 @@ export function openCertificates(uri: string, credential: TokenCredential, log?:
       return byAge(found);
     });
 
+  const newestWhole = async (name: string, signal: AbortSignal) => (await whole(name, signal))[0];
+
   const named = async (name: string, version: string, signal: AbortSignal): Promise<ObjectVersion> =>
     describe(
       (await toVaultError(at, name, () => client.getCertificateVersion(name, version, { abortSignal: signal })))
@@ -51,7 +53,7 @@ export function openCertificates(uri: string, credential: TokenCredential, log?:
       const newest = await toVaultError(at, name, () =>
         client.getCertificate(name, { abortSignal: signal, onResponse: date.onResponse }),
       );
-      let version = isWhole(newest) ? describe(newest.properties) : (await whole(name, signal))[0];
+      let version = isWhole(newest) ? describe(newest.properties) : await newestWhole(name, signal);
       const withdrawnFor = version && ownMarks(version)[ours.withdrawn];
       if (withdrawnFor !== undefined) version = await named(name, withdrawnFor, signal);
       if (version === undefined) throw neverWhole(uri, name);
@@ -94,8 +96,11 @@ export function openCertificates(uri: string, credential: TokenCredential, log?:
     async inventory(signal) {
       return toVaultError(at, "", async () => {
         const found: ObjectSummary[] = [];
-        for await (const item of client.listPropertiesOfCertificates({ abortSignal: signal }))
-          found.push(describe(item));
+        for await (const item of client.listPropertiesOfCertificates({ abortSignal: signal })) {
+          // Unconfirmed: whether Azure lists a placeholder in the place of the newest whole version. As due as that one it must be.
+          const whole = item.x509Thumbprint === undefined ? await newestWhole(item.name ?? "", signal) : describe(item);
+          if (whole !== undefined) found.push(whole);
+        }
         return found;
       });
     },

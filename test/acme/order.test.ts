@@ -118,6 +118,28 @@ test("failed validations are limited by the hour", async () => {
   await issued(rotation);
 });
 
+test("a limit of the CA's outlives the rotation that met it, for these names", async () => {
+  const { ca, zone, bed, issued } = await createScene();
+  const limited = { type: "rateLimited", detail: "too many certificates already issued" };
+  ca.manners.instead.set("newOrder", [
+    { status: 429, body: limited, headers: { "retry-after": String(7 * 24 * 3600) } },
+  ]);
+  const first = bed.rotation(["a.contoso.com"]);
+  expect(await faultOf(issue(first.step, zone))).toMatchObject({ code: "ISSUANCE_LIMITED", class: "throttled" });
+  await abandon(first.step, zone);
+  const again = bed.rotation(["a.contoso.com"]);
+  const fault = await faultOf(issue(again.step, zone));
+  expect(fault).toMatchObject({ code: "ISSUANCE_LIMITED", class: "permanent" });
+  const until = Date.parse(/it may go on from (\S+)\.$/.exec(fault.message)![1]!);
+  expect(Math.abs(until - (Date.now() + 168 * hour))).toBeLessThan(60_000);
+  expect(ca.orders).toEqual([]);
+  await issued(bed.rotation(["b.contoso.com"]));
+  bed.clock.ahead += 167.5 * hour;
+  expect(await faultOf(issue(again.step, zone))).toMatchObject({ class: "throttled" });
+  bed.clock.ahead += hour;
+  await issued(again);
+});
+
 test("an order that replaces a certificate is no duplicate; without that hint it is again", async () => {
   const { ca, zone, bed, issued } = await createScene({ limits: { duplicates: { count: 1, hours: 168 } } });
   ca.manners.window = { start: new Date().toISOString(), end: new Date(Date.now() + hour).toISOString() };
@@ -174,6 +196,42 @@ test("what cannot be withdrawn now is withdrawn later; what cannot be for good d
   await abandon(step, zone);
 });
 
+test("a name whose zone nobody can write stops its own order only, and its value no later one", async () => {
+  const { zone, bed, issued } = await createScene();
+  const { publish, withdraw } = zone;
+  const refuse = (name: string) => {
+    if (name.endsWith("b.fabrikam.com"))
+      throw new PinionError("TARGET_MISCONFIGURED", "None of the zones in the policy holds it: add its zone.");
+  };
+  zone.publish = async (record) => (refuse(record.name), await publish(record));
+  zone.withdraw = async (record) => (refuse(record.name), await withdraw(record));
+  const { step } = bed.rotation(["a.contoso.com", "b.fabrikam.com"]);
+  expect(await faultOf(untilDone(async () => await issue(step, zone)))).toMatchObject({ code: "TARGET_MISCONFIGURED" });
+  expect(zone.left()).toEqual([]);
+  // The name is taken out of the policy.
+  const next = bed.rotation(["a.contoso.com"]);
+  await untilDone(async () => await issue(next.step, zone));
+  expect(next.slot.merged).toHaveLength(1);
+  expect(zone.left()).toEqual([]);
+  // Its zone is put in: what is noted still is cleaned up with the next.
+  Object.assign(zone, { publish, withdraw });
+  await issued(bed.rotation(["b.fabrikam.com"]));
+});
+
+test("a challenge that failed is told as such, though its value cannot be withdrawn", async () => {
+  const { ca, zone, bed } = await createScene();
+  ca.manners.failing.set("a.contoso.com", { type: "caa", detail: "not this one" });
+  zone.withdraw = async () => await Promise.reject(new PinionError("TARGET_FORBIDDEN", "The zone is locked."));
+  const { step } = bed.rotation(["a.contoso.com"]);
+  expect(await faultOf(untilDone(async () => await issue(step, zone)))).toMatchObject({ code: "CHALLENGE_FAILED" });
+});
+
+test("names that are all too long for a common name", async () => {
+  const { ca, bed, issued } = await createScene();
+  await issued(bed.rotation(["a", "b"].map((first) => `${first}.${"a-rather-long-label.".repeat(4)}contoso.com`)));
+  expect(ca.orders).toHaveLength(1);
+});
+
 test("contacts that changed are told to the CA, once", async () => {
   const { ca, bed, issued, sent } = await createScene();
   await issued(bed.rotation(["a.contoso.com"]));
@@ -203,6 +261,30 @@ test("a request that was refused is no certificate: it counts against no limit",
   expect(await faultOf(untilDone(async () => await issue(step, zone)))).toMatchObject({ code: "TARGET_REFUSED" });
   await issued(bed.rotation(["a.contoso.com"]));
 });
+
+test.each([
+  ["serverInternal", "TARGET_UNREACHABLE", "transient"],
+  ["caa", "CHALLENGE_FAILED", "permanent"],
+  [undefined, "TARGET_REFUSED", "permanent"],
+] as const)(
+  "a CA that ends an order while it signs (%s): no certificate, and no duplicate",
+  async (type, code, kind) => {
+    const { ca, zone, bed, issued } = await createScene({ limits: { duplicates: { count: 1, hours: 168 } } });
+    ca.manners.slow = { looks: 1, retryAfter: "60" };
+    const rotation = bed.rotation(["a.contoso.com"]);
+    expect(await faultOf(issue(rotation.step, zone))).toMatchObject({ code: "ISSUANCE_PENDING" });
+    const problem = type && { error: { type: `urn:ietf:params:acme:error:${type}`, detail: "the CA's own words" } };
+    const finalize = ca.directory.replace("directory", "finalize/x");
+    const body = JSON.stringify({ status: "invalid", identifiers: [], authorizations: [], finalize, ...problem });
+    ca.manners.instead.set("order", [{ status: 200, body }]);
+    const fault = await faultOf(issue(rotation.step, zone));
+    expect(fault).toMatchObject({ code, class: kind });
+    expect(fault.message).toContain("ended the order for a.contoso.com");
+    expect(zone.left()).toEqual([]);
+    delete ca.manners.slow;
+    await issued(kind === "transient" ? rotation : bed.rotation(["a.contoso.com"]));
+  },
+);
 
 test("a challenge that was decided meanwhile is not told again; one that is refused while it is open is a failure", async () => {
   const { ca, zone, bed, issued } = await createScene();

@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { PinionError } from "../../src/errors.ts";
 import { openConnection } from "../../rotators/shared/acme/http.ts";
 import { issue } from "../../rotators/shared/acme/issue.ts";
 import { observeIssuance } from "../../rotators/shared/acme/observe.ts";
@@ -206,6 +209,35 @@ test("profiles: sent with the order; one that is not offered is refused by prefl
   const fault = await faultOf(observeIssuance(rotation.step, zone));
   expect(fault).toMatchObject({ code: "TARGET_MISCONFIGURED" });
   expect(fault.message).toContain("has no profile shortlived; it offers classic");
+});
+
+test("preflight asks for a place for every name, a wildcard's beside that of its own name", async () => {
+  const { ca, zone, bed } = await createScene();
+  const asked: (readonly string[])[] = [];
+  zone.demandPlaces = async (names) => {
+    asked.push(names);
+    throw new PinionError("TARGET_MISCONFIGURED", "No zone holds it.");
+  };
+  const { step } = bed.rotation(["a.contoso.com", "*.a.contoso.com", "b.fabrikam.com"]);
+  expect(await faultOf(observeIssuance(step, zone))).toMatchObject({ code: "TARGET_MISCONFIGURED" });
+  const [a, b] = ["_acme-challenge.a.contoso.com", "_acme-challenge.b.fabrikam.com"];
+  expect([asked, ca.orders]).toEqual([[[a, a, b]], []]);
+});
+
+test("a CA whose TLS has a bad moment is asked again, and not called untrusted", async () => {
+  // The alert internal_error (RFC 8446 section 6.2), in the place of a ServerHello.
+  const server = createServer(
+    (socket) => void socket.once("data", () => socket.end(Buffer.from("15030300020250", "hex"))),
+  );
+  server.listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  onTestFinished(() => void server.close());
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/directory`;
+  const connection = openConnection({ directory: url }, new AbortController().signal);
+  const fault = await faultOf(connection.send({ method: "GET", url }));
+  expect(fault).toMatchObject({ code: "TARGET_UNREACHABLE", class: "transient" });
+  expect(fault.message).toContain("did not answer (EPROTO)");
+  connection.close();
 });
 
 test("a CA on the network cannot point us at this machine", async () => {

@@ -1,5 +1,6 @@
 import { X509Certificate, generateKeyPairSync, randomBytes } from "node:crypto";
 import { createRequest } from "../../local/vault/certificates/x509.ts";
+import { subjectOf } from "../../src/policy-certificate.ts";
 import type { CertificateSlot, CertificateWish, VaultCertificate } from "../../src/rotator.ts";
 import type { Life } from "./life.ts";
 
@@ -30,7 +31,7 @@ export function createSlot(
   let begun = 0;
   const merged: (readonly Uint8Array[])[] = [];
   const wanted: CertificateWish = {
-    subject: `CN=${names[0]}`,
+    subject: subjectOf({ names: [...names] }),
     names,
     rotateBefore: 30 * 86_400_000,
     validity: 90 * 86_400_000,
@@ -90,7 +91,7 @@ function makeRequest(names: readonly string[], key: CertificateWish["key"]) {
       : generateKeyPairSync("rsa", { modulusLength: key.size });
   const csr = createRequest(
     {
-      subject: `CN=${names[0]}`,
+      subject: subjectOf({ names: [...names] }) || undefined,
       sans: { dns_names: [...names] },
       ekus: ["1.3.6.1.5.5.7.3.1"],
       key_usage: ["digitalSignature"],

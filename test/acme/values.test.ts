@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
-import { noteValues, notedValues, withdrawValues } from "../../rotators/shared/acme/values.ts";
+import { describe, expect, test } from "vitest";
+import { noteValues, notedValues, withdrawValues, withdrawWhatCan } from "../../rotators/shared/acme/values.ts";
+import { PinionError } from "../../src/errors.ts";
 import type { ChallengeRecord } from "../../rotators/shared/dns/provider.ts";
 import { createLife } from "./life.ts";
 import { createZone } from "./zone.ts";
@@ -79,4 +80,62 @@ test("a call whose time is over leaves the rest for the next", async () => {
   const zone = createZone(createLife());
   await expect(withdrawValues(notes, zone, pace)).rejects.toMatchObject({ code: "ISSUANCE_PENDING" });
   expect(notedValues(notes)).toEqual(records.slice(2));
+});
+
+describe("values that cannot be withdrawn for good", () => {
+  const locked = new PinionError("TARGET_FORBIDDEN", "The zone is locked.");
+  const busy = new PinionError("TARGET_UNREACHABLE", "The service is busy.", { class: "transient" });
+  const noted = async (count: number) => {
+    const kept = new Map<string, string>();
+    const values = Array.from({ length: count }, (_, index) => `v${index}`);
+    await noteValues(
+      notesOver(kept),
+      values.map((value) => ({ name: "_acme-challenge.a.example", value })),
+    );
+    return { notes: notesOver(kept), left: () => notedValues(notesOver(kept)).map(({ value }) => value) };
+  };
+  const zoneThat = (refuses: (value: string) => Error | undefined) => ({
+    ...createZone(createLife()),
+    withdraw: async ({ value }: ChallengeRecord) => {
+      const fault = refuses(value);
+      if (fault) throw fault;
+      await Promise.resolve();
+    },
+  });
+
+  test("hide none that may be withdrawn later", async () => {
+    const { notes, left } = await noted(3);
+    const zone = zoneThat((value) => ({ v0: locked, v1: busy })[value]);
+    await expect(withdrawWhatCan(notes, zone, endless)).rejects.toBe(busy);
+    expect(left()).toEqual(["v0", "v1"]);
+    await withdrawWhatCan(
+      notes,
+      zoneThat((value) => (value === "v0" ? locked : undefined)),
+      endless,
+    );
+    expect(left()).toEqual(["v0"]);
+  });
+
+  test("hide none that there was no time for", async () => {
+    const { notes, left } = await noted(4);
+    const zone = zoneThat((value) => (value === "v0" ? locked : undefined));
+    let looks = 0;
+    const short = { ...endless, over: () => ++looks % 3 === 0 };
+    await expect(withdrawWhatCan(notes, zone, short)).rejects.toMatchObject({ code: "ISSUANCE_PENDING" });
+    expect(left()).toEqual(["v2", "v3", "v0"]);
+    await expect(withdrawWhatCan(notes, zone, short)).rejects.toMatchObject({ code: "ISSUANCE_PENDING" });
+    await withdrawWhatCan(notes, zone, short);
+    expect(left()).toEqual(["v0"]);
+  });
+
+  test("do not fill the notes", async () => {
+    const { notes, left } = await noted(100);
+    await withdrawWhatCan(
+      notes,
+      zoneThat(() => locked),
+      endless,
+    );
+    expect(left()).toHaveLength(20);
+    expect(left().at(-1)).toBe("v99");
+  });
 });

@@ -218,20 +218,34 @@ describe("how long backups may need a former version", () => {
     expect(await retention()).toMatchObject({ days });
   });
 
-  test("a backup that is kept still, though its database and policy are gone", async () => {
-    const backups = primary.replace(
-      /\/servers\/(.*)$/,
-      "/locations/westeurope/longTermRetentionServers/$1/longTermRetentionBackups",
-    );
-    for (const [name, days] of [
-      ["a", 300],
-      ["b", 900.5],
-      ["c", 20],
-    ] as const)
-      await world.put(`${backups}/${name}`, {
-        properties: { backupExpirationTime: new Date(now() + days * day).toISOString() },
-      });
-    expect(await retention()).toEqual({ days: 901, why: "a kept long-term backup of orders-west" });
+  describe("backups that are kept still, though their databases and policies are gone", () => {
+    const keep = async (name: string, takenDaysAgo: number | undefined, endsInDays: number) => {
+      const backups = primary.replace(
+        /\/servers\/(.*)$/,
+        "/locations/westeurope/longTermRetentionServers/$1/longTermRetentionBackups",
+      );
+      const at = (days: number) => new Date(now() + days * day).toISOString();
+      const taken = takenDaysAgo === undefined ? {} : { backupTime: at(-takenDaysAgo) };
+      await world.put(`${backups}/${name}`, { properties: { ...taken, backupExpirationTime: at(endsInDays) } });
+    };
+
+    test("the longest life of any of them counts, from the move on", async () => {
+      await keep("a", 65, 300);
+      // Half of its life is over: what it was encrypted with is needed for the other half too.
+      await keep("b", 900, 900.5);
+      await keep("c", 0, 20);
+      expect(await retention()).toEqual({ days: 1801, why: "a kept long-term backup of orders-west" });
+    });
+
+    test("one that outlives its end, by a legal hold, counts as long as it is there", async () => {
+      await keep("a", 399.5, -35);
+      expect(await retention()).toMatchObject({ days: 400 });
+    });
+
+    test("one whose beginning is not told counts as the longest", async () => {
+      await keep("a", undefined, 20);
+      expect(await retention()).toMatchObject({ days: 3660 });
+    });
   });
 
   test("a dropped database can be restored for up to 35 days", async () => {

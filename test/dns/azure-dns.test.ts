@@ -165,6 +165,14 @@ test("each refusal of Azure's is told by what to do about it", async () => {
   });
 });
 
+test("a name that no zone of the policy holds is told before an order", async () => {
+  await expect(azureDns.demandPlaces!(at("a.contoso.com"), [name])).resolves.toBeUndefined();
+  await expect(azureDns.demandPlaces!(at("a.fabrikam.com"), [name])).rejects.toMatchObject({
+    code: "TARGET_MISCONFIGURED",
+    message: expect.stringContaining("a.fabrikam.com") as string,
+  });
+});
+
 test("the record sets outlive the process, and answer as ARM does", async () => {
   await azureDns.publish(at(), { name, value: a });
   const again = await cloud.start({ dnsZones: [{ subscriptionId, resourceGroup: "rg-dns", name: "contoso.com" }] });

@@ -143,7 +143,9 @@ describe("acme-dns", () => {
     const names = await opened(
       startNameServer((asked, type) => {
         if (type === "TXT") return txt(asked, service.texts(asked));
-        return asked === name ? [{ type: "CNAME", name, ttl: 60, data: fulldomain }] : [];
+        return asked.startsWith("_acme-challenge.www.")
+          ? [{ type: "CNAME", name: asked, ttl: 60, data: fulldomain }]
+          : [];
       }),
     );
     const accounts = [{ username, password: url, subdomain: "d420c923", fulldomain: `${fulldomain.toUpperCase()}.` }];
@@ -169,6 +171,18 @@ describe("acme-dns", () => {
       code: "TARGET_MISCONFIGURED",
       message: expect.stringContaining(other) as string,
     });
+    expect(await failure(acmeDns.demandPlaces!(at, [name, other]))).toMatchObject({ code: "TARGET_MISCONFIGURED" });
+  });
+
+  test("more names than an account keeps values are told before an order", async () => {
+    const { service, at } = await start();
+    await acmeDns.demandPlaces!(at, [name, name]);
+    const third = "_acme-challenge.www.contoso.com";
+    expect(await failure(acmeDns.demandPlaces!(at, [name, name, third]))).toMatchObject({
+      code: "TARGET_MISCONFIGURED",
+      message: `The account of ${fulldomain} is to hold 3 values at once (${name}, ${third}) and keeps 2: register an account for each name.`,
+    });
+    expect(service.texts(fulldomain)).toEqual([]);
   });
 });
 

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { importJWK } from "jose";
 import { jwtSigningKey as rotator } from "../../rotators/jwt-signing-key.ts";
+import { PinionError } from "../../src/errors.ts";
 import { publishedSet } from "../../rotators/shared/jwks/publication.ts";
 import { withdrawKey } from "../../rotators/shared/jwks/steps.ts";
 import { jwksHeaders } from "../../rotators/shared/jwks/document.ts";
@@ -145,6 +146,30 @@ for (const where of ["blob", "app"] as const) {
     });
   });
 }
+
+test("a key that was disabled in its vault stops neither the others nor the emergency, where the app serves the set", async () => {
+  const scene = await makeScene();
+  await rotator.set(scene.step(), scene.next, scene.old);
+  const [old, next] = [await kidOf(scene, "old"), await kidOf(scene, "next")];
+  const { get } = scene.keys.port;
+  const disable = () => {
+    scene.keys.port.get = async (url) => {
+      if (url === urlOf(scene.old)) throw new PinionError("SECRET_DISABLED", "The key is disabled.");
+      return await get(url);
+    };
+  };
+  disable();
+  expect(await kids(scene)).toEqual([next]);
+  // It is only left out: the set is written meanwhile, and the key is there again once it is enabled.
+  await withdrawKey(scene.step(), "another");
+  await rotator.set(scene.step(), scene.third, scene.next);
+  scene.keys.port.get = get;
+  expect(await kids(scene)).toEqual([old, next, await kidOf(scene, "third")]);
+  disable();
+  await withdrawKey(scene.step(), old);
+  scene.keys.port.get = get;
+  expect(await kids(scene)).toEqual([next, await kidOf(scene, "third")]);
+});
 
 test("its vault makes the key, and no longer by itself", async () => {
   const scene = await inBlob();

@@ -1,3 +1,6 @@
+import { X509Certificate } from "node:crypto";
+import { CertificationRequest } from "@peculiar/asn1-csr";
+import { AsnConvert } from "@peculiar/asn1-schema";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openSlot } from "../../src/activities/certificate-slot.ts";
 import { findSubject } from "../../src/activities/deps.ts";
@@ -11,13 +14,13 @@ let world: World;
 beforeAll(async () => void (world = await openWorld()));
 afterAll(async () => await world.close());
 
-async function slotFor(name: string, exportable: boolean) {
+async function slotFor(name: string, exportable: boolean, wanted: readonly string[] = names) {
   const sourceVersion = await firstCertificate(world, name, exportable);
   const object = openObject(world, {
     name,
     object: {
       kind: "certificate",
-      certificate: { names, exportable, key: { type: "EC" } },
+      certificate: { names: wanted, exportable, key: { type: "EC" } },
       rotator: { kind: "certificate-self-signed", strategy: "dual", target: {} },
     },
   });
@@ -83,3 +86,17 @@ test.each([
     expect((await slot.made())?.version).toBe(taken ? version : undefined);
   },
 );
+
+test("names that are all too long for a common name: a request has none, and what signs itself has one all the same", async () => {
+  const long = ["a", "b"].map((first) => `${first}.${"a-rather-long-label.".repeat(4)}contoso.com`);
+  const { slot } = await slotFor("long-request", true, long);
+  const { csr } = await slot.pending();
+  const { subject } = AsnConvert.parse(Buffer.from(csr), CertificationRequest).certificationRequestInfo;
+  expect(subject).toHaveLength(0);
+  const own = await slotFor("long-self", true, long);
+  await own.slot.pending("Self");
+  world.clock.advance(20_000);
+  const { subject: name, subjectAltName } = new X509Certificate((await own.slot.made())!.leaf);
+  expect(name).toBe("CN=certificate");
+  expect(subjectAltName).toBe(long.map((one) => `DNS:${one}`).join(", "));
+});

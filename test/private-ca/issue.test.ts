@@ -155,12 +155,25 @@ describe.skipIf(skipped)(`issuing from a private authority${skipped ? " (skipped
   });
 
   test("preflight signs nothing and says what would come out", async () => {
-    const { scene, store, stepDying } = bench({ scene: makeScene({ days: 20 }) });
+    const { scene, store, stepDying } = bench({ scene: makeScene({ days: 40 }) });
     const { proofs, facts } = await observeAuthority(stepDying().step);
     expect(proofs.every(({ ok }) => ok)).toBe(true);
     expect(facts["certificateWouldExpireAt"]).toBe(new X509Certificate(scene.ca.pem).validToDate.toISOString());
     expect(scene.keys.calls).toEqual(["get"]);
     expect(store.operations).toBe(0);
+  });
+
+  test.each([
+    ["the authority ends soon", { days: 20 }, "renew the authority"],
+    ["the cap is short", { target: { maxValidity: "P30D" } }, "raise maxValidity"],
+  ])("what would be due as soon as it is made is not made: %s", async (_why, setting, advice) => {
+    const { scene, store, stepDying } = bench({ scene: makeScene(setting) });
+    for (const call of [observeAuthority, issueCertificate])
+      await expect(call(stepDying().step)).rejects.toMatchObject({
+        code: "TARGET_MISCONFIGURED",
+        message: expect.stringContaining(advice) as string,
+      });
+    expect([store.operations, scene.keys.calls]).toEqual([0, ["get", "get"]]);
   });
 
   test("an object that is no certificate is refused", async () => {

@@ -6,7 +6,7 @@ import type { Account } from "./account.ts";
 import type { Client } from "./client.ts";
 import { parse } from "./client.ts";
 import { challengeFault, problemOf, readProblem, refusal } from "./errors.ts";
-import { fewAtOnce } from "./few-at-once.ts";
+import { fewAtOnce } from "../few-at-once.ts";
 import type { Order } from "./order.ts";
 import { isSafeUrl } from "./target.ts";
 import type { AcmeStep } from "./target.ts";

@@ -157,6 +157,16 @@ export function challengeFault(domain: string, problem: Problem): PinionError {
   return new PinionError("CHALLENGE_FAILED", message, kind === "transient" ? { class: kind } : {});
 }
 
+/** Seconds until an order that failed by the CA's own fault is made anew. */
+const recovery = 600;
+
+/** The fault for an order that the CA ended while it signed: transient where the CA alone is to blame, else for good. */
+export function orderFault(names: string, problem: Problem): PinionError {
+  const { code, class: kind, advice } = meanings[problem.type] ?? unknown;
+  const message = `The CA ended the order for ${names} (${wordsOf(problem) || "no reason given"}): ${advice}.`;
+  return new PinionError(code, message, kind ? { class: kind, retryAfterSeconds: recovery } : {});
+}
+
 function meaning({ type, subproblems }: Problem, status: number): Meaning {
   // A refusal of several names at once is called `malformed` or `compound` by some: its parts say more.
   const telling = [type, ...subproblems.map((part) => part.type)].find(
@@ -175,3 +185,6 @@ export function nonsense(url: string, what: string): PinionError {
     `${new URL(url).host} answered with something that is not ${what} of ACME (RFC 8555): check \`directory\` in the target.`,
   );
 }
+
+/** Whether a failure stays, however often it is tried. */
+export const isForGood = (error: unknown): boolean => error instanceof PinionError && error.class === "permanent";

@@ -117,7 +117,7 @@ export function links({ url, headers }: Reply, relation: string): string[] {
 function unreachable(url: string, error: unknown): PinionError {
   const { host } = new URL(url);
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-  if (code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|EPROTO/.test(code)) {
+  if (code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code)) {
     return new PinionError(
       "TARGET_MISCONFIGURED",
       `The TLS certificate of ${host} cannot be trusted (${code}): check \`directory\` and \`caRoots\` in the target.`,

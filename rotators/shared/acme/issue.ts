@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { PinionError } from "../../../src/errors.ts";
+import type { PinionError } from "../../../src/errors.ts";
 import type { CertificateSlot, VaultCertificate } from "../../../src/rotator.ts";
 import { notYet, slotOf } from "../certificates/rotator.ts";
 import { keyOfRequest } from "../private-ca/request.ts";
@@ -10,8 +10,8 @@ import { failureIn, readAuthorizations } from "./authorization.ts";
 import { withClient } from "./client.ts";
 import type { Client } from "./client.ts";
 import { download } from "./download.ts";
-import { problemOf, readProblem, refusal, wordsOf } from "./errors.ts";
-import { assertWithinLimits, count } from "./limits.ts";
+import { isForGood, orderFault, problemOf, readProblem, refusal } from "./errors.ts";
+import { assertWithinLimits, count, uncount } from "./limits.ts";
 import { forgetOrder, readOrderNote, setOf, writeOrderNote } from "./notes.ts";
 import type { OrderNote } from "./notes.ts";
 import { findOrder, orderOf, placeOrder, readOrder, shortly } from "./order.ts";
@@ -20,7 +20,7 @@ import { startPace } from "./pace.ts";
 import type { Pace } from "./pace.ts";
 import { proveNames } from "./prove.ts";
 import type { AcmeStep } from "./target.ts";
-import { withdrawValues } from "./values.ts";
+import { withdrawValues, withdrawWhatCan } from "./values.ts";
 import type { Publisher } from "../challenge.ts";
 
 /** One call's work on one order. */
@@ -74,18 +74,10 @@ export async function abandon(step: AcmeStep, publisher: Publisher): Promise<voi
   await forgetOrder(step.notes);
 }
 
-/** What cannot be withdrawn for good does not spoil a certificate that is made: it stays noted for the next call or rotation. */
+/** What cannot be withdrawn for good does not spoil a certificate that is made, nor keep another order from being made. */
 async function tidy(step: AcmeStep, publisher: Publisher, pace: Pace): Promise<void> {
-  try {
-    await withdrawValues(step.notes, publisher, pace);
-  } catch (error) {
-    if (!isForGood(error)) throw error;
-  }
+  await withdrawWhatCan(step.notes, publisher, pace);
   await forgetOrder(step.notes);
-}
-
-function isForGood(error: unknown): boolean {
-  return error instanceof PinionError && error.class === "permanent";
 }
 
 async function advance(issuance: Issuance): Promise<VaultCertificate> {
@@ -127,7 +119,7 @@ async function ensureOrder(issuance: Issuance): Promise<[Order, OrderNote]> {
     const order = (await readOrder(step, account, noted.url)) ?? (await orderGone(issuance));
     return [order, noted];
   }
-  if (!ours) await withdrawValues(step.notes, publisher, pace);
+  if (!ours) await withdrawWhatCan(step.notes, publisher, pace);
 
   const replaces = await replaceable(client, slot);
   const replacing = replaces !== undefined;
@@ -164,8 +156,7 @@ async function collect(issuance: Issuance, order: Order): Promise<VaultCertifica
 
 /** The order leads nowhere any more: forgotten, so that the next call makes another, within the limits. */
 async function orderGone({ step, publisher, pace }: Issuance): Promise<never> {
-  await withdrawValues(step.notes, publisher, pace);
-  await forgetOrder(step.notes);
+  await tidy(step, publisher, pace);
   throw notYet("The CA's order leads to no certificate any more; another is made.");
 }
 
@@ -174,9 +165,7 @@ async function endOf({ step, account, slot, publisher, pace }: Issuance, order: 
   const { names } = slot.wanted;
   const failure = failureIn(await readAuthorizations(step, account, order));
   if (failure) await count(step, setOf(names), "failed", order.url);
-  await withdrawValues(step.notes, publisher, pace);
-  await forgetOrder(step.notes);
-  if (failure) return failure;
-  const problem = wordsOf(readProblem(order.error)) || "it gave no reason";
-  return new PinionError("TARGET_REFUSED", `The CA ended the order for ${shortly(names)} (${problem}).`);
+  await uncount(step, order.url);
+  await tidy(step, publisher, pace);
+  return failure ?? orderFault(shortly(names), readProblem(order.error));
 }

@@ -9,7 +9,7 @@ import type { Publisher } from "../challenge.ts";
 
 /**
  * Read only; nothing is registered or ordered. The account's key signs, the CA's directory answers and fits the target (external
- * account, profile), the challenge fits the names, and the servers that a CA asks can be asked. Throws `TARGET_MISCONFIGURED` with
+ * account, profile), the challenge fits the names and has a place for each, and the servers that a CA asks can be asked. Throws `TARGET_MISCONFIGURED` with
  * what to change, or what key, CA and challenger throw.
  */
 export async function observeIssuance(step: AcmeStep, publisher: Publisher): Promise<Proof[]> {
@@ -18,6 +18,7 @@ export async function observeIssuance(step: AcmeStep, publisher: Publisher): Pro
   return await withClient(step, async (client) => {
     assertDirectoryFits(step, client);
     await assertSigns(client.key);
+    if (publisher.type === "dns-01") await publisher.demandPlaces?.(names.map(challengeName));
     const looked = await lookAt(publisher, names);
     return [
       {
@@ -71,11 +72,14 @@ async function assertSigns(key: AccountKey): Promise<void> {
   );
 }
 
+/** Where the TXT for a name belongs; a wildcard's is that of the name below it. */
+const challengeName = (name: string): string => `_acme-challenge.${name.replace(/^\*\./, "")}`;
+
 /** A look for a value that nobody published: it is not there, but the servers were asked. */
 async function lookAt(publisher: Publisher, names: readonly string[]): Promise<Proof[]> {
   const domain = names[0]?.replace(/^\*\./, "");
   if (domain === undefined) return [];
-  const name = publisher.type === "dns-01" ? `_acme-challenge.${domain}` : `${domain}/pinion-preflight`;
+  const name = publisher.type === "dns-01" ? challengeName(domain) : `${domain}/pinion-preflight`;
   const { detail } = await publisher.visible({ name, value: "pinion-preflight" });
   return [{ name: `the servers for ${domain} can be asked`, ok: true, detail }];
 }

@@ -4,10 +4,10 @@ import { locationOf } from "./account.ts";
 import type { Client } from "./client.ts";
 import { parse } from "./client.ts";
 import { problemOf, refusal } from "./errors.ts";
-import { fewAtOnce } from "./few-at-once.ts";
+import { fewAtOnce } from "../few-at-once.ts";
 import type { Reply } from "./http.ts";
 import { links, retryAfter } from "./http.ts";
-import { assertWithinLimits } from "./limits.ts";
+import { assertWithinLimits, noteLimit } from "./limits.ts";
 import { setOf } from "./notes.ts";
 import { isSafeUrl } from "./target.ts";
 import type { AcmeStep } from "./target.ts";
@@ -70,7 +70,11 @@ export async function placeOrder(step: AcmeStep, client: Client, account: Accoun
     assertWithinLimits(step, setOf(names), { replacing: false });
     return await placeOrder(step, client, account, { names });
   }
-  if (problem) throw refusal(reply, `the order for ${shortly(names)}`, step.ports.now());
+  if (problem) {
+    const fault = refusal(reply, `the order for ${shortly(names)}`, step.ports.now());
+    await noteLimit(step, setOf(names), fault);
+    throw fault;
+  }
   return orderOf(step, reply, locationOf(reply));
 }
 

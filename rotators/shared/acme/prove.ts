@@ -2,13 +2,13 @@ import { PinionError } from "../../../src/errors.ts";
 import { notYet } from "../certificates/rotator.ts";
 import type { ChallengeRecord } from "../dns/provider.ts";
 import { answerAll, failureIn, openChallenges, readAuthorizations } from "./authorization.ts";
-import { fewAtOnce } from "./few-at-once.ts";
+import { fewAtOnce } from "../few-at-once.ts";
 import { count } from "./limits.ts";
 import { writeOrderNote } from "./notes.ts";
 import type { OrderNote } from "./notes.ts";
 import type { Issuance } from "./issue.ts";
 import type { Order } from "./order.ts";
-import { noteValues, notedValues } from "./values.ts";
+import { noteValues, notedValues, same } from "./values.ts";
 
 /** A value that is not to be seen for so long never will be: the zone is not the one that the CA asks. */
 const mostPatience = 3_600_000;
@@ -30,26 +30,30 @@ export async function proveNames(issuance: Issuance, order: Order, note: OrderNo
     throw failure;
   }
   const challenges = openChallenges(client, publisher.type, authorizations);
-  await noteValues(
-    step.notes,
-    challenges.map(({ record }) => record),
-  );
-  const published = await publishNoted(issuance, note);
-  await untilVisible(
-    issuance,
-    challenges.map(({ record }) => record),
-    published.publishedAt!,
-  );
+  const records = challenges.map(({ record }) => record);
+  await noteValues(step.notes, records);
+  const published = await publishNoted(issuance, records, note);
+  await untilVisible(issuance, records, published.publishedAt!);
   await answerAll(step, account, challenges);
   return await writeOrderNote(step.notes, { ...published, answered: true });
 }
 
-/** Publishes what is noted and not yet published, in order, and keeps count, so that a hundred names need not fit into one call. */
-async function publishNoted({ step, publisher, pace }: Issuance, note: OrderNote): Promise<OrderNote> {
+/**
+ * Publishes what is noted and not yet published, in order, and keeps count, so that a hundred names need not fit into one call. Values that
+ * an earlier order left behind are not asked for any more.
+ */
+async function publishNoted(
+  { step, publisher, pace }: Issuance,
+  records: readonly ChallengeRecord[],
+  note: OrderNote,
+): Promise<OrderNote> {
   const values = notedValues(step.notes);
   let published = note.published ?? 0;
   if (note.publishedAt !== undefined && published >= values.length) return note;
-  while (published < values.length && !pace.over()) await publisher.publish(values[published++]!);
+  while (published < values.length && !pace.over()) {
+    const value = values[published++]!;
+    if (records.some((record) => same(record, value))) await publisher.publish(value);
+  }
   const whole = published === values.length;
   const next = { ...note, published, ...(whole ? { publishedAt: step.ports.now() } : {}) };
   await writeOrderNote(step.notes, next);

@@ -1,6 +1,7 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { z } from "zod";
 import type { Notes } from "../../../src/rotator.ts";
+import { isForGood } from "./errors.ts";
 import { notYet } from "../certificates/rotator.ts";
 import type { Publisher } from "../challenge.ts";
 import type { ChallengeRecord } from "../dns/provider.ts";
@@ -29,27 +30,44 @@ export async function noteValues(notes: Notes, records: readonly ChallengeRecord
 }
 
 /**
- * Withdraws every noted value and forgets it. One that cannot be withdrawn stays noted and stops no other; the first such failure is
- * thrown in the end. `ISSUANCE_PENDING` when this call's time is over before all are gone.
+ * Withdraws every noted value and forgets it. One that cannot be withdrawn stays noted and stops no other; then what may pass is thrown
+ * before what stays. `ISSUANCE_PENDING` when this call's time is over before all are tried, and the next one may get further.
  */
 export async function withdrawValues(notes: Notes, publisher: Publisher, pace: Pace): Promise<void> {
   const noted = notedValues(notes);
-  if (noted.length === 0) return;
   const failures: unknown[] = [];
-  const left: ChallengeRecord[] = [];
-  for (const record of noted) {
-    if (pace.over()) {
-      left.push(record);
-      continue;
-    }
+  const failed: ChallengeRecord[] = [];
+  let tried = 0;
+  while (tried < noted.length && !pace.over()) {
+    const record = noted[tried++]!;
     await publisher.withdraw(record).catch((error: unknown) => {
       failures.push(error);
-      left.push(record);
+      failed.push(record);
     });
   }
+  const untried = noted.slice(tried);
+  // The next call begins with what this one had no time for.
+  const left = [...untried, ...failed];
   if (left.length < noted.length) await write(notes, left);
+  const passing = failures.find((error) => !isForGood(error));
+  if (passing !== undefined) throw passing;
+  const further = failures.length === 0 || left.length < noted.length;
+  if (untried.length > 0 && further) throw notYet(`${untried.length} challenge values are still to be withdrawn.`);
   if (failures.length > 0) throw failures[0];
-  if (left.length > 0) throw notYet(`${left.length} challenge values are still to be withdrawn.`);
+}
+
+/** Of values that nobody can withdraw any more only so many are remembered: notes are small. */
+const mostStuck = 20;
+
+/** Like {@link withdrawValues}, but what cannot be withdrawn for good holds nothing up: it stays noted, for the next call or rotation. */
+export async function withdrawWhatCan(notes: Notes, publisher: Publisher, pace: Pace): Promise<void> {
+  try {
+    await withdrawValues(notes, publisher, pace);
+  } catch (error) {
+    if (!isForGood(error)) throw error;
+    const stuck = notedValues(notes);
+    if (stuck.length > mostStuck) await write(notes, stuck.slice(-mostStuck));
+  }
 }
 
 async function write(notes: Notes, records: readonly ChallengeRecord[]): Promise<void> {
@@ -57,4 +75,4 @@ async function write(notes: Notes, records: readonly ChallengeRecord[]): Promise
   await notes.write(noteName, records.length === 0 ? undefined : deflateRawSync(json).toString("base64url"));
 }
 
-const same = (a: ChallengeRecord, b: ChallengeRecord) => a.name === b.name && a.value === b.value;
+export const same = (a: ChallengeRecord, b: ChallengeRecord) => a.name === b.name && a.value === b.value;

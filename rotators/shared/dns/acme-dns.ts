@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
+import { fewAtOnce } from "../few-at-once.ts";
 import { targetUrl } from "../http.ts";
 import { call, refused } from "./http.ts";
 import { writtenName } from "./lookup.ts";
 import { dnsName, lookupFields, secretUrl } from "./provider.ts";
-import type { Challenger } from "./provider.ts";
+import type { ChallengeStep, Challenger } from "./provider.ts";
 import { withSecret } from "./secret.ts";
 import { shownByAll, visible } from "./visible.ts";
 
@@ -27,6 +28,20 @@ export const acmeDnsConfig = z.strictObject({
 });
 export type AcmeDnsConfig = z.output<typeof acmeDnsConfig>;
 
+/** How many values an account keeps. */
+const mostValues = 2;
+
+/** The account that a challenge's CNAME leads to. */
+async function accountOf({ config, signal }: ChallengeStep<AcmeDnsConfig>, name: string) {
+  const target = await writtenName(name, config, signal);
+  const account = config.accounts.find(({ fulldomain }) => fulldomain === target);
+  if (account !== undefined) return account;
+  throw new PinionError(
+    "TARGET_MISCONFIGURED",
+    `${name} leads to ${target}, which is no account's fulldomain: make it a CNAME to the account's.`,
+  );
+}
+
 /**
  * acme-dns (github.com/joohoi/acme-dns). An account keeps the last two values that it was given and can delete none: `withdraw` changes
  * nothing, and a value goes when two others have come. As the same value twice would drive out the other, `publish` first asks the server
@@ -35,15 +50,19 @@ export type AcmeDnsConfig = z.output<typeof acmeDnsConfig>;
 export const acmeDns: Challenger<AcmeDnsConfig> = {
   kind: "acme-dns",
   config: acmeDnsConfig,
-  async publish({ config, ports, signal }, { name, value }) {
-    const target = await writtenName(name, config, signal);
-    const account = config.accounts.find(({ fulldomain }) => fulldomain === target);
-    if (account === undefined) {
-      throw new PinionError(
-        "TARGET_MISCONFIGURED",
-        `${name} leads to ${target}, which is no account's fulldomain: make it a CNAME to the account's.`,
-      );
-    }
+  async demandPlaces(at, names) {
+    const found = await fewAtOnce(names, 4, async (name) => (await accountOf(at, name)).fulldomain);
+    const crowded = found.find((one) => found.filter((other) => other === one).length > mostValues);
+    if (crowded === undefined) return;
+    const those = names.filter((_, index) => found[index] === crowded);
+    throw new PinionError(
+      "TARGET_MISCONFIGURED",
+      `The account of ${crowded} is to hold ${those.length} values at once (${[...new Set(those)].slice(0, 3).join(", ")}) and keeps ${mostValues}: register an account for each name.`,
+    );
+  },
+  async publish(at, { name, value }) {
+    const { config, ports, signal } = at;
+    const { fulldomain: target, ...account } = await accountOf(at, name);
     if ((await shownByAll(target, value, config, signal)).everywhere) return;
     await withSecret({ ports, signal }, account.password, async (password) => {
       const who = "acme-dns";

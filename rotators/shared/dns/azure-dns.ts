@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { ArmRequest } from "../../../src/azure/arm.ts";
 import type { AzureRole, Need } from "../../../src/azure/role.ts";
 import { PinionError } from "../../../src/errors.ts";
+import { fewAtOnce } from "../few-at-once.ts";
 import { isWithin, writtenName } from "./lookup.ts";
 import { lookupFields } from "./provider.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger } from "./provider.ts";
@@ -41,6 +42,9 @@ const tries = 10;
 export const azureDns: Challenger<AzureDnsConfig> = {
   kind: "azure-dns",
   config: azureDnsConfig,
+  async demandPlaces(at, names) {
+    await fewAtOnce([...new Set(names)], 4, async (name) => await setPath(at, name));
+  },
   publish: async (at, record) =>
     await change(at, record, (records) =>
       records.some(holds(record)) ? records : [...records, { value: pieces(record.value) }],
@@ -75,7 +79,7 @@ async function change(
   record: ChallengeRecord,
   apply: (records: readonly TxtRecord[]) => readonly TxtRecord[],
 ): Promise<void> {
-  const path = await setPath(at, record);
+  const path = await setPath(at, record.name);
   for (let left = tries; ; left -= 1) {
     const found = await arm(at, { method: "GET", path, mayBeAbsent: true });
     const set = found === undefined ? undefined : recordSet.parse(found);
@@ -108,8 +112,8 @@ async function write(at: Step, path: string, set: RecordSet | undefined, records
 }
 
 /** The record set's path in the longest zone that holds the name. */
-async function setPath({ config, signal }: Step, record: ChallengeRecord): Promise<string> {
-  const name = await writtenName(record.name, config, signal);
+async function setPath({ config, signal }: Step, asked: string): Promise<string> {
+  const name = await writtenName(asked, config, signal);
   const zones = config.zones.map((id) => ({ id, zone: id.slice(id.lastIndexOf("/") + 1).toLowerCase() }));
   const [longest] = zones.filter(({ zone }) => isWithin(name, zone)).sort((a, b) => b.zone.length - a.zone.length);
   if (longest === undefined) {

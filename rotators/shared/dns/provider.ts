@@ -27,6 +27,8 @@ export interface ChallengeRecord {
 export interface Challenger<T> {
   readonly kind: string;
   readonly config: z.ZodType<T>;
+  /** Read only, before an order: each of these names, one for each value, has a place to go. `TARGET_MISCONFIGURED` where one has none. */
+  demandPlaces?(at: ChallengeStep<T>, names: readonly string[]): Promise<void>;
   /** Adds the value beside those that are there; a second call is harmless. */
   publish(at: ChallengeStep<T>, record: ChallengeRecord): Promise<void>;
   /** Takes away exactly this value; already gone is success. */

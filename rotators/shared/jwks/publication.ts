@@ -2,7 +2,7 @@ import { PinionError } from "../../../src/errors.ts";
 import type { VaultKey } from "../../../src/rotator.ts";
 import { within } from "../within.ts";
 import { markName, readBlob, writeBlob } from "./blob.ts";
-import { jwksDocument, publishedKey } from "./document.ts";
+import { publishedKey } from "./document.ts";
 import type { JwkSet } from "./document.ts";
 import type { Publishing } from "./target.ts";
 
@@ -35,25 +35,43 @@ async function inBlob(step: Publishing, url: string, name: string): Promise<Publ
 
 const note = "jwks";
 
-/** A mark, and the URL of each key, one a line: a note is too short for the keys themselves. */
+/** A mark, and the URL of each key with its `kid`, one a line: a note is too short for the keys themselves. */
 async function inNotes(step: Publishing, added: readonly VaultKey[]): Promise<Publication> {
   const { notes, target } = step;
-  const [mark = "", ...urls] = notes.read(note)?.split("\n") ?? [];
-  const listed = await Promise.all(urls.map((url) => within(step.signal, step.ports.keys.get(url))));
-  const urlOf = new Map([...listed, ...added].map((key) => [publishedKey(key, target.algorithm).kid, key.url]));
+  const [mark = "", ...lines] = notes.read(note)?.split("\n") ?? [];
+  const listed = lines.map((line) => line.split(" ") as [url: string, kid?: string]);
+  const keys = await Promise.all(listed.map(async ([url, kid]) => await readKey(step, url, kid)));
+  const urls = new Map([
+    ...keys.map(({ kid }, index) => [kid, listed[index]![0]] as const),
+    ...added.map((key) => [publishedKey(key, target.algorithm).kid, key.url] as const),
+  ]);
   return {
-    set: notes.read(note) === undefined ? undefined : jwksDocument(listed, target),
+    set: notes.read(note) === undefined ? undefined : { keys },
     mark: mark === "" ? undefined : mark,
     async write({ keys }, next = mark) {
-      await notes.write(note, [next, ...keys.map(({ kid }) => urlOf.get(kid as string)!)].join("\n"));
+      await notes.write(
+        note,
+        [next, ...keys.map(({ kid }) => `${urls.get(kid as string)!} ${kid as string}`)].join("\n"),
+      );
       return true;
     },
   };
 }
 
-/** The set as it is published; what the app serves where there is no blob. */
+/** A key as it is published; of one that is disabled, which its vault does not show, only the `kid`: it can still be taken out. */
+async function readKey({ ports, target, signal }: Publishing, url: string, kid?: string) {
+  try {
+    return publishedKey(await within(signal, ports.keys.get(url)), target.algorithm);
+  } catch (error) {
+    if (kid === undefined || !(error instanceof PinionError && error.code === "SECRET_DISABLED")) throw error;
+    return { kid };
+  }
+}
+
+/** The set as it is published; what the app serves where there is no blob. A disabled key is left out: it stops none of the others. */
 export async function publishedSet(step: Publishing): Promise<JwkSet | undefined> {
-  return (await openPublication(step, [], "")).set;
+  const { set } = await openPublication(step, [], "");
+  return set && { ...set, keys: set.keys.filter((key) => Object.keys(key).length > 1) };
 }
 
 /** How often a set that others write too is read anew. */

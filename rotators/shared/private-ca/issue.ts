@@ -1,6 +1,7 @@
 import { PinionError } from "../../../src/errors.ts";
 import type { CertificateSlot, Proof, Step, VaultCertificate } from "../../../src/rotator.ts";
 import { openAuthority } from "./authority.ts";
+import type { Authority } from "./authority.ts";
 import { serialOf, signRequest, validityOf } from "./sign.ts";
 import type { PrivateCaTarget } from "./target.ts";
 import { demandGrantable } from "./wish.ts";
@@ -15,7 +16,7 @@ export async function observeAuthority(
   const { wanted } = slotOf(step);
   const ca = await openAuthority(target, ports.keys, ports.now());
   demandGrantable(wanted, ca);
-  const { notAfter } = validityOf({ ca, target, wanted, now: ports.now() });
+  const notAfter = demandLongEnough(step, ca);
   return {
     proofs: [
       { name: "the authority's key is usable and fits its certificate", ok: true, detail: ca.scheme.algorithm },
@@ -42,6 +43,7 @@ export async function issueCertificate(step: S): Promise<VaultCertificate> {
   const ca = await openAuthority(target, ports.keys, ports.now());
   // Before the vault makes a key pair, so that a policy that asks too much leaves nothing behind.
   demandGrantable(slot.wanted, ca);
+  demandLongEnough(step, ca);
   const { csr, requestId } = await slot.pending();
   signal.throwIfAborted();
   const now = await timeOfIssue(step, requestId);
@@ -49,6 +51,22 @@ export async function issueCertificate(step: S): Promise<VaultCertificate> {
   const leaf = await signRequest(csr, { ca, target, wanted: slot.wanted, now, serial });
   signal.throwIfAborted();
   return await merge(slot, [leaf, ...ca.chain]);
+}
+
+const day = 86_400_000;
+
+/** When a certificate of now would end. One that is due again at once would not be proven, so none is made. */
+function demandLongEnough(step: S, ca: Authority): number {
+  const { wanted } = slotOf(step);
+  const now = step.ports.now();
+  const { notAfter } = validityOf({ ca, target: step.target, wanted, now });
+  if (notAfter - now >= wanted.rotateBefore + day) return notAfter;
+  const days = (duration: number) => (duration / day).toFixed(1);
+  const why = notAfter === ca.notAfter ? "renew the authority" : "raise maxValidity";
+  throw new PinionError(
+    "TARGET_MISCONFIGURED",
+    `A certificate would be valid for ${days(notAfter - now)} days, and is due ${days(wanted.rotateBefore)} days before its end, with one to spare: ${why}, or lower rotateBefore.`,
+  );
 }
 
 /** Two copies of the step may sign at once; an ECDSA signature differs each time, so the second one finds another's leaf merged. */

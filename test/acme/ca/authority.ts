@@ -65,6 +65,13 @@ export async function createAuthority(): Promise<Authority> {
   };
 }
 
+/** The common names in a request: a CA takes each for a name that is asked for. */
+export function commonNamesIn(csr: Buffer): string[] {
+  const { subject } = AsnConvert.parse(csr, CertificationRequest).certificationRequestInfo;
+  const parts = [...subject].flatMap((part) => [...part]);
+  return parts.filter(({ type }) => type === "2.5.4.3").map(({ value }) => value.toString());
+}
+
 /** SPKI of a request, checked to be a key at all. */
 function keyIn(csr: Buffer): ArrayBuffer {
   const { subjectPKInfo } = AsnConvert.parse(csr, CertificationRequest).certificationRequestInfo;

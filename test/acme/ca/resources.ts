@@ -1,3 +1,4 @@
+import { commonNamesIn } from "./authority.ts";
 import { X509Certificate } from "node:crypto";
 import type { JsonWebKey } from "node:crypto";
 import { certificateId } from "../../../rotators/shared/acme/ari.ts";
@@ -96,7 +97,11 @@ export function challenge(
 export async function finalize(state: State, one: CaOrder, csr: string): Promise<Answer> {
   settle(one);
   if (one.status !== "ready") return problem(403, "orderNotReady", `it is ${one.status}`);
-  one.pem = (await state.authority.sign(Buffer.from(csr, "base64url"), one.names)) + state.authority.root;
+  const request = Buffer.from(csr, "base64url");
+  // As Boulder has it: a common name is one more name that is asked for.
+  if (!commonNamesIn(request).every((name) => one.names.includes(name)))
+    return problem(400, "badCSR", "the request does not name what the order names");
+  one.pem = (await state.authority.sign(request, one.names)) + state.authority.root;
   one.status = "processing";
   return [200, shown(state, one), retry(state.manners.slow?.retryAfter)];
 }
