@@ -46,9 +46,9 @@ type plans = {
 @export()
 @description('''
 The plans.
-- Flex Consumption: the documents of its preview said that App Service authentication let everybody in; samples of 2026 from Microsoft rely on it there. Unconfirmed on a real plan: whoever sees otherwise sets authentication to false, and every deployment to that plan stops with a sentence.
+- Flex Consumption: the documents of its preview said that App Service authentication let everybody in; those of today no longer list it among what the plan lacks, and samples of 2026 from Microsoft rely on it there. Unconfirmed on a real plan: whoever sees otherwise sets authentication to false, and every deployment to that plan stops with a sentence.
 - Elastic Premium: its file share would need an account key, so there is none, and no zip deployment; it runs a package in blob storage.
-- End-to-end encryption on Flex Consumption and Elastic Premium: unconfirmed, so off.
+- End-to-end encryption: Flex Consumption has none, by its documents; on Elastic Premium unconfirmed, so off.
 ''')
 var planFacts plans = {
   FlexConsumption: {
