@@ -194,9 +194,9 @@ describeBicep("onboard.bicep", () => {
       /grants: https:\S+ is no ARM id/,
     ],
     [
-      "a subscription as a scope",
+      "a scope in no resource group",
       { grants: [{ ...first, scope: `/subscriptions/${place.subscriptionId}/providers/Microsoft.X/y` }] },
-      /is no ARM id of a resource or a resource group/,
+      /is no ARM id of a resource, a resource group or a subscription/,
     ],
     [
       "an identity without an object id",
