@@ -68,17 +68,18 @@ var delivered = delivery.by == 'webhook' && network == 'private'
       ? fail('deadLetter: expected the storage account of the queue, ${delivery.storageId}.')
       : delivery
 
+@description('Key of the role that finds topics: the one that is given at a whole subscription, since a topic may be in any group of it.')
+var topicsRole = 'find-topics'
+@description('Whether a grant is that one.')
+func isTopics(one grant) bool => one.role == 'find-topics' && length(split(one.scope, '/')) == 3
 @description('The grants, each with whose it is and where. What is wrong with one is told before anything is deployed.')
 var checked = map(grants, one => {
   role: contains(definitions, one.role)
     ? one.role
     : fail('grants: infra/roles.json has no role ${one.role}. Write the parameters again: npm run pinion -- onboard.')
-  scope: startsWith(toLower(one.scope), '/subscriptions/') && (contains(toLower(one.scope), '/resourcegroups/') || length(split(
-      one.scope,
-      '/'
-    )) == 3)
+  scope: startsWith(toLower(one.scope), '/subscriptions/') && (contains(toLower(one.scope), '/resourcegroups/') || isTopics(one))
     ? one.scope
-    : fail('grants: ${one.scope} is no ARM id of a resource, a resource group or a subscription.')
+    : fail('grants: ${one.scope} is no ARM id of a resource or a resource group; ${topicsRole} alone is given at a subscription.')
   principalId: principals[?toLower(one.?identity ?? 'app')] ?? fail('principals: the identity ${one.?identity ?? 'app'} is missing. Give its object id.')
   subscriptionId: toLower(split(one.scope, '/')[?2] ?? '')
   group: groupOf(one.scope)

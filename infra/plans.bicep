@@ -91,6 +91,9 @@ type lacks = {
 
   @description('Durable backends that cannot be had there.')
   durableBackends: string[]
+
+  @description('References of policies.json whose definition is not known to be there.')
+  policies: string[]
 }
 
 @description('Clouds by name.')
@@ -101,10 +104,14 @@ type clouds = {
 
 @export()
 @description('''
-What clouds lack. Azure Government had no Flex Consumption in June 2026, and announced it for the end of the year. That it and Durable Task Scheduler lack in the others is unconfirmed: take them off the list where `az functionapp list-flexconsumption-locations` and `az provider show -n Microsoft.DurableTask` show them.
+What clouds lack. Azure Government had no Flex Consumption in June 2026, and announced it for the end of the year. That it and Durable Task Scheduler lack in the others is unconfirmed: take them off the list where `az functionapp list-flexconsumption-locations` and `az provider show -n Microsoft.DurableTask` show them. Of the built-in policies Microsoft's list for Azure Government, or an initiative in it, has all but one; Azure China has no such list: a deployment stops at the id that it lacks.
 ''')
 var cloudFacts clouds = {
-  AzureCloud: { plans: [], durableBackends: [] }
-  AzureUSGovernment: { plans: ['FlexConsumption'], durableBackends: ['DurableTaskScheduler'] }
-  AzureChinaCloud: { plans: ['FlexConsumption'], durableBackends: ['DurableTaskScheduler'] }
+  AzureCloud: { plans: [], durableBackends: [], policies: [] }
+  AzureUSGovernment: {
+    plans: ['FlexConsumption']
+    durableBackends: ['DurableTaskScheduler']
+    policies: ['vaultRoles']
+  }
+  AzureChinaCloud: { plans: ['FlexConsumption'], durableBackends: ['DurableTaskScheduler'], policies: [] }
 }
