@@ -125,6 +125,17 @@ func faultsOf(it asked) string[] =>
       'network: subnets.endpointsSubnetId is not the id of a subnet.'
     )
     unless(
+      empty(filter(
+        map(items(it.network.?zones.?ids ?? {}), one => one.value),
+        id => !startsWith(toLower(id), '/subscriptions/') || !contains(toLower(id), '/privatednszones/')
+      )),
+      'network: zones.ids are not all ids of private DNS zones; PINION_DNS_ZONES is the id of a resource group, or policy.'
+    )
+    unless(
+      empty(filter(it.network.?zones.?linkedNetworkIds ?? [], id => !contains(toLower(id), '/virtualnetworks/'))),
+      'network: zones.linkedNetworkIds are not all ids of virtual networks.'
+    )
+    unless(
       length(union(it.zones, it.zones)) == length(it.zones) && empty(filter(
         it.zones,
         zone => !isPlain(replace(zone, '-', '')) || empty(zone)

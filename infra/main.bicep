@@ -245,6 +245,7 @@ module policies 'modules/policies.bicep' = if (policyEffect != 'None') {
     prefix: prefix
     effect: policyEffect == 'Audit' ? 'Audit' : policyEffect == 'Deny' ? 'Deny' : 'Disabled'
     resourceGroupName: resourceGroup().name
+    omit: cloudFacts[cloud].policies
     isPrivate: isPrivate
     storageSkus: zoneRedundant ? ['Standard_ZRS'] : ['Standard_LRS', 'Standard_ZRS']
   }

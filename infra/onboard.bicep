@@ -68,14 +68,18 @@ var delivered = delivery.by == 'webhook' && network == 'private'
       ? fail('deadLetter: expected the storage account of the queue, ${delivery.storageId}.')
       : delivery
 
+@description('Key of the role that finds topics: the one that is given at a whole subscription, since a topic may be in any group of it.')
+var topicsRole = 'find-topics'
+@description('Whether a grant is that one.')
+func isTopics(one grant) bool => one.role == 'find-topics' && length(split(one.scope, '/')) == 3
 @description('The grants, each with whose it is and where. What is wrong with one is told before anything is deployed.')
 var checked = map(grants, one => {
   role: contains(definitions, one.role)
     ? one.role
     : fail('grants: infra/roles.json has no role ${one.role}. Write the parameters again: npm run pinion -- onboard.')
-  scope: startsWith(toLower(one.scope), '/subscriptions/') && contains(toLower(one.scope), '/resourcegroups/')
+  scope: startsWith(toLower(one.scope), '/subscriptions/') && (contains(toLower(one.scope), '/resourcegroups/') || isTopics(one))
     ? one.scope
-    : fail('grants: ${one.scope} is no ARM id of a resource or a resource group.')
+    : fail('grants: ${one.scope} is no ARM id of a resource or a resource group; ${topicsRole} alone is given at a subscription.')
   principalId: principals[?toLower(one.?identity ?? 'app')] ?? fail('principals: the identity ${one.?identity ?? 'app'} is missing. Give its object id.')
   subscriptionId: toLower(split(one.scope, '/')[?2] ?? '')
   group: groupOf(one.scope)
@@ -83,7 +87,9 @@ var checked = map(grants, one => {
 @description('The subscriptions that need role definitions.')
 var subscriptions = union(map(checked, one => one.subscriptionId), [toLower(subscription().subscriptionId)])
 @description('The resource groups with assignments: one deployment in each.')
-var groups = union(map(checked, one => one.group), [])
+var groups = filter(union(map(checked, one => one.group), []), group => length(split(group, '/')) == 5)
+@description('What is assigned at a whole subscription.')
+var atSubscriptions = filter(checked, one => length(split(one.scope, '/')) == 3)
 @description('Key of the role that the doctor reads the system topic with.')
 var doctorRole = 'read-events'
 
@@ -111,6 +117,19 @@ module assignments 'onboard/role-assignments.json' = [
       atGroup: map(filter(checked, one => toLower(one.scope) == group), one => {
         principalId: one.principalId
         roleId: roleIdOf(one.subscriptionId, one.role)
+      })
+    }
+    dependsOn: [roles]
+  }
+]
+
+module subscriptionAssignments 'onboard/subscription-assignments.bicep' = [
+  for id in union(map(atSubscriptions, one => one.subscriptionId), []): {
+    scope: subscription(id)
+    params: {
+      assignments: map(filter(atSubscriptions, one => one.subscriptionId == id), one => {
+        principalId: one.principalId
+        roleId: roleIdOf(id, one.role)
       })
     }
     dependsOn: [roles]

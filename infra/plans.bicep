@@ -46,9 +46,9 @@ type plans = {
 @export()
 @description('''
 The plans.
-- Flex Consumption: the documents of its preview said that App Service authentication let everybody in; samples of 2026 from Microsoft rely on it there. Unconfirmed on a real plan: whoever sees otherwise sets authentication to false, and every deployment to that plan stops with a sentence.
+- Flex Consumption: the documents of its preview said that App Service authentication let everybody in; those of today no longer list it among what the plan lacks, and samples of 2026 from Microsoft rely on it there. Unconfirmed on a real plan: whoever sees otherwise sets authentication to false, and every deployment to that plan stops with a sentence.
 - Elastic Premium: its file share would need an account key, so there is none, and no zip deployment; it runs a package in blob storage.
-- End-to-end encryption on Flex Consumption and Elastic Premium: unconfirmed, so off.
+- End-to-end encryption: Flex Consumption has none, by its documents; on Elastic Premium unconfirmed, so off.
 ''')
 var planFacts plans = {
   FlexConsumption: {
@@ -91,6 +91,9 @@ type lacks = {
 
   @description('Durable backends that cannot be had there.')
   durableBackends: string[]
+
+  @description('References of policies.json whose definition is not known to be there.')
+  policies: string[]
 }
 
 @description('Clouds by name.')
@@ -101,10 +104,14 @@ type clouds = {
 
 @export()
 @description('''
-What clouds lack. Azure Government had no Flex Consumption in June 2026, and announced it for the end of the year. That it and Durable Task Scheduler lack in the others is unconfirmed: take them off the list where `az functionapp list-flexconsumption-locations` and `az provider show -n Microsoft.DurableTask` show them.
+What clouds lack. Azure Government had no Flex Consumption in June 2026, and announced it for the end of the year. That it and Durable Task Scheduler lack in the others is unconfirmed: take them off the list where `az functionapp list-flexconsumption-locations` and `az provider show -n Microsoft.DurableTask` show them. Of the built-in policies Microsoft's list for Azure Government, or an initiative in it, has all but one; Azure China has no such list: a deployment stops at the id that it lacks.
 ''')
 var cloudFacts clouds = {
-  AzureCloud: { plans: [], durableBackends: [] }
-  AzureUSGovernment: { plans: ['FlexConsumption'], durableBackends: ['DurableTaskScheduler'] }
-  AzureChinaCloud: { plans: ['FlexConsumption'], durableBackends: ['DurableTaskScheduler'] }
+  AzureCloud: { plans: [], durableBackends: [], policies: [] }
+  AzureUSGovernment: {
+    plans: ['FlexConsumption']
+    durableBackends: ['DurableTaskScheduler']
+    policies: ['vaultRoles']
+  }
+  AzureChinaCloud: { plans: ['FlexConsumption'], durableBackends: ['DurableTaskScheduler'], policies: [] }
 }

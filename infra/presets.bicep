@@ -98,7 +98,7 @@ func zonesIn(group string, cloud clouds) zoneIds =>
 @description('A private network of what was asked for; `range` where no address range was.')
 func privateNetworkOf(range string, cloud clouds, asked asked) privateNetwork => {
   access: 'private'
-  subnets: empty(asked.appSubnetId)
+  subnets: empty('${asked.appSubnetId}${asked.endpointsSubnetId}')
     ? { source: 'new', addressPrefix: empty(asked.addressPrefix) ? range : asked.addressPrefix }
     : { source: 'existing', integrationSubnetId: asked.appSubnetId, endpointsSubnetId: asked.endpointsSubnetId }
   zones: asked.dnsZones == 'policy'
@@ -111,6 +111,6 @@ func privateNetworkOf(range string, cloud clouds, asked asked) privateNetwork =>
 @export()
 @description('The network of an environment with what was asked for. An address range or a subnet makes a public one private.')
 func networkOf(preset network, cloud clouds, asked asked) network =>
-  preset.access == 'public' && empty(asked.addressPrefix) && empty(asked.appSubnetId)
+  preset.access == 'public' && empty('${asked.addressPrefix}${asked.appSubnetId}${asked.endpointsSubnetId}')
     ? preset
     : privateNetworkOf(preset.?subnets.?addressPrefix ?? '', cloud, asked)

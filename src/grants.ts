@@ -1,6 +1,6 @@
 import { madeIn, objectKey } from "./activities/deps.ts";
 import { readPermissionsRole } from "./azure/permissions.ts";
-import { type AzureRole, groupOf, type Need } from "./azure/role.ts";
+import { type AzureRole, type Need, subscriptionOf } from "./azure/role.ts";
 import { collectionsOf, inventoryRoles, objectRoles } from "./azure/vault-roles.ts";
 import type { Consumer } from "./consumer.ts";
 import { findTopicsRole, readEventsRole } from "./doctor/roles.ts";
@@ -174,7 +174,8 @@ export function grantsOf(
     return [
       ...[...kinds].map((kind) => granted(inventoryRoles[kind], one.resourceId, one.identity, `the sweep of ${name}`)),
       granted(readEventsRole, one.resourceId, undefined, `the doctor's look at ${name}`),
-      granted(findTopicsRole, groupOf(one.resourceId), undefined, `the doctor's look at ${name}`),
+      // A vault's one system topic may be in any group of its subscription: only who sees them all knows that there is none.
+      granted(findTopicsRole, subscriptionOf(one.resourceId), undefined, `the doctor's look at ${name}`),
     ];
   });
   const needed = objects.flatMap((object) => {

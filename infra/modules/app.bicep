@@ -67,6 +67,7 @@ module functionApp 'function-app.bicep' = {
     plan: plan
     planId: farm.outputs.id
     nodeVersion: nodeVersion
+    zoneRedundant: zoneRedundant
     access: network.access
     subnetId: subnetId
     identityName: names.identity

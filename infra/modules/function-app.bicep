@@ -25,6 +25,9 @@ param planId string
 @description('Major version of Node.')
 param nodeVersion '22' | '24'
 
+@description('Whether instances are spread over three zones of the region.')
+param zoneRedundant bool
+
 @description('Whether the app is reached from public addresses.')
 param access accessType
 
@@ -66,8 +69,8 @@ var flex = {
   scaleAndConcurrency: {
     instanceMemoryMB: 2048
     maximumInstanceCount: 40
-    // Orchestrations wake by timers, which no scaler sees: one instance stays up for them.
-    alwaysReady: [{ name: 'durable', instanceCount: 1 }]
+    // Orchestrations wake by timers, which no scaler sees: one instance stays up for them. With zones the plan takes no fewer than two.
+    alwaysReady: [{ name: 'durable', instanceCount: zoneRedundant ? 2 : 1 }]
   }
 }
 
@@ -99,13 +102,13 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
       remoteDebuggingEnabled: false
       // The host's own ping, which needs no key: a wrong setting of Pinion is no reason to replace an instance, so it is not /api/health.
       ...(facts.healthCheck ? { healthCheckPath: '/admin/host/ping' } : {})
       ...(facts.alwaysOn ? { alwaysOn: true } : {})
-      ...(facts.package == 'container' ? {} : { linuxFxVersion: 'NODE|${nodeVersion}' })
+      // Flex Consumption has no FTP, and is told its runtime above.
+      ...(facts.package == 'container' ? {} : { ftpsState: 'Disabled', linuxFxVersion: 'NODE|${nodeVersion}' })
       // Behind a network the platform cannot look into the queues: the host tells it when to scale.
       ...(plan == 'ElasticPremium' && access == 'private' ? { functionsRuntimeScaleMonitoringEnabled: true } : {})
     }

@@ -40,7 +40,7 @@ param storageSkus string[] = ['Standard_ZRS', 'Standard_GZRS', 'Standard_RAGZRS'
 @description('SKUs that a plan may have: Flex Consumption, Elastic Premium, Premium v3.')
 param planSkus string[] = ['FC1', 'EP1', 'EP2', 'EP3', 'P0v3', 'P1v3', 'P2v3', 'P3v3']
 
-@description('References of `infra/policies.json` to leave out. Unconfirmed: which of the definitions on vaults a sovereign cloud has.')
+@description('References of `infra/policies.json` to leave out: what the cloud is not known to have (plans.bicep).')
 param omit string[] = []
 
 @description('What the initiative is shown as.')

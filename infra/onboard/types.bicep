@@ -6,8 +6,8 @@ type grant = {
   @description('Key of the role in infra/roles.json.')
   @minLength(1)
   role: string
-  @description('ARM id of the resource, or of the resource group, at which it is assigned; in any subscription of the tenant.')
-  @minLength(60)
+  @description('ARM id of the resource, the resource group or the subscription at which it is assigned; in any subscription of the tenant.')
+  @minLength(51)
   scope: string
   @description('Whose it is: client id of a trust zone\'s identity, as the policy names it. Default: the app\'s own identity.')
   @minLength(36)

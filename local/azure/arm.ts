@@ -94,7 +94,7 @@ async function answer(
 }
 
 /** What the caller may do at a scope. */
-const ownPermissions = /^(\/subscriptions\/[^/]+\/.+)\/providers\/Microsoft\.Authorization\/permissions$/i;
+const ownPermissions = /^(\/subscriptions\/[^/]+(?:\/.+)?)\/providers\/Microsoft\.Authorization\/permissions$/i;
 
 const tokenFaults: Readonly<Record<TokenFault, readonly [code: string, message: string]>> = {
   missing: ["AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."],

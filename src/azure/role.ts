@@ -18,6 +18,9 @@ export interface AzureRole {
 /** The resource group of an ARM id. */
 export const groupOf = (id: string): string => id.split("/").slice(0, 5).join("/");
 
+/** The subscription of an ARM id. */
+export const subscriptionOf = (id: string): string => id.split("/").slice(0, 3).join("/");
+
 /**
  * A role and where it is needed. `at` is an ARM id, or the address of an object in a vault (`https://<vault>/secrets/<name>`), whose ARM
  * id the policy knows when it names the vault.

@@ -1,7 +1,6 @@
 import type { Context } from "./context.ts";
 import { type Check, eachOf, fault, ok, unknown } from "./finding.ts";
-import { roleFor, subscriptionOf } from "./read-arm.ts";
-import { mayBeElsewhere, topicOf } from "./topics.ts";
+import { mayBeElsewhere, topicOf, topicsRoleFor } from "./topics.ts";
 import { eventVaultsOf, hostOf } from "./vault.ts";
 
 /** That each vault has its system topic, in order. */
@@ -19,7 +18,7 @@ export const eventTopic: Check<Context> = {
           unknown(
             host,
             "has no system topic in its resource group, and the doctor may not look for one in others",
-            `Deploy infra/onboard.bicep for that vault. Where it has a topic in another group, assign ${roleFor(`${subscriptionOf(vault.resourceId)}/providers/Microsoft.EventGrid/systemTopics`)} to let the doctor see it.`,
+            `Deploy infra/onboard.bicep for that vault. Where it has a topic in another group, assign ${topicsRoleFor(vault)} to let the doctor see it.`,
           ),
         ];
       if (topic === undefined)

@@ -61,6 +61,5 @@ export function roleFor(id: string): string {
 
 /** The resource group of an id, else its subscription. */
 export const scopeOf = (id: string): string => /^\/subscriptions\/[^/]+(\/resourceGroups\/[^/]+)?/i.exec(id)?.[0] ?? id;
-export const subscriptionOf = (id: string): string => id.split("/").slice(0, 3).join("/");
 export const nameOf = (id: string): string => id.split("/").at(-1) ?? "";
 export const sameId = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();

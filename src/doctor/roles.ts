@@ -14,10 +14,10 @@ export const readEventsRole: AzureRole = {
   ],
 };
 
-/** At the resource group of a vault: which of the topics there is the vault's, and whether that may be seen at all. */
+/** At the subscription of a vault: which of the topics there is the vault's, wherever it is, and whether that may be seen at all. */
 export const findTopicsRole: AzureRole = {
   key: "find-topics",
-  description: "Finds the system topic of a vault in a resource group.",
+  description: "Finds the system topic of a vault in its subscription.",
   actions: ["Microsoft.EventGrid/systemTopics/read", ...(readPermissionsRole.actions ?? [])],
 };
 

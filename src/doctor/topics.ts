@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { lacking } from "../azure/permissions.ts";
+import { subscriptionOf } from "../azure/role.ts";
 import { PinionError } from "../errors.ts";
 import type { PolicyVault } from "../policy.ts";
 import { accountName } from "./account.ts";
 import { type Context, once } from "./context.ts";
 import { unseen } from "./finding.ts";
-import { listArm, nameOf, sameId, roleFor, scopeOf, subscriptionOf } from "./read-arm.ts";
+import { listArm, nameOf, sameId, roleFor, scopeOf } from "./read-arm.ts";
 import { siteId } from "./site.ts";
 
 const version = "2025-02-15";
@@ -72,10 +73,14 @@ export function topicOf(context: Context, vault: PolicyVault, signal: AbortSigna
     if (missing?.length === 0) return undefined;
     throw unseen(
       "The identity may not see whether the vault has a system topic.",
-      `To let the doctor see it, assign ${roleFor(`${scopeOf(resourceId)}/providers/Microsoft.EventGrid/systemTopics`)}.`,
+      `To let the doctor see it, assign ${topicsRoleFor(vault)}.`,
     );
   });
 }
+
+/** Which role at which scope shows whether a vault has a topic. */
+export const topicsRoleFor = ({ resourceId }: PolicyVault): string =>
+  roleFor(`${subscriptionOf(resourceId)}/providers/Microsoft.EventGrid/systemTopics`);
 
 const list = (context: Context, scope: string, signal: AbortSignal) =>
   listArm(context, `${scope}/providers/Microsoft.EventGrid/systemTopics`, version, topic, signal);
@@ -92,8 +97,12 @@ function everywhere(context: Context, { resourceId }: PolicyVault, signal: Abort
 }
 
 /** Whether a vault may have a topic that {@link topicOf} did not find: in a resource group other than its own, where the doctor cannot look. */
-export const mayBeElsewhere = async (context: Context, vault: PolicyVault, signal: AbortSignal): Promise<boolean> =>
-  (await everywhere(context, vault, signal)) === undefined;
+export async function mayBeElsewhere(context: Context, vault: PolicyVault, signal: AbortSignal): Promise<boolean> {
+  if ((await everywhere(context, vault, signal)) === undefined) return true;
+  // A list may have come, without what its reader may not see.
+  const needs = { scope: subscriptionOf(vault.resourceId), actions: ["Microsoft.EventGrid/systemTopics/read"] };
+  return (await lacking(context.arm, needs, signal))?.length !== 0;
+}
 
 /** The subscriptions of a topic. */
 export const subscriptionsOf = (context: Context, { id }: Topic, signal: AbortSignal) =>

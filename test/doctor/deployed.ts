@@ -3,6 +3,7 @@ import type { Cloud } from "../../local/cloud/cloud.ts";
 import type { Permission } from "../../local/azure/rights.ts";
 import { appId, evidenceId, storageId, subnetId, systemTopicOf } from "../../local/cloud/shown.ts";
 import { findRotator, rotators } from "../../rotators/index.ts";
+import { groupOf } from "../../src/azure/role.ts";
 import { rotatorFacts } from "../../src/compose.ts";
 import { findConsumer } from "../../src/consumers/index.ts";
 import { readEventsRole, readOwnRole } from "../../src/doctor/roles.ts";
@@ -46,8 +47,6 @@ export function assignRoles(
   }
 }
 
-/** The role that finds topics, in every group of the subscription: more than onboarding gives. */
-export const findsEverywhere = (one: Permission): Permission =>
-  one.actions.includes("Microsoft.EventGrid/systemTopics/read") && one.dataActions.length === 0
-    ? { ...one, scope: `/subscriptions/${subscriptionId}` }
-    : one;
+/** The role that finds topics, in the resource group of the vaults alone: as releases before this one were onboarded. */
+export const findsNearby = (one: Permission): Permission =>
+  one.scope === `/subscriptions/${subscriptionId}` ? { ...one, scope: groupOf(storageId) } : one;

@@ -86,6 +86,16 @@ const apps: readonly Bad[] = [
     app({ network: { ...hub, subnets: { ...hub.subnets, endpointsSubnetId: given.hub } } }),
     /network: subnets\.endpointsSubnetId is not the id of a subnet/,
   ],
+  [
+    "DNS zones without an id",
+    app({ network: { ...hub, zones: { ...hub.zones, ids: { ...hub.zones.ids, blob: "rg-hub" } } } }),
+    /network: zones\.ids are not all ids of private DNS zones/,
+  ],
+  [
+    "a linked network that is none",
+    app({ network: { ...networks.new, zones: { source: "new", linkedNetworkIds: [given.hub] } } }),
+    /network: zones\.linkedNetworkIds are not all ids of virtual networks/,
+  ],
   ["two zones of one name", app({ zones: ["a", "a"] }), /zones: expected different names/],
   ["a zone with a capital", app({ zones: ["Billing"] }), /zones: expected different names/],
   [
@@ -125,7 +135,7 @@ const vaults: readonly Bad[] = [
   [
     "a role at a subscription",
     vault({ grants: [{ ...someGrants[0], scope: `/subscriptions/${"0".repeat(60)}` }] }),
-    /grants: .* is no ARM id of a resource/,
+    /grants: .* is no ARM id of a resource .* find-topics alone is given at a subscription/,
   ],
   [
     "an identity that nobody is",

@@ -1,5 +1,9 @@
+import { vi } from "vitest";
 import { at, templatesIn } from "./harness/arm.ts";
 import { describeBicep, type Promised, testPromise, useInfra } from "./harness/promise.ts";
+
+// A compilation takes seconds, and many on a busy machine.
+vi.setConfig({ testTimeout: 300_000 });
 
 // Azure looks at the scope of a module whether or not its condition holds, and refuses one that is no group's.
 

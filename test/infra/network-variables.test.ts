@@ -1,9 +1,12 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { samples, startCompiler } from "../../scripts/bicep/compiler.ts";
 import { infraIn, root } from "./harness/infra.ts";
 import { describeBicep } from "./harness/promise.ts";
 
 // What the variables of the network make of each environment's.
+
+// A compiler takes a second to start, and many on a busy machine.
+vi.setConfig({ testTimeout: 300_000 });
 
 const hub = "/subscriptions/00000000-0000-0000-0000-0000000000cc/resourceGroups/rg-hub";
 const runner = `${hub}/providers/Microsoft.Network/virtualNetworks/vnet-runners`;
@@ -66,8 +69,12 @@ describeBicep("variables of the network", () => {
     expect(Object.keys(zones.ids)).toHaveLength(count);
   });
 
-  test("one subnet without the other is refused", async () => {
-    const { PINION_APP_SUBNET_ID } = subnets;
-    await expect(networkOf("test", { PINION_APP_SUBNET_ID })).rejects.toThrow(/endpointsSubnetId|length/);
+  test.each([
+    ["test", "PINION_APP_SUBNET_ID", /endpointsSubnetId|length/],
+    ["test", "PINION_ENDPOINTS_SUBNET_ID", /integrationSubnetId|length/],
+    // Without a word it would be public.
+    ["dev", "PINION_ENDPOINTS_SUBNET_ID", /integrationSubnetId|length/],
+  ] as const)("%s with %s alone is refused", async (file, name, says) => {
+    await expect(networkOf(file, { [name]: subnets[name] })).rejects.toThrow(says);
   });
 });

@@ -135,7 +135,7 @@ describeBicep("onboard.bicep", () => {
   test("an identity of a trust zone gets its grants, whatever the case of its id", async () => {
     const zone = "ABCDEF00-0000-4000-8000-000000000000";
     const principal = "22222222-2222-4222-8222-222222222222";
-    const scope = grants[0]!.scope;
+    const { scope } = grants.find(({ role }) => role === "secret")!;
     const resources = await predict(bed.own, {
       principals: { app, [zone.toLowerCase()]: principal },
       grants: [{ role: "secret", scope, identity: zone }],
@@ -194,7 +194,7 @@ describeBicep("onboard.bicep", () => {
       /grants: https:\S+ is no ARM id/,
     ],
     [
-      "a subscription as a scope",
+      "a scope in no resource group",
       { grants: [{ ...first, scope: `/subscriptions/${place.subscriptionId}/providers/Microsoft.X/y` }] },
       /is no ARM id of a resource or a resource group/,
     ],

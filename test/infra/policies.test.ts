@@ -1,8 +1,12 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { at, ofType } from "./harness/arm.ts";
 import { describeBicep, useInfra } from "./harness/promise.ts";
+import { app } from "./harness/scenarios.ts";
 import { infraFile } from "./queries.ts";
+
+// A prediction takes a second, and several on a busy machine.
+vi.setConfig({ testTimeout: 300_000 });
 
 type Effect = "Audit" | "Deny" | "Disabled";
 
@@ -115,5 +119,18 @@ describeBicep("the initiative", () => {
     const { used } = await made({ omit: ["vaultRoles"] });
     expect(used.has("vaultRoles")).toBe(false);
     expect(used.size).toBe(definitions.length);
+  });
+
+  test("a deployment leaves out what its cloud is not known to have", async () => {
+    const inCloud = async (params: Readonly<Record<string, unknown>>) => {
+      const { resources } = await bed.own.predict(app(params));
+      const [initiative] = ofType(resources, "Microsoft.Authorization/policySetDefinitions");
+      const used = at(initiative, "properties", "policyDefinitions") as { policyDefinitionReferenceId: string }[];
+      const names = used.map((one) => one.policyDefinitionReferenceId);
+      return definitions.map(({ reference }) => reference).filter((reference) => !names.includes(reference));
+    };
+    expect(await inCloud({})).toEqual([]);
+    const government = { cloud: "AzureUSGovernment", plan: "Dedicated", location: "usgovvirginia" };
+    expect(await inCloud(government)).toEqual(["vaultRoles"]);
   });
 });

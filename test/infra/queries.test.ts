@@ -58,6 +58,17 @@ describe.each(Object.entries(queries))("%s", (_, query) => {
   });
 });
 
+test("whoever called a vault is known by either name that its log has for an object id", () => {
+  const short = "tostring(Identity.claim.oid)";
+  const long = "tostring(Identity.claim['http://schemas.microsoft.com/identity/claims/objectidentifier'])";
+  const asking = Object.entries(queries).filter(([, query]) => codeOf(query).includes("Identity.claim.oid"));
+  expect(asking.length).toBeGreaterThan(3);
+  for (const [name, query] of asking) {
+    const plain = codeOf(query).replaceAll(/\s+/g, "").replaceAll(`coalesce(${short},${long})`, "");
+    expect([name, plain.includes("Identity.claim.oid")]).toEqual([name, false]);
+  }
+});
+
 test("the queries take a line of the log apart as it is written", () => {
   const patterns = Object.values(queries).flatMap((query) =>
     [...codeOf(query).matchAll(/parse_json\(extract\(@'([^']*)', 1, Message\)\)/g)].map(([, pattern]) => pattern!),

@@ -100,20 +100,27 @@ test("nothing is built or deployed before the checks have passed", () => {
   ]);
 });
 
+const asked = () =>
+  globSync("infra/*.bicepparam", { cwd: root })
+    .filter((file) => !/\/onboard[^/]*$/.test(file))
+    .flatMap((file) => [...text(file).matchAll(/readEnvironmentVariable\('(\w+)'/g)].map(([, name]) => name!));
+type Env = Readonly<Record<string, string>>;
+const deployed = () =>
+  (parse(text(".github/workflows/deploy-environment.yml")) as { jobs: { deploy: { env: Env } } }).jobs.deploy.env;
+
 test("a deployment is given every variable that the parameter files read", () => {
-  const read = globSync("infra/*.bicepparam", { cwd: root }).filter((file) => !file.endsWith("onboard.bicepparam"));
-  const asked = read.flatMap((file) =>
-    [...text(file).matchAll(/readEnvironmentVariable\('(\w+)'/g)].map(([, name]) => name!),
-  );
-  const { jobs } = parse(text(".github/workflows/deploy-environment.yml")) as { jobs: { deploy: { env: object } } };
-  expect(Object.keys(jobs.deploy.env)).toEqual(expect.arrayContaining([...new Set(asked)]));
-  expect(asked).toContain("PINION_ORG");
+  expect(Object.keys(deployed())).toEqual(expect.arrayContaining([...new Set(asked())]));
+  expect(asked()).toContain("PINION_ORG");
 });
 
-test("what is deployed is the service of azure.yaml, in both pipelines", () => {
-  const [service] = Object.keys((parse(text("azure.yaml")) as { services: object }).services);
-  const both = text(".github/workflows/deploy-environment.yml") + text(".azuredevops/environment.yml");
-  expect([...both.matchAll(/azd deploy (\S+)/g)].map(([, name]) => name)).toEqual([service, service]);
+test("a preview is given what the deployment is given: else it tells of another cloud, plan or network", () => {
+  const { jobs } = parse(deploy()) as { jobs: { preview: { steps: { env?: Env }[] } } };
+  const [env = {}] = jobs.preview.steps.flatMap((step) => (step.env === undefined ? [] : [step.env]));
+  // Its environment is dev, whose file names it.
+  const needed = [...new Set(asked())].filter((name) => !/^(AZURE_ENV_NAME|PINION_ENVIRONMENT)$/.test(name));
+  expect(Object.fromEntries(needed.map((name) => [name, env[name]]))).toEqual(
+    Object.fromEntries(needed.map((name) => [name, deployed()[name]])),
+  );
 });
 
 test.each([

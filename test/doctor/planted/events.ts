@@ -1,4 +1,4 @@
-import { findsEverywhere } from "../deployed.ts";
+import { findsNearby } from "../deployed.ts";
 import { eventsQueue } from "../../../local/cloud/cloud.ts";
 import { storageId } from "../../../local/cloud/shown.ts";
 import {
@@ -17,20 +17,20 @@ import {
 
 export const inEvents: readonly Planted[] = [
   {
-    name: "a vault without a system topic, by somebody who may look everywhere",
+    name: "a vault whose system topic was deleted",
+    plant: pretend(topicId, () => undefined),
+    finds: { check: "event-topic", level: "fault", subject: host, says: /^has no system topic, so nobody hears/ },
+  },
+  {
+    name: "a system topic that is in another resource group, or nowhere, where the doctor may look in one alone",
     plant(clinic) {
-      clinic.assign(undefined, findsEverywhere);
+      clinic.assign(undefined, findsNearby);
       const back = pretend(topicId, () => undefined)(clinic);
       return () => {
         back();
         clinic.assign();
       };
     },
-    finds: { check: "event-topic", level: "fault", subject: host, says: /^has no system topic, so nobody hears/ },
-  },
-  {
-    name: "a system topic that is in another resource group, or nowhere",
-    plant: pretend(topicId, () => undefined),
     finds: { check: "event-topic", level: "unknown", subject: host, says: /no system topic in its resource group/ },
   },
   {

@@ -114,6 +114,7 @@ const vaultId = `${group}/${given.vaultGroup}/providers/Microsoft.KeyVault/vault
 /** Grants as the policy tool writes them, at every kind of scope. */
 export const someGrants = [
   { role: "inventory-secret", scope: vaultId },
+  { role: "find-topics", scope: `/subscriptions/${place.subscriptionId}` },
   { role: "secret", scope: `${vaultId}/secrets/orders-db` },
   { role: "key", scope: `${vaultId}/keys/orders-cmk`, identity: given.zoneIdentity },
   { role: "app-service", scope: `${group}/rg-orders/providers/Microsoft.Web/sites/app-orders` },

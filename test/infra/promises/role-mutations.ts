@@ -161,6 +161,30 @@ export const roleMutations: readonly Mutation[] = [
     says: /Storage Queue Data Message Sender at .*stcontosopiniondev for .* is needed by nothing/,
   },
   {
+    what: "the doctor may not look for topics in the subscription",
+    in: "by queue",
+    edits: [
+      {
+        file: "infra/onboard.bicep",
+        find: "filter(atSubscriptions, one => one.subscriptionId == id)",
+        put: "filter(atSubscriptions, one => one.subscriptionId == id && one.role != 'find-topics')",
+      },
+    ],
+    says: /find-topics at .* is needed, and not assigned once/,
+  },
+  {
+    what: "the doctor may look at more than topics in the subscription",
+    in: "by queue",
+    edits: [
+      {
+        file: "infra/roles.json",
+        find: `"actions": ["Microsoft.EventGrid/systemTopics/read", "Microsoft.Authorization/permissions/read"]`,
+        put: `"actions": ["Microsoft.EventGrid/systemTopics/write", "Microsoft.Authorization/permissions/read"]`,
+      },
+    ],
+    says: /find-topics does more than read/,
+  },
+  {
     what: "every role is defined, used or not",
     in: "by queue",
     edits: [

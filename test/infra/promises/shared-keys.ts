@@ -36,7 +36,11 @@ const table: Readonly<Record<string, readonly Check[]>> = {
   ],
   "Microsoft.Web/sites": [
     must(true, "properties", "httpsOnly"),
-    must("Disabled", "properties", "siteConfig", "ftpsState"),
+    // Flex Consumption has no FTP.
+    (site, all) =>
+      at(site, "properties", "functionAppConfig") === undefined
+        ? must("Disabled", "properties", "siteConfig", "ftpsState")(site, all)
+        : undefined,
     must("1.2", "properties", "siteConfig", "minTlsVersion"),
     must(false, "properties", "siteConfig", "remoteDebuggingEnabled"),
     (site, all) =>
