@@ -88,7 +88,9 @@ function stateAfter({ deps, subject }: Scene, state: ObjectState, { outcome, fau
     return { ...ended, attempts: 0, retryNotBefore: undefined, quarantined: false };
   if (outcome === "stale" || outcome === "observed") return { ...ended, attempts: Math.max(0, state.attempts - 1) };
   const { backoff, maxBackoff, attempts } = subject.object.retry;
-  const delay = Math.min(backoff * 2 ** (state.attempts - 1), maxBackoff);
+  const asked = (fault?.retryAfterSeconds ?? 0) * 1000;
+  // What a service asked to wait is waited, or attempts would be used up on nothing.
+  const delay = Math.max(Math.min(backoff * 2 ** (state.attempts - 1), maxBackoff), asked);
   return {
     ...ended,
     retryNotBefore: new Date(deps.now() + delay).toISOString(),
