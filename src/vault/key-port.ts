@@ -1,9 +1,10 @@
 import type { TokenCredential } from "@azure/core-auth";
 import { CryptographyClient, type JsonWebKey, KeyClient, type KeyVaultKey } from "@azure/keyvault-keys";
 import type { KeyPort, VaultKey } from "../rotator.ts";
-import { clientOptions } from "./client.ts";
+import { byAge, clientOptions, describe } from "./client.ts";
 import { toVaultError } from "./faults.ts";
 import type { Log } from "../signals.ts";
+import type { ObjectVersion } from "./vault.ts";
 
 /** Milliseconds for one call; the step's own deadline is shorter than what all of them may take. */
 const patience = 20_000;
@@ -30,6 +31,22 @@ export function openKeyPort(credential: TokenCredential, log?: Log): KeyPort {
       const abortSignal = AbortSignal.timeout(patience);
       const options = version === undefined ? { abortSignal } : { version, abortSignal };
       return describeKey(await toVaultError({ uri: origin, log }, name, () => client.getKey(name, options)));
+    },
+    async versions(url) {
+      const { origin, name } = partsOf(url);
+      const client = new KeyClient(origin, credential, clientOptions(origin));
+      return await toVaultError({ uri: origin, log }, name, async () => {
+        const found: ObjectVersion[] = [];
+        const abortSignal = AbortSignal.timeout(patience);
+        for await (const item of client.listPropertiesOfKeyVersions(name, { abortSignal })) found.push(describe(item));
+        return byAge(found).map(({ version, enabled, createdOn, expiresOn }) => ({
+          url: `${origin}/keys/${name}/${version}`,
+          version,
+          enabled,
+          createdAt: createdOn.toISOString(),
+          ...(expiresOn && { expiresAt: expiresOn.toISOString() }),
+        }));
+      });
     },
     sign: (url, algorithm, digest) =>
       crypto(url, async (client, abortSignal) => (await client.sign(algorithm, digest, { abortSignal })).result),

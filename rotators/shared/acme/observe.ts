@@ -1,6 +1,7 @@
 import { createPublicKey, randomBytes, verify } from "node:crypto";
 import { PinionError } from "../../../src/errors.ts";
 import type { Proof } from "../../../src/rotator.ts";
+import { foreseeMove } from "./account.ts";
 import { withClient } from "./client.ts";
 import type { Client } from "./client.ts";
 import type { AccountKey } from "./key.ts";
@@ -18,6 +19,7 @@ export async function observeIssuance(step: AcmeStep, publisher: Publisher): Pro
   return await withClient(step, async (client) => {
     assertDirectoryFits(step, client);
     await assertSigns(client.key);
+    const moving = await foreseeMove(step, client);
     const looked = await lookAt(publisher, names);
     return [
       {
@@ -26,6 +28,9 @@ export async function observeIssuance(step: AcmeStep, publisher: Publisher): Pro
         detail: `${client.key.algorithm}, thumbprint ${client.key.thumbprint}`,
       },
       { name: "the CA's directory answers and fits the target", ok: true, detail: step.target.directory },
+      ...(moving === undefined
+        ? []
+        : [{ name: "the account can be moved to the new version of its key", ok: true, detail: moving }]),
       ...looked,
     ];
   });

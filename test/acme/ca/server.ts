@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { createAuthority } from "./authority.ts";
-import { open } from "./jws.ts";
+import { isRefused, open } from "./jws.ts";
+import { changeKey } from "./key-change.ts";
 import { newId } from "./orders.ts";
 import type { CaOrder } from "./orders.ts";
 import * as resources from "./resources.ts";
@@ -88,7 +89,7 @@ async function answer(state: State, seen: StandIn["seen"] & unknown[], request: 
     useNonce: (nonce) => state.nonces.delete(nonce),
     keyOf: (kid) => state.accounts.get(kid)?.jwk,
   });
-  if ("refused" in signed) return problem(400, ...signed.refused);
+  if (isRefused(signed)) return problem(400, ...signed.refused);
   const payload = signed.payload as Record<string, unknown>;
   seen.push({ resource, payload });
   if (resource === "newAccount") return resources.account(state, signed.jwk!, payload);
@@ -96,6 +97,7 @@ async function answer(state: State, seen: StandIn["seen"] & unknown[], request: 
   if (resource === "newOrder") return resources.order(state, kid, payload);
   if (resource === "account") return resources.contacts(state, kid, payload);
   if (resource === "revoke") return resources.revoke(state, payload);
+  if (resource === "keyChange") return changeKey(state, signed.kid, payload);
 
   const mine = state.orders.filter((one) => one.kid === kid);
   if (resource === "orders") return [200, { orders: mine.map((one) => `${state.base}/order/${one.id}`) }];
