@@ -1,10 +1,9 @@
 import type { TokenCredential } from "@azure/core-auth";
 import { CryptographyClient, type JsonWebKey, KeyClient, type KeyVaultKey } from "@azure/keyvault-keys";
-import type { KeyPort, VaultKey } from "../rotator.ts";
-import { byAge, clientOptions, describe } from "./client.ts";
+import type { KeyPort, KeyVersion, VaultKey } from "../rotator.ts";
+import { clientOptions, describe } from "./client.ts";
 import { toVaultError } from "./faults.ts";
 import type { Log } from "../signals.ts";
-import type { ObjectVersion } from "./vault.ts";
 
 /** Milliseconds for one call; the step's own deadline is shorter than what all of them may take. */
 const patience = 20_000;
@@ -36,16 +35,14 @@ export function openKeyPort(credential: TokenCredential, log?: Log): KeyPort {
       const { origin, name } = partsOf(url);
       const client = new KeyClient(origin, credential, clientOptions(origin));
       return await toVaultError({ uri: origin, log }, name, async () => {
-        const found: ObjectVersion[] = [];
+        const found: KeyVersion[] = [];
         const abortSignal = AbortSignal.timeout(patience);
-        for await (const item of client.listPropertiesOfKeyVersions(name, { abortSignal })) found.push(describe(item));
-        return byAge(found).map(({ version, enabled, createdOn, expiresOn }) => ({
-          url: `${origin}/keys/${name}/${version}`,
-          version,
-          enabled,
-          createdAt: createdOn.toISOString(),
-          ...(expiresOn && { expiresAt: expiresOn.toISOString() }),
-        }));
+        for await (const item of client.listPropertiesOfKeyVersions(name, { abortSignal })) {
+          const { version, enabled, createdOn, expiresOn } = describe(item);
+          const expiry = expiresOn && { expiresAt: expiresOn.toISOString() };
+          found.push({ url: item.id ?? "", version, enabled, createdAt: createdOn.toISOString(), ...expiry });
+        }
+        return found.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
       });
     },
     sign: (url, algorithm, digest) =>

@@ -121,7 +121,9 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
   const noArm: Arm = async () => undefined;
 
   const withLease: WithLease = async (account, work) => {
-    await outside(`lease ${account === key ? "object" : account}`, async () => {
+    // What the account is called differs from life to life.
+    const name = account.startsWith("acme ") ? "acme" : account;
+    await outside(`lease ${account === key ? "object" : name}`, async () => {
       if ((leases.get(account) ?? 0) > world.clock.now())
         throw new PinionError("LEASE_HELD", "Another step holds it.", { class: "transient" });
       leases.set(account, world.clock.now() + 60_000);
