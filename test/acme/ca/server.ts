@@ -1,3 +1,4 @@
+import type { JsonWebKey } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage } from "node:http";
@@ -20,6 +21,8 @@ export interface StandIn {
   readonly accounts: ReadonlyMap<string, CaAccount>;
   /** Requests that passed every check, with their payload. */
   readonly seen: readonly { readonly resource: Resource; readonly payload: unknown }[];
+  /** An account that this key has had for long; its URL. */
+  adopt(jwk: JsonWebKey): string;
   close(): void;
 }
 
@@ -64,6 +67,11 @@ export async function startCa(lookup: State["lookup"]): Promise<StandIn> {
     orders,
     accounts,
     seen,
+    adopt(jwk) {
+      const kid = `${state.base}/account/${newId()}`;
+      accounts.set(kid, { jwk, contact: [] });
+      return kid;
+    },
     close() {
       server.close();
       server.closeAllConnections();
