@@ -33,13 +33,20 @@ test.each<[string, KeyKind]>([
 );
 
 test("the call that moved the account ends there: another server of the CA may know the former key for a while", async () => {
-  const { bed, zone } = await register();
-  bed.keys.turn(accountKey);
-  expect(await faultOf(issue(bed.rotation(["b.contoso.com"]).step, zone))).toMatchObject({
-    code: "ISSUANCE_PENDING",
-    class: "transient",
-    retryAfterSeconds: 10,
-  });
+  const { bed, ca, zone, goesOn, sent } = await register({ contact: ["pki@contoso.com"] });
+  for (const told of [0, 1]) {
+    bed.keys.turn(accountKey);
+    if (told === 1) bed.notes.clear();
+    expect(await faultOf(issue(bed.rotation(["b.contoso.com"]).step, zone))).toMatchObject({
+      code: "ISSUANCE_PENDING",
+      class: "transient",
+      retryAfterSeconds: 10,
+    });
+    expect(ca.seen.at(-1)!.resource).toBe("keyChange");
+    await goesOn();
+    // Without a record nobody knows what contacts it has.
+    expect(sent("account")).toHaveLength(told);
+  }
 });
 
 test("without any record of Pinion's the CA tells which version has the account, however many there are between", async () => {
@@ -88,6 +95,27 @@ test("a version that the target names: the account follows it when the policy na
     await goesOn();
     expect([changes(), noted(bed).key]).toEqual([time + 1, url]);
   }
+});
+
+test("an object that names a version takes no account from another version, unless it was its own", async () => {
+  const { bed, ca, issued, changes, former, kid } = await register();
+  (bed.target as { account: string }).account = bed.keys.turn(accountKey);
+  bed.notes.clear();
+  await issued(bed.rotation(["b.contoso.com"]));
+  expect([ca.accounts.size, changes(), noted(bed).kid === kid]).toEqual([2, 0, false]);
+  (bed.target as { account: string }).account = former;
+  bed.notes.clear();
+  await issued(bed.rotation(["c.contoso.com"]));
+  expect([ca.accounts.size, noted(bed).kid]).toEqual([2, kid]);
+});
+
+test("with thirty versions between, the noted one is asked about first", async () => {
+  const { bed, goesOn, changes } = await register();
+  for (let version = 1; version <= 30; version++) bed.keys.turn(accountKey);
+  const before = bed.keys.signed.length;
+  await goesOn();
+  expect(changes()).toBe(1);
+  expect(new Set(bed.keys.signed.slice(before)).size).toBe(2);
 });
 
 test("another key in the target is another account", async () => {

@@ -49,11 +49,16 @@ export async function ensureAccount(step: AcmeStep, client: Client): Promise<Acc
     ? { kid: known.kid, told: false, moved: false }
     : await step.ports.withLease(leaseOf(step), async () => await findOrRegister(step, client, contact));
   const { kid, told, moved } = found;
+  const remember = async (told: string) =>
+    await step.notes.write(noteName, JSON.stringify({ directory, key, thumbprint, kid, contact: told }));
+  if (moved) {
+    await remember(noted?.contact ?? "");
+    // A CA has many servers, and each may know the former key for some seconds (unconfirmed): nothing is signed with the new one till then.
+    throw notYet("The account was moved to the new version of its key; it goes on with that.", 10);
+  }
   const account = accountFor(step, client, kid, { noted: known !== undefined });
   if (!told) await account.demand(kid, { contact }, "the account's contacts");
-  await step.notes.write(noteName, JSON.stringify({ directory, key, thumbprint, kid, contact: contact.join(" ") }));
-  // A CA has many servers, and each may know the former key for some seconds (unconfirmed).
-  if (moved) throw notYet("The account was moved to the new version of its key; it goes on with that.", 10);
+  await remember(contact.join(" "));
   return account;
 }
 
@@ -69,19 +74,16 @@ export async function foreseeMove(step: AcmeStep, client: Client): Promise<strin
   return (await findHolder(step, client, noted?.key))?.kid;
 }
 
-/** What is noted of the account that this target means: of this CA, and of this key in any version. */
-function readNote(step: AcmeStep) {
-  const { directory, account } = step.target;
-  const noted = parseNote(step.notes.read(noteName), note);
-  if (noted?.directory !== directory) return undefined;
-  return noted.key === undefined || keyOf(noted.key) === keyOf(account) ? noted : undefined;
+/** What is noted of an account at this CA. */
+function readNote({ target, notes }: AcmeStep) {
+  const noted = parseNote(notes.read(noteName), note);
+  return noted?.directory === target.directory ? noted : undefined;
 }
 
-/** A key's URL without the version. */
-const keyOf = (url: string): string => url.split("/").slice(0, 5).join("/").toLowerCase();
-
-/** Objects that share an account take turns at making and moving it. */
-const leaseOf = ({ target: { directory, account } }: AcmeStep): string => `acme ${directory} ${keyOf(account)}`;
+/** Objects that share an account, whichever version of its key they name, take turns at making and moving it. */
+function leaseOf({ target: { directory, account } }: AcmeStep): string {
+  return `acme ${directory} ${account.split("/").slice(0, 5).join("/").toLowerCase()}`;
+}
 
 interface Found {
   readonly kid: string;
@@ -99,7 +101,7 @@ async function findOrRegister(step: AcmeStep, client: Client, contact: readonly 
   const holder = await findHolder(step, client, readNote(step)?.key);
   if (holder) {
     await changeKey(step, client, holder);
-    return { kid: holder.kid, told: contact.length === 0, moved: true };
+    return { kid: holder.kid, told: false, moved: true };
   }
 
   const { eab } = step.target;

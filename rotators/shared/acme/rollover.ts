@@ -17,7 +17,7 @@ export interface Holder {
 }
 
 /** So many earlier versions are asked about, the newest first. */
-const mostVersions = 10;
+const mostVersions = 20;
 
 /** The account that the CA knows the client's key by, if there is one; makes none. Problems of the types in `none` say that there is none. */
 export async function accountOf(
