@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { issue } from "../../rotators/shared/acme/issue.ts";
+import { observeIssuance } from "../../rotators/shared/acme/observe.ts";
 import { faultOf, untilDone } from "./bed.ts";
 import { accountKey, noted, register, sharing } from "./registered.ts";
 
@@ -26,6 +27,18 @@ test.each([
     expect([noted(bed).key, changes()]).toEqual([turned, 1]);
   },
 );
+
+test("another object moved the account, and the version that we noted is disabled since: the new one finds it", async () => {
+  const { bed, zone, former, goesOn, changes } = await register();
+  bed.keys.turn(accountKey);
+  const other = sharing(bed).rotation(["other.contoso.com"]);
+  await untilDone(async () => await issue(other.step, zone));
+  bed.keys.change(former, { enabled: false });
+  const proofs = await observeIssuance(bed.rotation(["b.contoso.com"]).step, zone);
+  expect(proofs.filter(({ name }) => name.includes("moved"))).toEqual([]);
+  await goesOn();
+  expect(changes()).toBe(1);
+});
 
 test("another object moves the account in the midst of our call: it goes on with the new version, and nothing is withdrawn or ordered twice", async () => {
   for (const resource of ["newOrder", "authz", "challenge", "finalize"] as const) {

@@ -3,6 +3,7 @@ import { issue } from "../../rotators/shared/acme/issue.ts";
 import { observeIssuance } from "../../rotators/shared/acme/observe.ts";
 import { revokeSuperseded } from "../../rotators/shared/acme/revoke.ts";
 import { faultOf, untilDone } from "./bed.ts";
+import { startCa } from "./ca/server.ts";
 import type { KeyKind } from "./keys.ts";
 import { accountKey, noted, register } from "./registered.ts";
 
@@ -116,6 +117,24 @@ test("with thirty versions between, the noted one is asked about first", async (
   await goesOn();
   expect(changes()).toBe(1);
   expect(new Set(bed.keys.signed.slice(before)).size).toBe(2);
+});
+
+test("another CA in the target is another account, whatever is noted of the first", async () => {
+  const { bed, ca, zone, changes } = await register();
+  const second = await startCa(zone.lookup);
+  const renew = async () => await untilDone(async () => await issue(bed.rotation(["b.contoso.com"]).step, zone));
+  (bed.target as { directory: string }).directory = second.directory;
+  await renew();
+  expect([ca.accounts.size, second.accounts.size, new URL(noted(bed).kid).host]).toEqual([
+    1,
+    1,
+    new URL(second.directory).host,
+  ]);
+  (bed.target as { directory: string }).directory = ca.directory;
+  bed.keys.turn(accountKey);
+  await renew();
+  expect([ca.accounts.size, second.accounts.size, changes()]).toEqual([1, 1, 1]);
+  second.close();
 });
 
 test("another key in the target is another account", async () => {

@@ -50,7 +50,6 @@ export async function findHolder(
 ): Promise<Holder | undefined> {
   const { keys, now } = step.ports;
   const isNamed = versionIn(step.target.account) !== undefined;
-  if (isNamed && noted === undefined) return undefined;
   const others = (await keys.versions(step.target.account))
     .filter(({ url }) => url !== client.key.url && (url === noted || !isNamed))
     .sort((a, b) => Number(b.url === noted) - Number(a.url === noted));
@@ -104,7 +103,6 @@ export async function changeKey(step: AcmeStep, client: Client, { kid, client: o
   const inner = await client.key.sign({ jwk, url: keyChange }, { account: kid, oldKey: older.key.jwk });
   const reply = await older.post(keyChange, JSON.parse(inner), kid);
   if (!problemOf(reply)) return;
-  const fault = refusal(reply, `the account's new key ${client.key.url}`, step.ports.now());
-  if (fault.class !== "permanent") throw fault;
-  if ((await accountOf(step, client)) !== kid) throw fault;
+  if ((await accountOf(step, client)) === kid) return;
+  throw refusal(reply, `the account's new key ${client.key.url}`, step.ports.now());
 }
