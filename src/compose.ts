@@ -10,7 +10,7 @@ import type { RotatorFacts } from "./policy-file.ts";
 import type { Rotator } from "./rotator.ts";
 import type { Log } from "./signals.ts";
 import { openFleet } from "./store/fleet.ts";
-import { openLeases } from "./store/leases.ts";
+import { openLeases, type WithLease } from "./store/leases.ts";
 import { openRecords } from "./store/records.ts";
 import { openStorage } from "./store/storage.ts";
 import { oneForEach, openZone, type Zone } from "./zone.ts";
@@ -25,16 +25,17 @@ export function compose(config: Config, registry: Registry, folder: string, log:
   const credential = appIdentity(config.clientId);
   const storage = openStorage(config.storage, credential, config.evidence);
   const records = openRecords(storage.records);
+  const withLease = openLeases(storage.leases);
   const policy = openPolicy(config.policy, folder, storage.blobService, credential, rotatorFacts(registry));
   return {
     policy: async () => {
       await storage.ready();
       return await policy();
     },
-    zone: openZones(config, credential, log),
+    zone: openZones(config, credential, withLease, log),
     records,
     fleet: openFleet(storage.records),
-    withLease: openLeases(storage.leases),
+    withLease,
     evidence: storage.evidence,
     rotator: registry.find,
     consumer: findConsumer,
@@ -60,9 +61,19 @@ export function rotatorFacts({ rotators, find }: Registry): RotatorFacts {
 }
 
 /** A zone for each identity that the policy names, opened once; the app's own for none, or for its own id. */
-function openZones(config: Config, own: TokenCredential, log: Log): (identity: string | undefined) => Zone {
+function openZones(
+  config: Config,
+  own: TokenCredential,
+  withLease: WithLease,
+  log: Log,
+): (identity: string | undefined) => Zone {
   const open = (credential: TokenCredential) =>
-    openZone(credential, openArm(config.resourceManagerUrl, config.resourceManagerAudience, credential), log);
+    openZone(
+      credential,
+      openArm(config.resourceManagerUrl, config.resourceManagerAudience, credential),
+      withLease,
+      log,
+    );
   const zones = oneForEach((clientId) => open(clientId === "" ? own : appIdentity(clientId)));
   return (identity = "") => {
     const clientId = identity.toLowerCase();

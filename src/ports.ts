@@ -31,6 +31,9 @@ export interface VaultKey {
   readonly expiresAt?: string;
 }
 
+/** A version of a key as a list of them shows it: without its public part, which a disabled version does not show. */
+export type KeyVersion = Pick<VaultKey, "url" | "version" | "enabled" | "createdAt" | "expiresAt">;
+
 /** Signature algorithms of Key Vault (RFC 7518). An ES* signature is r and s, one after the other. */
 export type SignatureAlgorithm =
   | "RS256"
@@ -46,6 +49,8 @@ export type SignatureAlgorithm =
 /** The vault's keys, by full URL; without a version: the newest. Errors are the vault's (`VAULT_FORBIDDEN`, `SECRET_NOT_FOUND`, ...). */
 export interface KeyPort {
   get(url: string): Promise<VaultKey>;
+  /** All versions of the key that `url` names, also the disabled ones, newest first. */
+  versions(url: string): Promise<readonly KeyVersion[]>;
   /** Signs a digest of the algorithm's hash. */
   sign(url: string, algorithm: SignatureAlgorithm, digest: Uint8Array): Promise<Uint8Array>;
   verify(url: string, algorithm: SignatureAlgorithm, digest: Uint8Array, signature: Uint8Array): Promise<boolean>;
@@ -160,4 +165,9 @@ export interface Ports {
   ): Promise<string>;
   /** An Entra access token for a scope, by the app's managed identity. */
   token(scope: string): Promise<string>;
+  /**
+   * Holds a lease while `work` runs, on what this rotator's objects share beyond the account whose lease the step holds already; `name` says
+   * what. `LEASE_HELD` (transient) when another holds it. It outlives the step.
+   */
+  withLease<R>(name: string, work: () => Promise<R>): Promise<R>;
 }

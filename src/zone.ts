@@ -3,6 +3,7 @@ import type { Arm } from "./azure/arm.ts";
 import { PinionError } from "./errors.ts";
 import type { KeyPort, Ports } from "./rotator.ts";
 import type { Log } from "./signals.ts";
+import type { WithLease } from "./store/leases.ts";
 import { type CertificateOperations, openCertificateOperations } from "./vault/certificate-operations.ts";
 import { openCertificates } from "./vault/certificates.ts";
 import { openKeyPort, partsOf } from "./vault/key-port.ts";
@@ -27,9 +28,9 @@ export interface Zone {
 }
 
 /** Opens a zone with its identity. Nothing is contacted yet. */
-export function openZone(credential: TokenCredential, arm: Arm, log?: Log): Zone {
+export function openZone(credential: TokenCredential, arm: Arm, withLease: WithLease, log?: Log): Zone {
   const { keyPort, ...vaults } = openVaults(credential, log);
-  return { ...vaults, arm, ports: openPorts({ ...vaults, keyPort }, credential, arm) };
+  return { ...vaults, arm, ports: openPorts({ ...vaults, keyPort }, credential, arm, withLease) };
 }
 
 /** Clients of vaults, by their address. */
@@ -57,7 +58,7 @@ export function openVaults(credential: TokenCredential, log?: Log): Vaults {
 const patience = 20_000;
 
 /** What rotators reach the outside through. */
-export function openPorts(vaults: Vaults, credential: TokenCredential, arm: Arm): Ports {
+export function openPorts(vaults: Vaults, credential: TokenCredential, arm: Arm, withLease: WithLease): Ports {
   const secrets = (uri: string) => vaults.vault(uri, "secret");
   return {
     secret: openSecretPort(secrets),
@@ -65,6 +66,7 @@ export function openPorts(vaults: Vaults, credential: TokenCredential, arm: Arm)
     keys: vaults.keyPort,
     arm,
     now: () => Date.now(),
+    withLease,
     async certificate(url) {
       const { origin, name, version } = partsOf(url);
       const found = await vaults.certificates(origin).read(name, version, AbortSignal.timeout(patience));

@@ -13,9 +13,10 @@ export const noPorts: Ports = {
   token: refused,
   certificate: refused,
   keyed: refused,
-  keys: { get: refused, sign: refused, verify: refused, wrap: refused, unwrap: refused },
+  keys: { get: refused, versions: refused, sign: refused, verify: refused, wrap: refused, unwrap: refused },
   arm: refused,
   now: () => Date.now(),
+  withLease: (_name, work) => work(),
 };
 
 /** Notes in memory; `all` shows what a later rotation would find. */

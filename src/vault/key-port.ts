@@ -1,7 +1,7 @@
 import type { TokenCredential } from "@azure/core-auth";
 import { CryptographyClient, type JsonWebKey, KeyClient, type KeyVaultKey } from "@azure/keyvault-keys";
-import type { KeyPort, VaultKey } from "../rotator.ts";
-import { clientOptions } from "./client.ts";
+import type { KeyPort, KeyVersion, VaultKey } from "../rotator.ts";
+import { clientOptions, describe } from "./client.ts";
 import { toVaultError } from "./faults.ts";
 import type { Log } from "../signals.ts";
 
@@ -30,6 +30,20 @@ export function openKeyPort(credential: TokenCredential, log?: Log): KeyPort {
       const abortSignal = AbortSignal.timeout(patience);
       const options = version === undefined ? { abortSignal } : { version, abortSignal };
       return describeKey(await toVaultError({ uri: origin, log }, name, () => client.getKey(name, options)));
+    },
+    async versions(url) {
+      const { origin, name } = partsOf(url);
+      const client = new KeyClient(origin, credential, clientOptions(origin));
+      return await toVaultError({ uri: origin, log }, name, async () => {
+        const found: KeyVersion[] = [];
+        const abortSignal = AbortSignal.timeout(patience);
+        for await (const item of client.listPropertiesOfKeyVersions(name, { abortSignal })) {
+          const { version, enabled, createdOn, expiresOn } = describe(item);
+          const expiry = expiresOn && { expiresAt: expiresOn.toISOString() };
+          found.push({ url: item.id ?? "", version, enabled, createdAt: createdOn.toISOString(), ...expiry });
+        }
+        return found.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+      });
     },
     sign: (url, algorithm, digest) =>
       crypto(url, async (client, abortSignal) => (await client.sign(algorithm, digest, { abortSignal })).result),

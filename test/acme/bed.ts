@@ -6,6 +6,7 @@ import type { AcmeStep, AcmeTarget } from "../../rotators/shared/acme/target.ts"
 import { z } from "zod";
 import { createKeys } from "./keys.ts";
 import { createLife } from "./life.ts";
+import type { TestKeys } from "./keys.ts";
 import type { Life } from "./life.ts";
 import { createSlot } from "./slot.ts";
 import type { MemorySlot, SlotOptions } from "./slot.ts";
@@ -16,6 +17,9 @@ export interface Bed {
   readonly notes: Map<string, string>;
   readonly target: AcmeTarget;
   readonly ports: Ports;
+  readonly keys: TestKeys;
+  /** Leases that are held now, by name. */
+  readonly leases: Set<string>;
   /** Milliseconds that the cloud's clock is ahead of the machine's. */
   readonly clock: { ahead: number };
   /** Another rotation of the same object: an empty slot, the same notes. */
@@ -35,6 +39,8 @@ export function createBed(
 ): Bed {
   const notes = new Map<string, string>();
   const clock = { ahead: 0 };
+  const keys = createKeys(life);
+  const leases = new Set<string>();
   let rotations = 0;
   const port: Notes = {
     read: (name) => notes.get(name),
@@ -50,9 +56,19 @@ export function createBed(
       }),
   };
   const ports = {
-    keys: createKeys(life),
+    keys: keys.port,
     now: () => Date.now() + clock.ahead,
     secret: async (url: string) => await life.outside("secret", () => secrets[url]!),
+    async withLease(name: string, work: () => Promise<unknown>) {
+      if (leases.has(name)) throw new PinionError("LEASE_HELD", "Another holds it.", { class: "transient" });
+      leases.add(name);
+      try {
+        return await life.outside("lease", () => undefined).then(work);
+      } finally {
+        // That of a process which died runs out; here at once.
+        leases.delete(name);
+      }
+    },
   } as unknown as Ports;
   const parsed = schema.parse({
     account: "https://kv.vault.azure.net/keys/acme-account-ec",
@@ -64,6 +80,8 @@ export function createBed(
     notes,
     target: parsed,
     ports,
+    keys,
+    leases,
     clock,
     rotation(names, options) {
       const slot = createSlot(life, names, options);

@@ -1,4 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { ensureAccount } from "../../rotators/shared/acme/account.ts";
+import { withClient } from "../../rotators/shared/acme/client.ts";
 import { abandon, issue } from "../../rotators/shared/acme/issue.ts";
 import { createBed, untilDone } from "./bed.ts";
 import type { Bed, Rotation } from "./bed.ts";
@@ -37,14 +39,18 @@ describe.skipIf(skipped)(`a death after every outside call${where}`, () => {
   }
 
   /** One process after the other, the first of which dies at its so-manieth call, until the certificate is there. */
-  async function withDeathAt(call: number, { life, publisher, rotation: { step } }: World): Promise<boolean> {
+  async function withDeathAt(
+    call: number,
+    { life, publisher, rotation: { step } }: World,
+    work: () => Promise<unknown> = async () => await issue(step, publisher),
+  ): Promise<boolean> {
     life.dieAt(call);
-    await untilDone(async () => await issue(step, publisher)).catch((error: unknown) => {
+    await untilDone(work).catch((error: unknown) => {
       if (life.alive()) throw error;
     });
     const died = !life.alive();
     life.begin();
-    await untilDone(async () => await issue(step, publisher));
+    await untilDone(work);
     return died;
   }
 
@@ -76,6 +82,37 @@ describe.skipIf(skipped)(`a death after every outside call${where}`, () => {
       proxy.close();
       if (!died) {
         expect(call).toBeGreaterThan(40);
+        return;
+      }
+    }
+  });
+
+  test("a new version of the account's key: one account, whose key is changed once", { timeout: 300_000 }, async () => {
+    for (let call = 1; ; call++) {
+      const at = await world([`turn-${call}.contoso.com`]);
+      const { bed, life, proxy, publisher, rotation } = at;
+      const ensure = async () => await withClient(rotation.step, async (it) => await ensureAccount(rotation.step, it));
+      await ensure();
+      const account = () => (JSON.parse(bed.notes.get("acme-account")!) as { kid: string }).kid;
+      const registered = account();
+      bed.keys.turn(bed.target.account);
+      const before = life.calls.length;
+      // What follows the account dies in the test above.
+      const died = await withDeathAt(call, at, ensure);
+      await untilDone(async () => await issue(rotation.step, publisher));
+      const death = `at call ${call} (${life.calls[before + call - 1]})`;
+      expect({
+        death,
+        account: account(),
+        registrations: proxy.seen.filter((one) => one === "POST /sign-me-up 201").length,
+        changes: life.calls.filter((one) => one === "POST /rollover").length,
+        orders: life.calls.filter((one) => one.endsWith("order-plz")).length,
+        merged: rotation.slot.merged.length,
+        left: await publisher.left(),
+      }).toEqual({ death, account: registered, registrations: 1, changes: 1, orders: 1, merged: 1, left: [] });
+      proxy.close();
+      if (!died) {
+        expect(call).toBeGreaterThan(15);
         return;
       }
     }

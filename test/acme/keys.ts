@@ -1,44 +1,92 @@
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, randomBytes } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { signatureAlgorithms } from "../../local/vault/keys/algorithms.ts";
-import type { KeyPort } from "../../src/rotator.ts";
+import { PinionError } from "../../src/errors.ts";
+import type { KeyPort, KeyVersion, VaultKey } from "../../src/rotator.ts";
 import type { Life } from "./life.ts";
 
-const version = "0123456789abcdef0123456789abcdef";
+export type KeyKind = "ec" | "rsa" | "p384";
 
 /** A vault's keys over node:crypto, each made when it is first asked for; the end of its name says of what kind. They sign digests. */
-export function createKeys(life: Life): KeyPort {
-  const keys = new Map<string, KeyObject>();
-  const keyOf = (url: string) => {
-    const name = new URL(url).pathname.split("/")[2]!;
-    const key = keys.get(name) ?? makeKey(name);
-    keys.set(name, key);
-    return key;
+export interface TestKeys {
+  readonly port: KeyPort;
+  /** Gives the key another version; its URL. */
+  turn(key: string, kind?: KeyKind): string;
+  /** Changes a version, named by its URL. */
+  change(version: string, change: { readonly enabled?: boolean; readonly expiresAt?: string }): void;
+  /** URLs of the versions that signed, in turn. */
+  readonly signed: string[];
+}
+
+interface Version extends KeyVersion {
+  readonly key: KeyObject;
+  enabled: boolean;
+  expiresAt?: string;
+}
+
+export function createKeys(life: Life): TestKeys {
+  const names = new Map<string, Version[]>();
+  const signed: string[] = [];
+  const versionsOf = (url: string): Version[] => {
+    const { origin, pathname } = new URL(url);
+    const base = `${origin}${pathname.split("/").slice(0, 3).join("/")}`;
+    const known = names.get(base);
+    if (known) return known;
+    const made = [makeVersion(base, /(rsa|p384)$/.exec(base)?.[0] as KeyKind | undefined, 0)];
+    names.set(base, made);
+    return made;
+  };
+  /** Newest first, as a vault lists them. */
+  const find = (url: string): Version => {
+    const versions = versionsOf(url);
+    const found = versions.find((one) => one.url === url) ?? versions[0]!;
+    if (!found.enabled) throw new PinionError("SECRET_DISABLED", "This version is disabled.");
+    return found;
   };
   const refuse = async () => await Promise.reject(new Error("Nothing here verifies or wraps."));
   return {
-    get: async (url) =>
-      await life.outside("keys.get", () => ({
-        url: url.endsWith(version) ? url : `${url}/${version}`,
-        version,
-        jwk: createPublicKey(keyOf(url)).export({ format: "jwk" }) as Record<string, string>,
-        enabled: true,
-        operations: ["sign", "verify"],
-        tags: {},
-        createdAt: "2026-01-01T00:00:00Z",
-      })),
-    sign: async (url, algorithm, digest) =>
-      await life.outside("keys.sign", () => {
-        const jwk = keyOf(url).export({ format: "jwk" });
-        return new Uint8Array(signatureAlgorithms.get(algorithm)!.sign(jwk, Buffer.from(digest)));
-      }),
-    verify: refuse,
-    wrap: refuse,
-    unwrap: refuse,
+    signed,
+    turn(key, kind) {
+      const versions = versionsOf(key);
+      const made = makeVersion(versions[0]!.url.split("/").slice(0, 5).join("/"), kind, versions.length);
+      versions.unshift(made);
+      return made.url;
+    },
+    change: (version, change) =>
+      void Object.assign(
+        versionsOf(version).find(({ url }) => url === version)!,
+        change,
+      ),
+    port: {
+      get: async (url) => await life.outside("keys.get", () => shown(find(url))),
+      versions: async (url) => await life.outside("keys.versions", () => versionsOf(url).map((one) => ({ ...one }))),
+      sign: async (url, algorithm, digest) =>
+        await life.outside("keys.sign", () => {
+          const { key, expiresAt = "9999" } = find(url);
+          if (expiresAt < new Date().toISOString()) throw new PinionError("VAULT_FORBIDDEN", "This key has expired.");
+          signed.push(url);
+          const jwk = key.export({ format: "jwk" });
+          return new Uint8Array(signatureAlgorithms.get(algorithm)!.sign(jwk, Buffer.from(digest)));
+        }),
+      verify: refuse,
+      wrap: refuse,
+      unwrap: refuse,
+    },
   };
 }
 
-function makeKey(name: string): KeyObject {
-  if (name.endsWith("rsa")) return generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
-  return generateKeyPairSync("ec", { namedCurve: name.endsWith("p384") ? "P-384" : "P-256" }).privateKey;
+function makeVersion(base: string, kind: KeyKind = "ec", age: number): Version {
+  const version = randomBytes(16).toString("hex");
+  const createdAt = new Date(Date.UTC(2026, 0, 1 + age)).toISOString();
+  return { url: `${base}/${version}`, version, enabled: true, createdAt, key: makeKey(kind) };
+}
+
+function shown({ key, ...version }: Version): VaultKey {
+  const jwk = createPublicKey(key).export({ format: "jwk" }) as Record<string, string>;
+  return { ...version, jwk, operations: ["sign", "verify"], tags: {} };
+}
+
+function makeKey(kind: KeyKind): KeyObject {
+  if (kind === "rsa") return generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+  return generateKeyPairSync("ec", { namedCurve: kind === "p384" ? "P-384" : "P-256" }).privateKey;
 }

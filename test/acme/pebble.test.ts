@@ -6,6 +6,7 @@ import { revokeSuperseded } from "../../rotators/shared/acme/revoke.ts";
 import { renewAt } from "../../rotators/shared/acme/ari.ts";
 import { createBed, faultOf, untilDone } from "./bed.ts";
 import type { Rotation } from "./bed.ts";
+import type { KeyKind } from "./keys.ts";
 import { verifyChain } from "./openssl.ts";
 import { skipped, usePebble, where } from "./pebble.ts";
 import { dnsPublisher, httpPublisher } from "./publisher.ts";
@@ -51,6 +52,28 @@ describe.skipIf(skipped)(`pebble${where}`, () => {
     const serial = (leaf: Uint8Array) => new X509Certificate(leaf).serialNumber;
     expect(await pebble().statusOf(serial(first.leaf))).toEqual({ status: "Revoked", reason: 4 });
     expect((await pebble().statusOf(serial(second.leaf))).status).toBe("Valid");
+  });
+
+  test.each<[string, KeyKind]>([
+    ["ec", "ec"],
+    ["ec", "rsa"],
+    ["rsa", "ec"],
+  ])("a new version of the account's key, from %s to %s: the same account goes on", async (from, to) => {
+    const account = `https://kv.vault.azure.net/keys/turned-${to}-${from}`;
+    const bed = bedFor({ account, contact: ["pki@contoso.com"] });
+    const publisher = dnsPublisher(bed.life, pebble().dns);
+    const noted = () => JSON.parse(bed.notes.get("acme-account")!) as { kid: string; key: string };
+    const first = await issued(bed.rotation(["turned.contoso.com"]), publisher);
+    const { kid, key } = noted();
+    for (const remembers of [true, false]) {
+      const turned = bed.keys.turn(account, to);
+      if (!remembers) bed.notes.clear();
+      await issued(bed.rotation(["turned.contoso.com"]), publisher);
+      expect(noted()).toMatchObject({ kid, key: turned });
+    }
+    bed.keys.change(key, { enabled: false });
+    const { step } = bed.rotation(["turned.contoso.com"]);
+    expect(await revokeSuperseded(step, first.leaf), "by the account that ordered it").toMatchObject({ ok: true });
   });
 
   test("a name and its wildcard: two values at one place", async () => {
@@ -170,13 +193,16 @@ describe.skipIf(skipped)(`a pebble for external accounts only${where}`, () => {
   const bedFor = (more: object) =>
     createBed({ directory: pebble().directory, caRoots: tls().ca, ...more }, { secrets: { [secret]: key } });
 
-  test("binds the account, by a key that is read only then", async () => {
+  test("binds the account, by a key that is read only then, also after the account's key has a new version", async () => {
     const bed = bedFor({ eab: { kid: "kid-1", key: secret } });
     const { step, slot } = bed.rotation(["eab.contoso.com"]);
     await untilDone(async () => await issue(step, dnsPublisher(bed.life, pebble().dns)));
     expect(verifyChain(slot.merged[0]!, await pebble().root(), slot.wanted.names)).toBe("");
     const again = bed.rotation(["eab.contoso.com"]).step;
     await untilDone(async () => await issue(again, dnsPublisher(bed.life, pebble().dns)));
+    bed.keys.turn(bed.target.account);
+    const turned = bed.rotation(["eab.contoso.com"]).step;
+    await untilDone(async () => await issue(turned, dnsPublisher(bed.life, pebble().dns)));
     expect(bed.life.calls.filter((call) => call === "secret")).toHaveLength(1);
     expect(JSON.stringify([...bed.notes])).not.toContain(key);
   });

@@ -25,7 +25,8 @@ export async function openProxy(
     void (async () => {
       try {
         const body = await whole(incoming);
-        const path = incoming.url!.replaceAll(/[\w-]{20,}/g, "*");
+        // Pebble's path for a change of key is as long as an id.
+        const path = incoming.url!.replace("rollover-account-key", "rollover").replaceAll(/[\w-]{20,}/g, "*");
         const reply = await life.outside(`${incoming.method} ${path}`, async () => {
           const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
           const { method, url, headers } = incoming;

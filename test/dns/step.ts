@@ -18,8 +18,9 @@ export function portsOf({ secrets = {}, fresh = {}, arm, token, now = Date.now }
   };
   return {
     certificate: never,
+    withLease: never,
     keyed: never,
-    keys: { get: never, sign: never, verify: never, wrap: never, unwrap: never },
+    keys: { get: never, versions: never, sign: never, verify: never, wrap: never, unwrap: never },
     arm: arm ?? never,
     token: token ?? never,
     newestSecret: never,

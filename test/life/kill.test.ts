@@ -35,6 +35,7 @@ const dying: Readonly<Record<string, Dying>> = {
   "a certificate from a private authority, in the object": byPrivateCa({ exportable: false, key }),
   "a certificate through ACME": byAcme({ exportable: true, key }),
   "a certificate through ACME, in the object": byAcme({ exportable: false, key }),
+  "an account at a CA whose key has a new version": byAcme({ exportable: false, key, turned: true }),
   "a certificate by hand": byHand({ exportable: true, key }),
   "a certificate by hand, in the object": byHand({ exportable: false, key }),
   "a key": {

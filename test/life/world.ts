@@ -19,6 +19,7 @@ import { PinionError } from "../../src/errors.ts";
 import { parsePolicy } from "../../src/policy-file.ts";
 import type { Arm } from "../../src/azure/arm.ts";
 import type { Rotator } from "../../src/rotator.ts";
+import type { WithLease } from "../../src/store/leases.ts";
 import type { Command, ObjectState } from "../../src/store/types.ts";
 import { memoryRecords } from "../review/fakes.ts";
 import { outside } from "./process.ts";
@@ -119,12 +120,27 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
   const leases = new Map<string, number>();
   const noArm: Arm = async () => undefined;
 
+  const withLease: WithLease = async (account, work) => {
+    // What the account is called differs from life to life.
+    const name = account.startsWith("acme ") ? "acme" : account;
+    await outside(`lease ${account === key ? "object" : name}`, async () => {
+      if ((leases.get(account) ?? 0) > world.clock.now())
+        throw new PinionError("LEASE_HELD", "Another step holds it.", { class: "transient" });
+      leases.set(account, world.clock.now() + 60_000);
+    });
+    try {
+      return await work();
+    } finally {
+      leases.delete(account);
+    }
+  };
+
   const app = () => {
     const vaults = openVaults(credential);
     const zone: Zone = {
       ...vaults,
       arm: arm ?? noArm,
-      ports: { ...openPorts(vaults, credential, arm ?? noArm), now: world.clock.now },
+      ports: { ...openPorts(vaults, credential, arm ?? noArm, withLease), now: world.clock.now },
     };
     const deps: Deps = {
       policy: async () => parsed,
@@ -145,18 +161,7 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
         lastSweep: async () => undefined,
         open: async () => ({ active: {}, day: "", started: 0, failures: {} }),
       },
-      async withLease(account, work) {
-        await outside(`lease ${account === key ? "object" : account}`, async () => {
-          if ((leases.get(account) ?? 0) > world.clock.now())
-            throw new PinionError("LEASE_HELD", "Another step holds it.", { class: "transient" });
-          leases.set(account, world.clock.now() + 60_000);
-        });
-        try {
-          return await work();
-        } finally {
-          leases.delete(account);
-        }
-      },
+      withLease,
       evidence: {
         getBlockBlobClient: (blob: string) => ({
           upload: (text: string) =>

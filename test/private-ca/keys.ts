@@ -44,6 +44,7 @@ export function memoryKeys(now: () => number = () => 0) {
         new Uint8Array(signatureAlgorithms.get(algorithm)!.sign(jwk as never, Buffer.from(digest))),
       );
     },
+    versions: unused,
     verify: unused,
     wrap: unused,
     unwrap: unused,
@@ -86,6 +87,7 @@ export function clientKeys(client: KeyClient, ca: string): KeyPort {
       };
     },
     sign: async (url, algorithm, digest) => (await cryptographyClient(url, ca).sign(algorithm, digest)).result,
+    versions: unused,
     verify: unused,
     wrap: unused,
     unwrap: unused,

@@ -69,7 +69,7 @@ function setPolicy(...objects: readonly object[]) {
   const zone: Zone = {
     ...vaults,
     arm,
-    ports: openPorts(vaults, credential, arm),
+    ports: openPorts(vaults, credential, arm, (_name, work) => work()),
     vault(uri, kind) {
       const vault = vaults.vault(uri, kind);
       return {

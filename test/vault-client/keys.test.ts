@@ -18,4 +18,22 @@ test("a key whose newest version is disabled says so at once, and is not taken f
     disabled,
   );
   await expect(openKeyPort(credential).sign(id, "ES256", new Uint8Array(32))).rejects.toMatchObject(disabled);
+  // A list shows it all the same, for whoever looks for the version that may be used.
+  const [version, ...others] = await openKeyPort(credential).versions(id);
+  expect([version, others]).toEqual([
+    { url: id, version: properties.version, enabled: false, createdAt: properties.createdOn?.toISOString() },
+    [],
+  ]);
+});
+
+test("all versions of a key, the newest first, whatever version is asked about", async () => {
+  const credential = { getToken: async () => ({ token: "anybody", expiresOnTimestamp: Date.now() + day }) };
+  const person = new KeyClient(local.uri, credential, { disableChallengeResourceVerification: true });
+  const expiresOn = new Date(Math.floor(Date.now() / 1000) * 1000 + day);
+  const first = await person.createKey("account", "EC", { expiresOn });
+  local.clock.advance(2000);
+  const second = await person.createKey("account", "RSA");
+  const listed = await openKeyPort(credential).versions(first.id ?? "");
+  expect(listed.map(({ url }) => url)).toEqual([second.id, first.id]);
+  expect(listed.map(({ expiresAt }) => expiresAt)).toEqual([undefined, expiresOn.toISOString()]);
 });

@@ -15,6 +15,8 @@ const directory = z.looseObject({
   newAccount: url,
   newOrder: url,
   revokeCert: url,
+  /** RFC 8555 section 7.3.5. Some leave it out. */
+  keyChange: url.optional(),
   /** RFC 9773. */
   renewalInfo: url.optional(),
   meta: z
@@ -41,6 +43,8 @@ export interface Client {
   post(url: string, payload: unknown, kid?: string): Promise<Reply>;
   /** Like `post`, but what is no success is thrown as a fault that says what was asked. */
   demand(url: string, payload: unknown, doing: string, kid?: string): Promise<Reply>;
+  /** The same conversation, signed by another key. */
+  signedBy(key: AccountKey): Client;
 }
 
 /** A CA may call any nonce bad (RFC 8555 section 6.5), so an answer of that kind says nothing; but it must end. */
@@ -53,7 +57,7 @@ export type Reader = Pick<Client, "directory" | "get">;
 export async function withClient<R>(step: AcmeStep, work: (client: Client) => Promise<R>): Promise<R> {
   return await withConnection(step, async (connection, directory) => {
     const key = await openAccountKey(step);
-    return await work(clientOf(step, connection, directory, key));
+    return await work(clientOf(step, connection, directory, key, []));
   });
 }
 
@@ -94,8 +98,15 @@ export function parse<T>(reply: Reply, schema: z.ZodType<T>, what: string): T {
   }
 }
 
-function clientOf(step: AcmeStep, connection: Connection, known: Directory, key: AccountKey): Client {
-  const nonces: string[] = [];
+/** Where the CA put what was made. */
+export function locationOf(reply: Reply): string {
+  const { location } = reply.headers;
+  const url = location === undefined || !URL.canParse(location, reply.url) ? "" : new URL(location, reply.url).href;
+  if (!isSafeUrl(url) || url.length > 500) throw nonsense(reply.url, "a location");
+  return url;
+}
+
+function clientOf(step: AcmeStep, connection: Connection, known: Directory, key: AccountKey, nonces: string[]): Client {
   const keepNonce = (reply: Reply) => {
     const nonce = reply.headers["replay-nonce"];
     if (typeof nonce === "string" && /^[\w-]+$/.test(nonce)) nonces.push(nonce);
@@ -130,6 +141,7 @@ function clientOf(step: AcmeStep, connection: Connection, known: Directory, key:
       if (problemOf(reply)) throw refusal(reply, doing, step.ports.now());
       return reply;
     },
+    signedBy: (other) => clientOf(step, connection, known, other, nonces),
   };
   return client;
 }

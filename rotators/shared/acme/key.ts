@@ -1,6 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
 import { PinionError } from "../../../src/errors.ts";
-import type { Step } from "../../../src/rotator.ts";
+import type { KeyVersion, Step, VaultKey } from "../../../src/rotator.ts";
 import { publicMembers, thumbprint } from "../jwk.ts";
 import type { PublicJwk } from "../jwk.ts";
 import type { AcmeTarget } from "./target.ts";
@@ -18,15 +18,24 @@ export interface AccountKey {
   sign(header: Readonly<Record<string, unknown>>, payload: unknown): Promise<string>;
 }
 
-/** Reads the account's key. `TARGET_MISCONFIGURED` where it is neither EC P-256 nor RSA of 2048 bits or more, the keys that every CA takes. */
-export async function openAccountKey(step: Step<AcmeTarget>): Promise<AccountKey> {
+/**
+ * Reads the account's key, or the version of it that `at` names. `TARGET_MISCONFIGURED` where it is neither EC P-256 nor RSA of 2048 bits
+ * or more, the keys that every CA takes, or has expired.
+ */
+export async function openAccountKey(step: Step<AcmeTarget>, at = step.target.account): Promise<AccountKey> {
   const { keys } = step.ports;
-  const { url, jwk: whole } = await keys.get(step.target.account);
+  const { url, jwk: whole, expiresAt } = await readKey(step, at);
   const jwk = publicMembers(whole);
   if (!isUsable(jwk)) {
     throw new PinionError(
       "TARGET_MISCONFIGURED",
-      `The account key ${step.target.account} must be EC P-256 or RSA of 2048 bits or more; make such a key and name it.`,
+      `The account key ${url} must be EC P-256 or RSA of 2048 bits or more; make such a key and name it.`,
+    );
+  }
+  if (hasExpired({ expiresAt }, step.ports.now())) {
+    throw new PinionError(
+      "TARGET_MISCONFIGURED",
+      `The account key ${url} has expired, so its vault signs nothing with it: move its expiry into the future.`,
     );
   }
   const algorithm = jwk.kty === "EC" ? "ES256" : "RS256";
@@ -42,6 +51,32 @@ export async function openAccountKey(step: Step<AcmeTarget>): Promise<AccountKey
       return input.jws(Buffer.from(signature));
     },
   };
+}
+
+/** A version that is made but still disabled is not for use yet: the newest one that may be used signs. */
+async function readKey({ ports: { keys, now } }: Step<AcmeTarget>, at: string): Promise<VaultKey> {
+  try {
+    return await keys.get(at);
+  } catch (error) {
+    if (versionIn(at) !== undefined || !(error instanceof PinionError && error.code === "SECRET_DISABLED")) throw error;
+    const usable = (await keys.versions(at)).find((one) => canSign(one, now()));
+    if (!usable) throw error;
+    return await keys.get(usable.url);
+  }
+}
+
+/** Whether the vault signs with a version: not with one that is disabled or has expired. */
+export function canSign({ enabled, expiresAt }: KeyVersion, now: number): boolean {
+  return enabled && !hasExpired({ expiresAt }, now);
+}
+
+function hasExpired({ expiresAt }: { readonly expiresAt?: string | undefined }, now: number): boolean {
+  return expiresAt !== undefined && Date.parse(expiresAt) <= now;
+}
+
+/** The version that a key's URL names, if it names one. */
+export function versionIn(url: string): string | undefined {
+  return new URL(url).pathname.split("/")[3];
 }
 
 /**

@@ -1,6 +1,7 @@
 import { createPublicKey, randomBytes, verify } from "node:crypto";
 import { PinionError } from "../../../src/errors.ts";
 import type { Proof } from "../../../src/rotator.ts";
+import { foreseeMove } from "./account.ts";
 import { withClient } from "./client.ts";
 import type { Client } from "./client.ts";
 import type { AccountKey } from "./key.ts";
@@ -19,6 +20,7 @@ export async function observeIssuance(step: AcmeStep, publisher: Publisher): Pro
     assertDirectoryFits(step, client);
     await assertSigns(client.key);
     if (publisher.type === "dns-01") await publisher.demandPlaces?.(names.map(challengeName));
+    const moving = await foreseeMove(step, client);
     const looked = await lookAt(publisher, names);
     return [
       {
@@ -27,6 +29,9 @@ export async function observeIssuance(step: AcmeStep, publisher: Publisher): Pro
         detail: `${client.key.algorithm}, thumbprint ${client.key.thumbprint}`,
       },
       { name: "the CA's directory answers and fits the target", ok: true, detail: step.target.directory },
+      ...(moving === undefined
+        ? []
+        : [{ name: "the account can be moved to the new version of its key", ok: true, detail: moving }]),
       ...looked,
     ];
   });

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import type { Account } from "./account.ts";
-import { locationOf } from "./account.ts";
 import type { Client } from "./client.ts";
-import { parse } from "./client.ts";
+import { locationOf, parse } from "./client.ts";
 import { problemOf, refusal } from "./errors.ts";
 import { fewAtOnce } from "../few-at-once.ts";
 import type { Reply } from "./http.ts";

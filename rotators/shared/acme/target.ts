@@ -28,7 +28,7 @@ export const acmeFields = {
     .string()
     .regex(/-----BEGIN CERTIFICATE-----/)
     .optional(),
-  /** The key of the account at the CA; its private part never leaves the vault. With a version: always that one. */
+  /** The key of the account at the CA; its private part never leaves the vault. Without a version: the newest that is enabled. */
   account: keyUrl,
   /** Mail addresses that the CA may write to. */
   contact: z.array(z.email()).max(10).default([]),

@@ -27,21 +27,50 @@ interface Flattened {
   readonly signature: string;
 }
 
+const malformed = (detail: string): Refused => ({ refused: ["malformed", detail] });
+
 export function open(body: string, { url, contentType, useNonce, keyOf }: Checks): Signed | Refused {
-  const malformed = (detail: string): Refused => ({ refused: ["malformed", detail] });
   if (contentType !== "application/jose+json") return malformed("wrong content type");
   const jws = JSON.parse(body) as Flattened;
-  if (Object.keys(jws).sort().join(" ") !== "payload protected signature") return malformed("not a flattened JWS");
-  const header = JSON.parse(Buffer.from(jws.protected, "base64url").toString()) as Record<string, unknown> & {
-    readonly jwk?: JsonWebKey;
-    readonly kid?: string;
-  };
-  const { alg, nonce, jwk, kid } = header;
+  if (!isFlattened(jws)) return malformed("not a flattened JWS");
+  const { nonce, jwk, kid, ...header } = headerOf(jws);
   if (header.url !== url) return malformed(`the url in the header is ${String(header.url)}, not ${url}`);
   if ((jwk === undefined) === (kid === undefined)) return malformed("neither kid nor jwk, or both");
   if (typeof nonce !== "string" || !useNonce(nonce)) return { refused: ["badNonce", "this nonce is not known"] };
   const key = jwk ?? keyOf(kid!);
   if (!key) return { refused: ["accountDoesNotExist", "no such account"] };
+  const payload = verified(jws, key);
+  if (isRefused(payload)) return payload;
+  return { ...payload, ...(kid === undefined ? {} : { kid }), ...(jwk === undefined ? {} : { jwk }) };
+}
+
+/** The JWS within a request to change an account's key (RFC 8555 section 7.3.5): signed by the new key, which it brings. */
+export function openInner(jws: unknown, url: string): Required<Pick<Signed, "payload" | "jwk">> | Refused {
+  if (!isFlattened(jws)) return malformed("the inner JWS is not flattened");
+  const { jwk, ...header } = headerOf(jws);
+  if (header.url !== url) return malformed(`the inner url is ${String(header.url)}, not ${url}`);
+  if (jwk === undefined || header.kid !== undefined) return malformed("the inner JWS has no jwk, or a kid");
+  if (header.nonce !== undefined) return malformed("the inner JWS has a nonce");
+  const payload = verified(jws, jwk);
+  return isRefused(payload) ? payload : { ...payload, jwk };
+}
+
+export const isRefused = (result: object): result is Refused => "refused" in result;
+
+function isFlattened(jws: unknown): jws is Flattened {
+  return typeof jws === "object" && jws !== null && Object.keys(jws).sort().join(" ") === "payload protected signature";
+}
+
+interface Header extends Readonly<Record<string, unknown>> {
+  readonly jwk?: JsonWebKey;
+  readonly kid?: string;
+}
+
+const headerOf = (jws: Flattened) => JSON.parse(Buffer.from(jws.protected, "base64url").toString()) as Header;
+
+/** The payload, once algorithm and signature are the key's. */
+function verified(jws: Flattened, key: JsonWebKey): Pick<Signed, "payload"> | Refused {
+  const { alg } = headerOf(jws);
   if (alg !== (key.kty === "EC" ? "ES256" : "RS256")) return { refused: ["badSignatureAlgorithm", String(alg)] };
   const ok = verify(
     "sha256",
@@ -50,6 +79,7 @@ export function open(body: string, { url, contentType, useNonce, keyOf }: Checks
     Buffer.from(jws.signature, "base64url"),
   );
   if (!ok) return malformed("the signature is wrong");
-  const payload = jws.payload === "" ? "" : (JSON.parse(Buffer.from(jws.payload, "base64url").toString()) as unknown);
-  return { payload, ...(kid === undefined ? {} : { kid }), ...(jwk === undefined ? {} : { jwk }) };
+  return {
+    payload: jws.payload === "" ? "" : (JSON.parse(Buffer.from(jws.payload, "base64url").toString()) as unknown),
+  };
 }

@@ -11,10 +11,16 @@ import type { Answer, State } from "./state.ts";
 
 // What each resource of the CA answers (RFC 8555 section 7, RFC 9773, draft-ietf-acme-profiles).
 
-const printOf = (jwk: JsonWebKey) => thumbprint(jwk as PublicJwk);
+export const printOf = (jwk: JsonWebKey) => thumbprint(jwk as PublicJwk);
 
-export function directory({ base, manners: { profiles, window } }: State): Answer {
-  const paths = { newNonce: "newNonce", newAccount: "newAccount", newOrder: "newOrder", revokeCert: "revoke" };
+export function directory({ base, manners: { profiles, window, changesKeys } }: State): Answer {
+  const paths = {
+    newNonce: "newNonce",
+    newAccount: "newAccount",
+    newOrder: "newOrder",
+    revokeCert: "revoke",
+    ...(changesKeys === false ? {} : { keyChange: "keyChange" }),
+  };
   const urls = Object.fromEntries(Object.entries(paths).map(([name, path]) => [name, `${base}/${path}`]));
   return [200, { ...urls, ...(window ? { renewalInfo: `${base}/ari` } : {}), meta: profiles ? { profiles } : {} }];
 }

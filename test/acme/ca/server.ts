@@ -1,8 +1,10 @@
+import type { JsonWebKey } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { createAuthority } from "./authority.ts";
-import { open } from "./jws.ts";
+import { isRefused, open } from "./jws.ts";
+import { changeKey } from "./key-change.ts";
 import { newId } from "./orders.ts";
 import type { CaOrder } from "./orders.ts";
 import * as resources from "./resources.ts";
@@ -19,6 +21,8 @@ export interface StandIn {
   readonly accounts: ReadonlyMap<string, CaAccount>;
   /** Requests that passed every check, with their payload. */
   readonly seen: readonly { readonly resource: Resource; readonly payload: unknown }[];
+  /** An account that this key has had for long; its URL. */
+  adopt(jwk: JsonWebKey): string;
   close(): void;
 }
 
@@ -63,6 +67,11 @@ export async function startCa(lookup: State["lookup"]): Promise<StandIn> {
     orders,
     accounts,
     seen,
+    adopt(jwk) {
+      const kid = `${state.base}/account/${newId()}`;
+      accounts.set(kid, { jwk, contact: [] });
+      return kid;
+    },
     close() {
       server.close();
       server.closeAllConnections();
@@ -88,7 +97,7 @@ async function answer(state: State, seen: StandIn["seen"] & unknown[], request: 
     useNonce: (nonce) => state.nonces.delete(nonce),
     keyOf: (kid) => state.accounts.get(kid)?.jwk,
   });
-  if ("refused" in signed) return problem(400, ...signed.refused);
+  if (isRefused(signed)) return problem(400, ...signed.refused);
   const payload = signed.payload as Record<string, unknown>;
   seen.push({ resource, payload });
   if (resource === "newAccount") return resources.account(state, signed.jwk!, payload);
@@ -96,6 +105,7 @@ async function answer(state: State, seen: StandIn["seen"] & unknown[], request: 
   if (resource === "newOrder") return resources.order(state, kid, payload);
   if (resource === "account") return resources.contacts(state, kid, payload);
   if (resource === "revoke") return resources.revoke(state, payload);
+  if (resource === "keyChange") return changeKey(state, signed.kid, payload);
 
   const mine = state.orders.filter((one) => one.kid === kid);
   if (resource === "orders") return [200, { orders: mine.map((one) => `${state.base}/order/${one.id}`) }];

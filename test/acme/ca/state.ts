@@ -16,7 +16,8 @@ export type Resource =
   | "account"
   | "orders"
   | "ari"
-  | "revoke";
+  | "revoke"
+  | "keyChange";
 
 /** An answer in place of the proper one. A text is sent as it is; "cut" ends the connection. */
 export interface Instead {
@@ -40,6 +41,8 @@ export interface Manners {
   reusesOrders?: boolean;
   /** How often a finalized order is shown as processing, and with which Retry-After. */
   slow?: { readonly looks: number; readonly retryAfter?: string };
+  /** Whether the directory offers to change an account's key. Default: it does. */
+  changesKeys?: false;
   /** The token of every challenge. */
   token?: string;
   /** Names whose validation fails. */
@@ -49,7 +52,7 @@ export interface Manners {
 }
 
 export interface CaAccount {
-  readonly jwk: JsonWebKey;
+  jwk: JsonWebKey;
   contact: readonly string[];
 }
 
