@@ -69,8 +69,19 @@ function expectAll({ code, text, summary }: Awaited<ReturnType<typeof start>>): 
   expect(summary.certificate.handshakes).toBeGreaterThan(20);
   for (const path of summary.evidence)
     expect(JSON.parse(readFileSync(join(root, path), "utf8"))).toMatchObject({ schema: "pinion-evidence/1" });
+  expect(stepsSaid(text)).toEqual(summary.evidence.map(stepsProven));
   expect(code).toBe(0);
 }
+
+/** The steps of each part, as they were printed. What an earlier run left is further to the right. */
+const stepsSaid = (text: string) =>
+  text
+    .split(/^\d\. /m)
+    .slice(1)
+    .map((part) => [...part.matchAll(/^ {2}[✓✗] (\w+)/gm)].map(([, step]) => step));
+
+const stepsProven = (path: string) =>
+  (JSON.parse(readFileSync(join(root, path), "utf8")) as { steps: { step: string }[] }).steps.map(({ step }) => step);
 
 test.skipIf(skipped)(
   `npm start -- --once does the main job: no login of the alternating consumer and no handshake fails, and a real ACME server issues${where}`,
