@@ -1,8 +1,7 @@
-// npm start [-- --once] [-- --dir <folder>]: the local cloud, the app on it, and the main job told step by step.
+// npm start: the local cloud, the app on it, and the main job told step by step.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { keysEverHeld } from "./canary/vault-keys.ts";
 import { passwordsIn, valuesEverHeld } from "./canary/vault-values.ts";
 import { filesBelow, type Leak, scan } from "./canary/scan.ts";
@@ -21,15 +20,25 @@ import {
   vault,
 } from "./cloud/scenario.ts";
 import { seedShop, shopCertificate, shopObject, shopValidity, webhookKeys, whyNotAcme } from "./cloud/shop.ts";
+import { endWithSentence, readCommand } from "./command.ts";
 import { parseDuration } from "../src/duration.ts";
 import { createProgress } from "./demo/progress.ts";
 import { createService } from "./demo/services.ts";
 import { startShopWeb } from "./demo/shop-web.ts";
+import { whenAsked } from "./demo/schedule.ts";
 import { tell } from "./demo/story.ts";
 
-const { values: args } = parseArgs({
-  options: { once: { type: "boolean", default: false }, dir: { type: "string", default: ".pinion" } },
+const usage = `npm start [-- options]: a whole cloud on this machine, Pinion on it, and the main job told step by step; then it stays up.
+
+  --once      end by itself after that, with 0 only if everything held
+  --dir DIR   where its state is kept (.pinion); the next start goes on with it
+  --help      this`;
+
+const args = readCommand(usage, {
+  once: { type: "boolean", default: false },
+  dir: { type: "string", default: ".pinion" },
 });
+endWithSentence();
 const dir = resolve(args.dir);
 const say = (line: string): void => console.log(line);
 const began = performance.now();
@@ -44,7 +53,20 @@ const health = {
 const lag = parseDuration(demoTiming.lag);
 const day = 86_400_000;
 
-const restarting = new Map<string, Promise<void>>();
+// Whoever presses Ctrl+C once more does not wait for the parts to end.
+let [up, stopping] = [false, false];
+let told: Awaited<ReturnType<typeof tell>> | undefined;
+let code = 1;
+const interrupted = new Promise<void>((done) => void process.once("SIGINT", done).once("SIGTERM", done));
+const over = interrupted.then(async () => {
+  stopping = true;
+  const next =
+    told === undefined ? ` \`npm start\` goes on from here; delete ${relative(process.cwd(), dir)} to begin anew.` : "";
+  say(`\nStopping.${next}`);
+  if (up) await shutDown();
+  process.exit(told === undefined ? 130 : code);
+});
+
 const cloud = await startCloud({
   dir,
   vaults: [vault],
@@ -53,9 +75,7 @@ const cloud = await startCloud({
   progress: progress.step,
   onStart: async (site, settings) => {
     const service = site.name === ordersSite ? services[ordersSite] : services[reportsSite];
-    const restart = service.restart(settings);
-    restarting.set(site.name, restart);
-    await restart;
+    await service.restart(settings);
   },
 });
 const services = {
@@ -98,9 +118,9 @@ progress.step("Pinion");
 progress.end(`The local cloud is up after ${((performance.now() - began) / 1000).toFixed(1)} s.\n`);
 const endpoints = writeEndpoints(cloud, host, { ...health, "shop-web": `https://127.0.0.1:${ports.shop}/` });
 
-let code = 1;
+up = true;
 try {
-  const told = await tell({ cloud, host, services, shop: { tlsPort: ports.shop, notAcme }, say });
+  told = await tell({ cloud, host, services, shop: { tlsPort: ports.shop, notAcme }, say });
   const logins = services[ordersSite].logins;
   if (args.once) await shutDown();
   const leaks = findLeaks(told.replies);
@@ -123,11 +143,12 @@ try {
     say(JSON.stringify(summary));
   } else {
     for (const line of endpoints.invitation) say(line);
-    await new Promise<void>((done) => void process.once("SIGINT", done).once("SIGTERM", done));
-    await shutDown();
+    await over;
   }
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  // What breaks while it is being stopped is no news.
+  if (stopping) await over;
+  console.error(error instanceof Error ? error.message : error, `\nThe app's log is ${join(dir, "host", "host.log")}.`);
   await shutDown();
 }
 process.exit(code);
@@ -139,15 +160,18 @@ async function shutDown(): Promise<void> {
   await cloud.stop();
 }
 
-/**
- * The ACME authority, where this machine has one. What it issues lives as long as the policy says from when the story asks for it: when the
- * certificate comes near its expiry, or 60 days from now where an earlier run left that to be done.
- */
+/** The ACME authority, where this machine has one. What it issues lives as long as the policy says from when the story asks for it. */
 async function openAuthority(secret: string): Promise<{ authority?: Authority; notAcme?: string }> {
   const notAcme = whyNotAcme();
   if (notAcme !== undefined) return { notAcme };
-  const { properties } = await cloud.certificates(vault).getCertificate(shopCertificate);
-  const asked = Math.max((properties.expiresOn?.getTime() ?? 0) - 30 * day, cloud.clock.now() + 60 * day);
+  const secrets = cloud.secrets(vault);
+  const [orders, reports, shop] = await Promise.all([
+    secrets.getSecret("orders-db"),
+    secrets.getSecret("reports-db"),
+    cloud.certificates(vault).getCertificate(shopCertificate),
+  ]);
+  const endOf = ({ properties }: { properties: { expiresOn?: Date } }) => properties.expiresOn?.getTime() ?? 0;
+  const asked = whenAsked(cloud.clock.now(), { orders: endOf(orders), reports: endOf(reports), shop: endOf(shop) });
   return { authority: await startAuthority(cloud, { secret, validUntil: asked + shopValidity * day }) };
 }
 

@@ -8,6 +8,7 @@ import { arm, ordersSite, reportsSite, vault } from "../cloud/scenario.ts";
 import { renewCertificate, type RenewedCertificate, type Shop } from "./certificate.ts";
 import { type Api, type Evidence, openApi, type Shown } from "./api.ts";
 import { follow } from "./follow.ts";
+import { dueFrom } from "./schedule.ts";
 import type { Service } from "./services.ts";
 
 export interface Told {
@@ -51,7 +52,6 @@ export interface Expiring {
   readonly expiresOn?: Date | undefined;
 }
 
-const day = 86_400_000;
 /** The longest gap of an in-place rotation that the story lets pass, in milliseconds. */
 const gapLimit = 15_000;
 
@@ -70,7 +70,7 @@ export async function tell({ cloud, host, services, shop, say }: Stage): Promise
   const run = async ({ id, expected, proofs, shows, begin }: Chapter): Promise<void> => {
     let before = await api.call<Shown>("GET", `rotations/${id}`);
     if (before.phase !== "idle") {
-      say("  one that an earlier run left under way comes to its end first");
+      say("  one is under way already, and comes to its end first");
       before = (await follow({ ...following, id, previous: undefined, say: (line) => say(`  ${line}`) })).shown;
     }
     await begin();
@@ -90,13 +90,13 @@ export async function tell({ cloud, host, services, shop, say }: Stage): Promise
     say(`  orders-api so far: ${made} logins, ${failed} failed\n`);
   };
   const nearExpiry = async (id: string, kind: string, { version, expiresOn }: Expiring, furthest = Infinity) => {
-    const wait = (expiresOn?.getTime() ?? 0) - 30 * day + 1000 - cloud.clock.now();
+    const wait = dueFrom(expiresOn?.getTime() ?? 0) + 1000 - cloud.clock.now();
     if (wait > 0 && wait < furthest) {
       cloud.clock.advance(wait);
       return say(`  the clock moved; Event Grid delivers ${kind}NearExpiry`);
     }
     await start(api, id, { version, reason: "demonstration: no event comes by itself" });
-    const why = wait > 0 ? "what an earlier run left has renewed it" : "its event has come already";
+    const why = wait > 0 ? "it has been renewed meanwhile" : "its event has come already";
     say(`  ${why}: started by POST /api/rotations/${id}/start`);
   };
   const secretNearExpiry = async (id: string) =>
