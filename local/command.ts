@@ -5,15 +5,15 @@ type Options = NonNullable<ParseArgsConfig["options"]>;
 /** Reads the command line. Asked for help it prints the usage and ends with 0; of a fault it says what is wrong, and ends with 2. */
 export function readCommand<const T extends Options>(usage: string, options: T) {
   const args = process.argv.slice(2);
-  if (args.includes("--help") || args.includes("-h")) {
-    console.log(usage);
-    process.exit(0);
-  }
+  const end = (code: 0 | 2, text: string): never => {
+    (code === 0 ? console.log : console.error)(text);
+    process.exit(code);
+  };
+  if (args.includes("--help") || args.includes("-h")) return end(0, usage);
   try {
     return parseArgs({ args, options }).values;
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : "?"}\n\n${usage}`);
-    process.exit(2);
+    return end(2, `${error instanceof Error ? error.message : "?"}\n\n${usage}`);
   }
 }
 

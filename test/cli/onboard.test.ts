@@ -174,8 +174,8 @@ describeBicep("what it prints compiles", () => {
 
 describe("its help", () => {
   test("is part of the command's", async () => {
-    const err: string[] = [];
-    await run(["help"], { env: {}, out: () => undefined, err: (text) => void err.push(text) });
-    expect(err.join("\n")).toContain("onboard <policy> <vault>");
+    const said: string[] = [];
+    await run(["help"], { env: {}, out: (text) => void said.push(text), err: () => undefined });
+    expect(said.join("\n")).toContain("onboard <policy> <vault>");
   });
 });
