@@ -1,6 +1,5 @@
 // npm start: the local cloud, the app on it, and the main job told step by step.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join, relative, resolve } from "node:path";
 import { keysEverHeld } from "./canary/vault-keys.ts";
 import { passwordsIn, valuesEverHeld } from "./canary/vault-values.ts";
@@ -9,6 +8,7 @@ import { startAppHost } from "./cloud/app-host.ts";
 import { type Authority, startAuthority } from "./cloud/authority.ts";
 import { startCloud } from "./cloud/cloud.ts";
 import { writeEndpoints } from "./cloud/endpoints.ts";
+import { freePort } from "./cloud/ports.ts";
 import {
   demoTiming,
   firstValidDays,
@@ -187,22 +187,15 @@ function findLeaks(replies: readonly string[]): readonly Leak[] {
   return scan(places(), secrets);
 }
 
-/** Ports of the services. They stay the same over restarts, since the policy names them. */
+/** Ports of the services. They stay the same over restarts where they can. */
 async function keptPorts(file: string): Promise<Record<"orders" | "reports" | "shop" | "shopWebhook", number>> {
-  const last = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<typeof fresh>) : {};
-  const [orders, reports, shop, shopWebhook] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
-  const fresh = { orders, reports, shop, shopWebhook };
-  const kept = { ...fresh, ...last };
-  writeFileSync(file, JSON.stringify(kept));
-  return kept;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((found, failed) => {
-    const server = createServer().once("error", failed);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => found(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
+  const last = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, number>) : {};
+  const ports = {
+    orders: await freePort(last["orders"]),
+    reports: await freePort(last["reports"]),
+    shop: await freePort(last["shop"]),
+    shopWebhook: await freePort(last["shopWebhook"]),
+  };
+  writeFileSync(file, JSON.stringify(ports));
+  return ports;
 }

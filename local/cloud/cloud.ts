@@ -10,6 +10,7 @@ import type { Azure, AzureOptions } from "../azure/server.ts";
 import type { Filters } from "../azure/event-grid/event.ts";
 import { providers, resourceGroup, subscriptionId } from "./names.ts";
 import { takeFolder } from "./only-one.ts";
+import { requirePorts } from "./ports.ts";
 import { shownResources, storageId, systemTopicOf } from "./shown.ts";
 import { vaultAccess } from "../azure/vault-access.ts";
 import { startAzurite } from "../azurite.ts";
@@ -99,6 +100,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const { dir, progress = () => undefined } = options;
   mkdirSync(dir, { recursive: true });
   const letGo = await takeFolder(dir);
+  await requirePorts(dir);
   const clockFile = join(dir, "clock");
   const first = !existsSync(clockFile);
   const clock = openClock(clockFile);

@@ -3,6 +3,7 @@ import { findRotator, rotators } from "../../rotators/index.ts";
 import { rotatorFacts } from "../compose.ts";
 import { findConsumer } from "../consumers/index.ts";
 import { type Grant, grantsOf, type Unplaced } from "../grants.ts";
+import { describeFaults } from "../policy-faults.ts";
 import { parsePolicyText } from "../policy-file.ts";
 import type { Policy } from "../policy.ts";
 import { readArguments, type Terminal } from "./terminal.ts";
@@ -48,8 +49,10 @@ export async function onboard(args: readonly string[], terminal: Terminal): Prom
     return 2;
   }
   const { policy, faults } = parsePolicyText(text, rotatorFacts({ rotators, find: findRotator }));
-  for (const { path, message, expected } of faults) err(`${file}: ${path} ${message}; expected ${expected}.`);
-  if (policy === undefined || faults.length > 0) return 1;
+  if (policy === undefined || faults.length > 0) {
+    err(`${file}: ${describeFaults(faults)}`);
+    return 1;
+  }
   if (!Object.hasOwn(policy.vaults, name)) {
     err(`${file} has no vault ${name}; it has: ${Object.keys(policy.vaults).join(", ")}.`);
     return 2;
