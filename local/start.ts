@@ -40,12 +40,14 @@ const args = readCommand(usage, {
 });
 endWithSentence();
 const dir = resolve(args.dir);
+const hostLog = join(relative(process.cwd(), dir), "host", "host.log");
 const say = (line: string): void => console.log(line);
 const began = performance.now();
 const progress = createProgress("Starting the local cloud");
 
 mkdirSync(dir, { recursive: true });
-const ports = await keptPorts(join(dir, "services.json"));
+const portsFile = join(dir, "services.json");
+const ports = await keptPorts(portsFile);
 const health = {
   [ordersSite]: `http://127.0.0.1:${ports.orders}/`,
   [reportsSite]: `http://127.0.0.1:${ports.reports}/`,
@@ -78,6 +80,8 @@ const cloud = await startCloud({
     await service.restart(settings);
   },
 });
+// Only now: before this the folder may be another start's.
+writeFileSync(portsFile, JSON.stringify(ports));
 const services = {
   // A replaced instance of orders-api goes on with what it was given for nearly its whole declared lag.
   [ordersSite]: createService(
@@ -129,6 +133,7 @@ try {
   say(`orders-api made ${logins.made} logins through rotation, failure and rollback; ${logins.failed} failed.`);
   say(`Canary scan: ${leaks.length} leaks. In-place gap: ${told.inPlaceGapMs} ms.`);
   for (const sentence of broken) say(`NOT HELD: ${sentence}`);
+  if (broken.length > 0) say(`The app's log is ${hostLog}.`);
   code = broken.length === 0 ? 0 : 1;
   if (args.once) {
     const summary = {
@@ -148,7 +153,7 @@ try {
 } catch (error) {
   // What breaks while it is being stopped is no news.
   if (stopping) await over;
-  console.error(error instanceof Error ? error.message : error, `\nThe app's log is ${join(dir, "host", "host.log")}.`);
+  console.error(error instanceof Error ? error.message : error, `\nThe app's log is ${hostLog}.`);
   await shutDown();
 }
 process.exit(code);
@@ -190,12 +195,10 @@ function findLeaks(replies: readonly string[]): readonly Leak[] {
 /** Ports of the services. They stay the same over restarts where they can. */
 async function keptPorts(file: string): Promise<Record<"orders" | "reports" | "shop" | "shopWebhook", number>> {
   const last = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, number>) : {};
-  const ports = {
+  return {
     orders: await freePort(last["orders"]),
     reports: await freePort(last["reports"]),
     shop: await freePort(last["shop"]),
     shopWebhook: await freePort(last["shopWebhook"]),
   };
-  writeFileSync(file, JSON.stringify(ports));
-  return ports;
 }

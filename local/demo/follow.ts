@@ -38,6 +38,7 @@ const stalled = 120_000;
 export async function follow({ clock, api, services, id, previous, say }: Follow): Promise<Followed> {
   const began = performance.now();
   let heard = began;
+  let [last, changed] = ["", began];
   const speak = (line: string): void => {
     heard = performance.now();
     say(line);
@@ -49,6 +50,8 @@ export async function follow({ clock, api, services, id, previous, say }: Follow
   for (;;) {
     const shown = await api.call<Shown>("GET", `rotations/${id}`);
     const { status, rotationId } = shown;
+    const seen = JSON.stringify([rotationId, status]);
+    if (seen !== last) [last, changed] = [seen, performance.now()];
     if (rotationId !== undefined && rotationId !== previous) {
       saySteps(status?.timeline ?? []);
       if (shown.phase === "idle" && shown.outcome !== undefined) {
@@ -76,7 +79,8 @@ export async function follow({ clock, api, services, id, previous, say }: Follow
       speak("  no event comes a second time; the sweep finds it within the hour, skipped");
       clock.advance(3_600_000);
     }
-    if (performance.now() - heard > stalled) throw new Error(`Nothing was heard of ${id} for two minutes`);
+    if (performance.now() - Math.max(heard, changed) > stalled)
+      throw new Error(`Nothing was heard of ${id} for two minutes`);
     await delay(40);
   }
 }
