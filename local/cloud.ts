@@ -28,6 +28,7 @@ else {
 cloud.azure.appService.start();
 progress.end("The local cloud is up.\n");
 
+const interrupted = new Promise<void>((done) => void process.once("SIGINT", done).once("SIGTERM", done));
 const settings = { IsEncrypted: false, Values: appSettings(cloud) };
 writeFileSync("local.settings.json", `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 });
 const { file } = writeEndpoints(cloud, undefined, {});
@@ -36,7 +37,7 @@ console.log(
   `Start a host with the cloud's certificate authority, for instance:\n  NODE_EXTRA_CA_CERTS=${cloud.tls.caFile} func start`,
 );
 console.log("Ctrl+C stops the cloud.");
-await new Promise<void>((done) => void process.once("SIGINT", done).once("SIGTERM", done));
+await interrupted;
 console.log("\nStopping.");
 await cloud.stop();
 process.exit(0);
