@@ -7,7 +7,7 @@ import { cloudOf } from "../infra/clouds.ts";
 import { PinionError } from "../src/errors.ts";
 import { isSafeUrl } from "../src/policy-texts.ts";
 import { watch } from "./dev/host.ts";
-import { type DevOptions, parseOptions } from "./dev/options.ts";
+import { type DevOptions, parseOptions, usage } from "./dev/options.ts";
 import { policyOf, restricted } from "./dev/policy.ts";
 import { findVaultId } from "./dev/resource-id.ts";
 import { tableOf } from "./dev/table.ts";
@@ -15,8 +15,11 @@ import { listSecrets } from "./dev/vault.ts";
 
 const say = (line = ""): void => console.log(line);
 
+const args = process.argv.slice(2);
+
 try {
-  await run(parseOptions(process.argv.slice(2)));
+  if (args.includes("--help") || args.includes("-h")) say(usage);
+  else await run(parseOptions(args));
   process.exit(0);
 } catch (error) {
   console.error(error instanceof PinionError ? error.message : error);

@@ -1,8 +1,6 @@
-// npm start [-- --once] [-- --dir <folder>]: the local cloud, the app on it, and the main job told step by step.
+// npm start: the local cloud, the app on it, and the main job told step by step.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { keysEverHeld } from "./canary/vault-keys.ts";
 import { passwordsIn, valuesEverHeld } from "./canary/vault-values.ts";
 import { filesBelow, type Leak, scan } from "./canary/scan.ts";
@@ -10,6 +8,7 @@ import { startAppHost } from "./cloud/app-host.ts";
 import { type Authority, startAuthority } from "./cloud/authority.ts";
 import { startCloud } from "./cloud/cloud.ts";
 import { writeEndpoints } from "./cloud/endpoints.ts";
+import { freePort } from "./cloud/ports.ts";
 import {
   demoTiming,
   firstValidDays,
@@ -21,22 +20,34 @@ import {
   vault,
 } from "./cloud/scenario.ts";
 import { seedShop, shopCertificate, shopObject, shopValidity, webhookKeys, whyNotAcme } from "./cloud/shop.ts";
+import { endWithSentence, readCommand } from "./command.ts";
 import { parseDuration } from "../src/duration.ts";
 import { createProgress } from "./demo/progress.ts";
 import { createService } from "./demo/services.ts";
 import { startShopWeb } from "./demo/shop-web.ts";
+import { whenAsked } from "./demo/schedule.ts";
 import { tell } from "./demo/story.ts";
 
-const { values: args } = parseArgs({
-  options: { once: { type: "boolean", default: false }, dir: { type: "string", default: ".pinion" } },
+const usage = `npm start [-- options]: a whole cloud on this machine, Pinion on it, and the main job told step by step; then it stays up.
+
+  --once      end by itself after that, with 0 only if everything held
+  --dir DIR   where its state is kept (.pinion); the next start goes on with it
+  --help      this`;
+
+const args = readCommand(usage, {
+  once: { type: "boolean", default: false },
+  dir: { type: "string", default: ".pinion" },
 });
+endWithSentence();
 const dir = resolve(args.dir);
+const hostLog = join(relative(process.cwd(), dir), "host", "host.log");
 const say = (line: string): void => console.log(line);
 const began = performance.now();
 const progress = createProgress("Starting the local cloud");
 
 mkdirSync(dir, { recursive: true });
-const ports = await keptPorts(join(dir, "services.json"));
+const portsFile = join(dir, "services.json");
+const ports = await keptPorts(portsFile);
 const health = {
   [ordersSite]: `http://127.0.0.1:${ports.orders}/`,
   [reportsSite]: `http://127.0.0.1:${ports.reports}/`,
@@ -44,7 +55,20 @@ const health = {
 const lag = parseDuration(demoTiming.lag);
 const day = 86_400_000;
 
-const restarting = new Map<string, Promise<void>>();
+// Whoever presses Ctrl+C once more does not wait for the parts to end.
+let [up, stopping] = [false, false];
+let told: Awaited<ReturnType<typeof tell>> | undefined;
+let code = 1;
+const interrupted = new Promise<void>((done) => void process.once("SIGINT", done).once("SIGTERM", done));
+const over = interrupted.then(async () => {
+  stopping = true;
+  const next =
+    told === undefined ? ` \`npm start\` goes on from here; delete ${relative(process.cwd(), dir)} to begin anew.` : "";
+  say(`\nStopping.${next}`);
+  if (up) await shutDown();
+  process.exit(told === undefined ? 130 : code);
+});
+
 const cloud = await startCloud({
   dir,
   vaults: [vault],
@@ -53,11 +77,11 @@ const cloud = await startCloud({
   progress: progress.step,
   onStart: async (site, settings) => {
     const service = site.name === ordersSite ? services[ordersSite] : services[reportsSite];
-    const restart = service.restart(settings);
-    restarting.set(site.name, restart);
-    await restart;
+    await service.restart(settings);
   },
 });
+// Only now: before this the folder may be another start's.
+writeFileSync(portsFile, JSON.stringify(ports));
 const services = {
   // A replaced instance of orders-api goes on with what it was given for nearly its whole declared lag.
   [ordersSite]: createService(
@@ -98,9 +122,9 @@ progress.step("Pinion");
 progress.end(`The local cloud is up after ${((performance.now() - began) / 1000).toFixed(1)} s.\n`);
 const endpoints = writeEndpoints(cloud, host, { ...health, "shop-web": `https://127.0.0.1:${ports.shop}/` });
 
-let code = 1;
+up = true;
 try {
-  const told = await tell({ cloud, host, services, shop: { tlsPort: ports.shop, notAcme }, say });
+  told = await tell({ cloud, host, services, shop: { tlsPort: ports.shop, notAcme }, say });
   const logins = services[ordersSite].logins;
   if (args.once) await shutDown();
   const leaks = findLeaks(told.replies);
@@ -109,6 +133,7 @@ try {
   say(`orders-api made ${logins.made} logins through rotation, failure and rollback; ${logins.failed} failed.`);
   say(`Canary scan: ${leaks.length} leaks. In-place gap: ${told.inPlaceGapMs} ms.`);
   for (const sentence of broken) say(`NOT HELD: ${sentence}`);
+  if (broken.length > 0) say(`The app's log is ${hostLog}.`);
   code = broken.length === 0 ? 0 : 1;
   if (args.once) {
     const summary = {
@@ -123,11 +148,12 @@ try {
     say(JSON.stringify(summary));
   } else {
     for (const line of endpoints.invitation) say(line);
-    await new Promise<void>((done) => void process.once("SIGINT", done).once("SIGTERM", done));
-    await shutDown();
+    await over;
   }
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  // What breaks while it is being stopped is no news.
+  if (stopping) await over;
+  console.error(error instanceof Error ? error.message : error, `\nThe app's log is ${hostLog}.`);
   await shutDown();
 }
 process.exit(code);
@@ -139,15 +165,18 @@ async function shutDown(): Promise<void> {
   await cloud.stop();
 }
 
-/**
- * The ACME authority, where this machine has one. What it issues lives as long as the policy says from when the story asks for it: when the
- * certificate comes near its expiry, or 60 days from now where an earlier run left that to be done.
- */
+/** The ACME authority, where this machine has one. What it issues lives as long as the policy says from when the story asks for it. */
 async function openAuthority(secret: string): Promise<{ authority?: Authority; notAcme?: string }> {
   const notAcme = whyNotAcme();
   if (notAcme !== undefined) return { notAcme };
-  const { properties } = await cloud.certificates(vault).getCertificate(shopCertificate);
-  const asked = Math.max((properties.expiresOn?.getTime() ?? 0) - 30 * day, cloud.clock.now() + 60 * day);
+  const secrets = cloud.secrets(vault);
+  const [orders, reports, shop] = await Promise.all([
+    secrets.getSecret("orders-db"),
+    secrets.getSecret("reports-db"),
+    cloud.certificates(vault).getCertificate(shopCertificate),
+  ]);
+  const endOf = ({ properties }: { properties: { expiresOn?: Date } }) => properties.expiresOn?.getTime() ?? 0;
+  const asked = whenAsked(cloud.clock.now(), { orders: endOf(orders), reports: endOf(reports), shop: endOf(shop) });
   return { authority: await startAuthority(cloud, { secret, validUntil: asked + shopValidity * day }) };
 }
 
@@ -163,22 +192,13 @@ function findLeaks(replies: readonly string[]): readonly Leak[] {
   return scan(places(), secrets);
 }
 
-/** Ports of the services. They stay the same over restarts, since the policy names them. */
+/** Ports of the services. They stay the same over restarts where they can. */
 async function keptPorts(file: string): Promise<Record<"orders" | "reports" | "shop" | "shopWebhook", number>> {
-  const last = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<typeof fresh>) : {};
-  const [orders, reports, shop, shopWebhook] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
-  const fresh = { orders, reports, shop, shopWebhook };
-  const kept = { ...fresh, ...last };
-  writeFileSync(file, JSON.stringify(kept));
-  return kept;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((found, failed) => {
-    const server = createServer().once("error", failed);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => found(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
+  const last = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, number>) : {};
+  return {
+    orders: await freePort(last["orders"]),
+    reports: await freePort(last["reports"]),
+    shop: await freePort(last["shop"]),
+    shopWebhook: await freePort(last["shopWebhook"]),
+  };
 }

@@ -9,6 +9,8 @@ import { startAzure } from "../azure/server.ts";
 import type { Azure, AzureOptions } from "../azure/server.ts";
 import type { Filters } from "../azure/event-grid/event.ts";
 import { providers, resourceGroup, subscriptionId } from "./names.ts";
+import { takeFolder } from "./only-one.ts";
+import { requirePorts } from "./ports.ts";
 import { shownResources, storageId, systemTopicOf } from "./shown.ts";
 import { vaultAccess } from "../azure/vault-access.ts";
 import { startAzurite } from "../azurite.ts";
@@ -93,10 +95,12 @@ export interface Cloud {
   stop(): Promise<void>;
 }
 
-/** Starts the local cloud on 127.0.0.1; a second start on the same folder goes on where the first ended. */
+/** Starts the local cloud on 127.0.0.1; a second start on the same folder goes on where the first ended, and is refused before that. */
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const { dir, progress = () => undefined } = options;
   mkdirSync(dir, { recursive: true });
+  const letGo = await takeFolder(dir);
+  await requirePorts(dir);
   const clockFile = join(dir, "clock");
   const first = !existsSync(clockFile);
   const clock = openClock(clockFile);
@@ -191,6 +195,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     async stop() {
       await Promise.allSettled([vaults.close(), azure.stop()]);
       await Promise.allSettled([azurite.stop(), postgres.stop()]);
+      letGo();
     },
   };
 }

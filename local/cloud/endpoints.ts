@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import type { AppHost } from "./app-host.ts";
 import { type Cloud, topicName } from "./cloud.ts";
 
@@ -19,16 +19,19 @@ export function writeEndpoints(cloud: Cloud, host: AppHost | undefined, services
     caCertificate: tls.caFile,
   };
   writeFileSync(file, `${JSON.stringify(endpoints, null, 2)}\n`);
-  const keys = join(dir, "host", "keys.json");
-  const key = `$(node -p "require('${keys}').function")`;
-  const app = host?.url ?? "";
+  const here = relative(process.cwd(), dir) || ".";
+  const received = `${azure.url}/topics/${topicName}/received`;
   const invitation = [
     "",
-    `Still up. Every part's address is in ${file}; Ctrl+C stops it. Try:`,
-    `  curl -s ${app}/api/rotations -H "x-functions-key: ${key}"`,
-    `  curl -s ${app}/api/rotations/orders-db -H "x-functions-key: ${key}"`,
-    `  PINION_KEY="${key}" npm run pinion -- doctor --url ${app}/api`,
-    `  curl -s --cacert ${tls.caFile} ${azure.url}/topics/${topicName}/received`,
+    "Still up; Ctrl+C stops it. To look around, in another shell and this folder:",
+    `  export PINION_URL=${host?.url ?? ""}/api`,
+    `  export PINION_KEY=$(node -p "require('${resolve(dir, "host", "keys.json")}').function")`,
+    "  npm run -s pinion -- list",
+    "  npm run -s pinion -- show orders-db",
+    "  npm run -s pinion -- doctor",
+    '  curl -s "$PINION_URL/rotations" -H "x-functions-key: $PINION_KEY"',
+    `  curl -s --cacert ${join(here, "tls", "ca.pem")} ${received}`,
+    `Every part's address is in ${join(here, "endpoints.json")}.`,
   ];
   return { file, invitation };
 }

@@ -3,6 +3,7 @@ import type { Cloud } from "../cloud/cloud.ts";
 import { vault } from "../cloud/scenario.ts";
 import { shopCertificate, shopNames } from "../cloud/shop.ts";
 import { type Handshakes, startHandshakes } from "./handshakes.ts";
+import { furthest } from "./schedule.ts";
 import type { Chapter, Expiring } from "./story.ts";
 
 /** The certificate of the story: where it is served, and how the next one is had. */
@@ -31,9 +32,6 @@ interface Scene {
   readonly say: (line: string) => void;
   readonly broken: string[];
 }
-
-/** Milliseconds: what pebble issues ends at an instant that was set at its start. */
-const furthest = 40 * 86_400_000;
 
 /** The last part of the story: a certificate is renewed while clients keep coming. */
 export async function renewCertificate({

@@ -59,7 +59,8 @@ export function createService(options: ServiceOptions, clock: Clock): Service {
     }
   };
   const end = async (instance: Instance): Promise<void> => {
-    if (instance.child.exitCode !== null) return;
+    // Ctrl+C reaches it too.
+    if (instance.child.exitCode !== null || instance.child.signalCode !== null) return;
     const exit = once(instance.child, "exit");
     send(instance, { kind: "stop" });
     const timer = setTimeout(() => instance.child.kill("SIGKILL"), 5000);

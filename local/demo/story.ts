@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -5,7 +6,9 @@ import type { AppHost } from "../cloud/app-host.ts";
 import { type Cloud, siteResourceId } from "../cloud/cloud.ts";
 import { arm, ordersSite, reportsSite, vault } from "../cloud/scenario.ts";
 import { renewCertificate, type RenewedCertificate, type Shop } from "./certificate.ts";
-import { type Evidence, follow, openApi, type Shown } from "./follow.ts";
+import { type Api, type Evidence, openApi, type Shown } from "./api.ts";
+import { follow } from "./follow.ts";
+import { dueFrom } from "./schedule.ts";
 import type { Service } from "./services.ts";
 
 export interface Told {
@@ -49,7 +52,6 @@ export interface Expiring {
   readonly expiresOn?: Date | undefined;
 }
 
-const day = 86_400_000;
 /** The longest gap of an in-place rotation that the story lets pass, in milliseconds. */
 const gapLimit = 15_000;
 
@@ -64,23 +66,22 @@ export async function tell({ cloud, host, services, shop, say }: Stage): Promise
   const rotations: { id: string; strategy: string; outcome: string; seconds: number }[] = [];
   const evidence: string[] = [];
   const broken: string[] = [];
-  const following = { cloud, api, services: Object.values(services) };
+  const following = { clock: cloud.clock, api, services: Object.values(services) };
   const run = async ({ id, expected, proofs, shows, begin }: Chapter): Promise<void> => {
     let before = await api.call<Shown>("GET", `rotations/${id}`);
     if (before.phase !== "idle") {
-      say("  one that an earlier run left under way comes to its end first");
-      before = (await follow({ ...following, id, previous: undefined, say: () => undefined })).shown;
+      say("  one is under way already, and comes to its end first");
+      before = (await follow({ ...following, id, previous: undefined, say: (line) => say(`  ${line}`) })).shown;
     }
     await begin();
-    const { shown, seconds } = await follow({ ...following, id, previous: before.rotationId, say });
-    const record = await api.call<Evidence>("GET", `evidence/${shown.rotationId}`);
-    evidence.push(keep(cloud, record));
+    const { shown, evidence: record, seconds } = await follow({ ...following, id, previous: before.rotationId, say });
+    if (record !== undefined) evidence.push(keep(cloud, record));
     rotations.push({ id, strategy: shown.strategy, outcome: shown.outcome ?? "", seconds: Number(seconds.toFixed(2)) });
     if (shown.outcome !== expected)
       broken.push(`${id}: expected ${expected}, was ${shown.outcome}: ${shown.message ?? ""}`);
-    const all = record.steps.flatMap((step) => step.proofs);
+    const all = (record?.steps ?? []).flatMap((step) => step.proofs);
     const missing = proofs.filter((name) => !all.some((proof) => proof.name === name && proof.ok));
-    broken.push(...missing.map((name) => `evidence of ${record.rotationId} (${expected}) does not prove: ${name}`));
+    broken.push(...missing.map((name) => `evidence of ${shown.rotationId} (${expected}) does not prove: ${name}`));
     const note = missing.length === 0 ? `; ${shows}` : "";
     say(`  ${shown.outcome} in ${seconds.toFixed(1)} s, ${all.length} proofs in evidence${note}`);
   };
@@ -89,13 +90,13 @@ export async function tell({ cloud, host, services, shop, say }: Stage): Promise
     say(`  orders-api so far: ${made} logins, ${failed} failed\n`);
   };
   const nearExpiry = async (id: string, kind: string, { version, expiresOn }: Expiring, furthest = Infinity) => {
-    const wait = (expiresOn?.getTime() ?? 0) - 30 * day + 1000 - cloud.clock.now();
+    const wait = dueFrom(expiresOn?.getTime() ?? 0) + 1000 - cloud.clock.now();
     if (wait > 0 && wait < furthest) {
       cloud.clock.advance(wait);
       return say(`  the clock moved; Event Grid delivers ${kind}NearExpiry`);
     }
-    await api.call("POST", `rotations/${id}/start`, { version, reason: "demonstration: no event comes by itself" });
-    const why = wait > 0 ? "what an earlier run left has renewed it" : "its event has come already";
+    await start(api, id, { version, reason: "demonstration: no event comes by itself" });
+    const why = wait > 0 ? "it has been renewed meanwhile" : "its event has come already";
     say(`  ${why}: started by POST /api/rotations/${id}/start`);
   };
   const secretNearExpiry = async (id: string) =>
@@ -113,10 +114,7 @@ export async function tell({ cloud, host, services, shop, say }: Stage): Promise
     ...dead,
     async begin() {
       const { version } = (await cloud.secrets(vault).getSecret("orders-db")).properties;
-      await api.call("POST", "rotations/orders-db/start", {
-        version,
-        reason: "demonstration: the health probe will fail",
-      });
+      await start(api, "orders-db", { version, reason: "demonstration: the health probe will fail" });
       say("  started by POST /api/rotations/orders-db/start");
     },
   });
@@ -135,6 +133,25 @@ export async function tell({ cloud, host, services, shop, say }: Stage): Promise
 
   const certificate = await renewCertificate({ cloud, shop, run, nearExpiry, say, broken });
   return { rotations, inPlaceGapMs: longest, certificate, evidence, broken, replies: api.replies };
+}
+
+/**
+ * Starts a rotation as a person does. Right behind the end of another the answer may still name that one, whose orchestration is just
+ * ending: asked again with the same key, it is started once.
+ */
+export async function start(
+  api: Api,
+  id: string,
+  wish: { version: string | undefined; reason: string },
+): Promise<void> {
+  const key = { "idempotency-key": randomUUID() };
+  const { phase, rotationId } = await api.call<Shown>("GET", `rotations/${id}`);
+  const ended = phase === "idle" ? rotationId : undefined;
+  for (;;) {
+    const started = await api.call<{ rotationId: string }>("POST", `rotations/${id}/start`, wish, key);
+    if (started.rotationId !== ended) return;
+    await delay(100);
+  }
 }
 
 /** After the rollback the site must hold exactly the reference that it had. */

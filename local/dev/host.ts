@@ -1,8 +1,10 @@
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { QueueServiceClient } from "@azure/storage-queue";
 import { type Azurite, startAzurite } from "../azurite.ts";
 import { type AppHost, startHostProcess } from "../cloud/host-process.ts";
+import { takeFolder } from "../cloud/only-one.ts";
 import type { Seen } from "./table.ts";
 
 const queue = "pinion-events";
@@ -29,6 +31,8 @@ export interface WatchOptions {
 /** Starts storage and the app. Nothing can be rotated: twice by settings, and once by the policy that the caller gives. */
 export async function watch(options: WatchOptions): Promise<Watching> {
   const { dir, policy } = options;
+  mkdirSync(dir, { recursive: true });
+  const letGo = await takeFolder(dir);
   const azurite = await startAzurite({ dir: join(dir, "azurite") });
   const seen = { sweeps: 0, faults: new Map<string, string>() };
   const onLine = (line: string): void => {
@@ -56,10 +60,12 @@ export async function watch(options: WatchOptions): Promise<Watching> {
       async stop() {
         await host.stop();
         await azurite.stop();
+        letGo();
       },
     };
   } catch (error) {
     await azurite.stop();
+    letGo();
     throw error;
   }
 }

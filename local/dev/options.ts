@@ -24,12 +24,14 @@ with the identity of \`az login\`. It only observes: nothing can be rotated.
   --resource-id ID      the vault's ARM id, where az may not see its subscription
   --port N              of the API on 127.0.0.1 (0: a free one)
   --dir DIR             where storage, keys and logs are kept (.pinion/dev)
-  --once                say what is due, and end`;
+  --once                say what is due, and end
+  --help                this`;
 
 /** Reads the command line; `BAD_REQUEST` says what is wrong with it. */
 export function parseOptions(args: readonly string[]): DevOptions {
   const { vault, port, policy, dir, once, "resource-id": resourceId } = read(args);
-  if (vault === undefined) throw new PinionError("BAD_REQUEST", usage);
+  if (vault === undefined)
+    throw new PinionError("BAD_REQUEST", `--vault is missing: whose secrets are to be looked at.\n\n${usage}`);
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new PinionError("BAD_REQUEST", "--port is 0 to 65535.");
   return {
     vault: originOf(vault),

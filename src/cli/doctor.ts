@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { findRotator, rotators } from "../../rotators/index.ts";
 import { openContext } from "../doctor/context.ts";
 import { examine } from "../doctor/examine.ts";
@@ -9,7 +8,7 @@ import { reached } from "../doctor/outside/reached.ts";
 import { type Report, reportOf, versionIn } from "../doctor/report.ts";
 import { textOf } from "../doctor/text.ts";
 import { isSafeUrl } from "../policy-texts.ts";
-import { authority, type Terminal } from "./terminal.ts";
+import { authority, readArguments, type Terminal } from "./terminal.ts";
 
 const help = [
   "npm run pinion -- doctor [--url https://<app>/api] [--json]",
@@ -17,7 +16,15 @@ const help = [
   "",
   "Asks the app, whose rights are what counts, and looks at it from outside. PINION_URL is the default of --url.",
   "With --here, or where no URL is given: looks from this machine, with the settings of the file and of the environment, as you are logged in.",
+  "Exit codes: 0 no fault, 1 faults or an app that was not reached, 2 not understood.",
 ].join("\n");
+
+const known = {
+  url: { type: "string" },
+  here: { type: "boolean", default: false },
+  settings: { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
 
 /** Examines, and says what it found; resolves with the exit code: 0 no fault, 1 faults or an app that was not reached, 2 the command was not understood. */
 export async function doctor(
@@ -25,10 +32,15 @@ export async function doctor(
   terminal: Terminal,
   folder: string = process.cwd(),
 ): Promise<number> {
-  const options = parse(args);
-  const url = options?.here === true ? undefined : (options?.url ?? terminal.env["PINION_URL"])?.replace(/\/+$/, "");
-  if (options === undefined || (url !== undefined && !isSafeUrl(url))) {
-    terminal.err(help);
+  const read = readArguments(args, known, help, terminal);
+  if (!read.understood) return read.code;
+  const options = read.values;
+  const url = options.here ? undefined : (options.url ?? terminal.env["PINION_URL"])?.replace(/\/+$/, "");
+  const [word] = read.words;
+  if (word !== undefined || (url !== undefined && !isSafeUrl(url))) {
+    const fault =
+      word === undefined ? `${url} is no https URL (http only on this machine).` : `doctor takes no ${word}.`;
+    terminal.err(`${fault}\n\n${help}`);
     return 2;
   }
   const fromFile = url === undefined ? await readSettings(options.settings) : {};
@@ -42,23 +54,6 @@ export async function doctor(
   else terminal.out([titleOf(report, url), "", textOf(checks, findings, terminal.colours === true)].join("\n"));
   const unreached = findings.some(({ check, level }) => check === reached.id && level !== "ok");
   return unreached || findings.some(({ level }) => level === "fault") ? 1 : 0;
-}
-
-function parse(args: readonly string[]) {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        url: { type: "string" },
-        here: { type: "boolean", default: false },
-        settings: { type: "string" },
-        json: { type: "boolean", default: false },
-      },
-    });
-    return values;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The values of a settings file, as Core Tools keeps them; none where nobody named one and there is none. */

@@ -1,23 +1,46 @@
 import { readFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { findRotator, rotators } from "../../rotators/index.ts";
 import { rotatorFacts } from "../compose.ts";
 import { findConsumer } from "../consumers/index.ts";
 import { type Grant, grantsOf, type Unplaced } from "../grants.ts";
+import { describeFaults } from "../policy-faults.ts";
 import { parsePolicyText } from "../policy-file.ts";
 import type { Policy } from "../policy.ts";
-import type { Terminal } from "./terminal.ts";
+import { readArguments, type Terminal } from "./terminal.ts";
 
 // `npm run pinion -- onboard`: the parameters of infra/onboard.bicep for one vault of a policy. Nothing is contacted.
 
-const help = `npm run -s pinion -- onboard <policy file> <vault> [--webhook] [--no-senders] [--narrow-staging] [--topic <ARM id of the vault's system topic>] > infra/onboard.bicepparam`;
+const help = `npm run -s pinion -- onboard <policy file> <vault> [options] > infra/onboard.bicepparam
+
+Writes the parameters of infra/onboard.bicep for one vault of a policy: its events, and every role that Pinion needs there.
+Nothing is contacted. <vault> is a name under "vaults" in the policy.
+
+  --webhook          events go straight to the app, which must be reachable from the internet; else through its queue
+  --topic ID         ARM id of the system topic that the vault has already
+  --no-senders       the topic's own roles are given by Pinion's operator
+  --narrow-staging   roles at each staging secret instead of at the whole vault
+
+Exit codes: 0 done, 1 the policy has faults, 2 not understood.`;
+
+const known = {
+  webhook: { type: "boolean" },
+  "no-senders": { type: "boolean" },
+  topic: { type: "string" },
+  "narrow-staging": { type: "boolean" },
+} as const;
 
 /** Prints the parameters; resolves with the exit code: 0 done, 1 the policy has faults, 2 the command was not understood. */
-export async function onboard(args: readonly string[], { out, err }: Terminal): Promise<number> {
-  const given = parse(args);
-  const [file, name] = given?.positionals ?? [];
-  if (given === undefined || file === undefined || name === undefined) {
-    err(help);
+export async function onboard(args: readonly string[], terminal: Terminal): Promise<number> {
+  const { out, err } = terminal;
+  const given = readArguments(args, known, help, terminal);
+  if (!given.understood) return given.code;
+  const [file, name, more] = given.words;
+  if (file === undefined || name === undefined || more !== undefined) {
+    const fault =
+      more === undefined
+        ? `${file === undefined ? "<policy file>" : "<vault>"} is missing`
+        : `${more} is one word too many`;
+    err(`${fault}.\n\n${help}`);
     return 2;
   }
   const text = await readFile(file, "utf8").catch(() => undefined);
@@ -26,8 +49,10 @@ export async function onboard(args: readonly string[], { out, err }: Terminal): 
     return 2;
   }
   const { policy, faults } = parsePolicyText(text, rotatorFacts({ rotators, find: findRotator }));
-  for (const { path, message, expected } of faults) err(`${file}: ${path} ${message}; expected ${expected}.`);
-  if (policy === undefined || faults.length > 0) return 1;
+  if (policy === undefined || faults.length > 0) {
+    err(`${file}: ${describeFaults(faults)}`);
+    return 1;
+  }
   if (!Object.hasOwn(policy.vaults, name)) {
     err(`${file} has no vault ${name}; it has: ${Object.keys(policy.vaults).join(", ")}.`);
     return 2;
@@ -40,20 +65,6 @@ export async function onboard(args: readonly string[], { out, err }: Terminal): 
   for (const one of unplaced) err(adviceFor(one));
   out(parametersOf(policy, name, { grants, unplaced, ...given.values }));
   return 0;
-}
-
-function parse(args: readonly string[]) {
-  try {
-    const options = {
-      webhook: { type: "boolean" },
-      "no-senders": { type: "boolean" },
-      topic: { type: "string" },
-      "narrow-staging": { type: "boolean" },
-    } as const;
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch {
-    return undefined;
-  }
 }
 
 const adviceFor = ({ role, address, for: why }: Unplaced): string =>

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { PinionError } from "../errors.ts";
 import { isSafeUrl } from "../policy-texts.ts";
-import { authority, type Terminal } from "./terminal.ts";
+import { notPinion, ofAnswer, ofConnection } from "./failures.ts";
+import { authority, readArguments, type Terminal } from "./terminal.ts";
 
 export type { Terminal };
 
@@ -101,70 +101,95 @@ const help = [
   "",
   ...[...Object.values(commands), ...Object.values(locals)].map(({ usage, does }) => `  ${usage.padEnd(28)}${does}`),
   "",
-  "PINION_URL is the default of --url. PINION_TOKEN is an Entra token of somebody with a role in the app (az account get-access-token); PINION_KEY a",
-  "function key, for an app without App Service authentication.",
+  "PINION_URL is the default of --url; `npm start` prints that of the Pinion on this machine.",
+  "PINION_TOKEN is an Entra token of somebody with a role in the app (az account get-access-token),",
+  "PINION_KEY a function key, for an app without App Service authentication.",
+  "Exit codes: 0 done, 1 refused or not reached, 2 not understood.",
 ].join("\n");
+
+const options = { url: { type: "string" }, reason: { type: "string" } } as const;
 
 /** Runs one command; resolves with the exit code: 0 done, 1 the API refused, 2 the command was not understood. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const [first = ""] = args;
   const local = Object.hasOwn(locals, first) ? locals[first] : undefined;
   if (local !== undefined) return await local.run(args.slice(1), terminal);
-  const parsed = parse(args);
-  const [name = "help", id = "", file] = parsed?.positionals ?? [];
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (parsed === undefined || command === undefined || (name !== "list" && !/^[a-z0-9][a-z0-9-]{0,62}$/.test(id))) {
-    terminal.err(help);
-    return name === "help" && parsed !== undefined ? 0 : 2;
+  const read = readArguments(args, options, help, terminal);
+  if (!read.understood) return read.code;
+  const [name = "help", ...words] = read.words;
+  if (name === "help") {
+    terminal.out(help);
+    return 0;
   }
-  const { url = terminal.env["PINION_URL"], reason } = parsed.values;
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  const fault = command === undefined ? `There is no command ${name}.\n\n${help}` : faultOf(command, words);
+  if (command === undefined || fault !== undefined) {
+    terminal.err(fault ?? help);
+    return 2;
+  }
+  const url = (read.values.url ?? terminal.env["PINION_URL"])?.replace(/\/+$/, "");
   if (url === undefined || !isSafeUrl(url)) {
     terminal.err(
-      "Say where Pinion is: --url or PINION_URL, an https URL that ends in /api (http only on this machine).",
+      `Say where Pinion is: --url or PINION_URL, an https URL that ends in /api (http only on this machine)${url === undefined ? "" : `; ${url} is none`}.`,
     );
     return 2;
   }
-  const send = async ({ method, path, body }: Ask): Promise<Readonly<Record<string, unknown>>> => {
-    const reply = await fetch(`${url.replace(/\/+$/, "")}/${path}`, {
-      method,
-      redirect: "error",
-      headers: { "content-type": "application/json", ...authority(terminal.env) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const json = (await reply.json().catch(() => ({}))) as Record<string, unknown>;
-    if (!reply.ok) throw new PinionError("CONFLICT", textOf(json["detail"]) || `The API answered ${reply.status}.`);
-    return json;
-  };
+  const [id = "", file] = words;
+  const send = sender(url, terminal);
   try {
+    const { reason } = read.values;
     const ask = await command.request({ id, file, reason, object: async () => await send(get(`rotations/${id}`)) });
     const reply = await send(ask);
     terminal.out(command.show?.(reply) ?? JSON.stringify(reply, null, 2));
     return 0;
   } catch (error) {
-    terminal.err(error instanceof PinionError ? error.message : `${name} could not be done: ${wordsOf(error)}`);
+    terminal.err(
+      error instanceof PinionError
+        ? error.message
+        : `${name} could not be done: ${error instanceof Error ? error.message : "unknown"}`,
+    );
     return 1;
   }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    const options = { url: { type: "string" }, reason: { type: "string" } } as const;
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch {
-    return undefined;
-  }
+/** What is wrong with the words after a command, or undefined. */
+function faultOf({ usage }: Command, words: readonly string[]): string | undefined {
+  const wanted = usage.match(/<[^>]+>/g) ?? [];
+  const line = `npm run pinion -- ${usage}`;
+  if (words.length < wanted.length) return `${wanted[words.length]} is missing: ${line}`;
+  if (words.length > wanted.length) return `${words[wanted.length]} is one word too many: ${line}`;
+  const [id] = words;
+  if (id !== undefined && !/^[a-z0-9][a-z0-9-]{0,62}$/.test(id))
+    return `${id} cannot be ${wanted[0]}: it has lower-case letters, digits and hyphens. \`npm run pinion -- list\` has them all.`;
+  return undefined;
+}
+
+/** Sends a request, and resolves with the reply; rejects with what its reader is to do. */
+function sender(url: string, { env }: Terminal): (ask: Ask) => Promise<Readonly<Record<string, unknown>>> {
+  return async ({ method, path, body }) => {
+    const request = {
+      method,
+      redirect: "error",
+      headers: { "content-type": "application/json", ...authority(env) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    } as const;
+    const reply = await fetch(`${url}/${path}`, request).catch((error: unknown) => {
+      throw new PinionError("CONFLICT", ofConnection(error, url));
+    });
+    const json = (await reply.json().catch(() => undefined)) as Record<string, unknown> | undefined;
+    if (!reply.ok) throw new PinionError("CONFLICT", ofAnswer(reply.status, url, textOf(json?.["detail"])));
+    if (json === undefined) throw new PinionError("CONFLICT", notPinion(url));
+    return json;
+  };
 }
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
-async function readText(file: string | undefined): Promise<string> {
-  if (file === undefined)
-    throw new PinionError("BAD_REQUEST", "Name the file with the certificate chain: merge <object> <chain.pem>.");
-  return await readFile(file, "utf8");
-}
-
-/** The cause names host and port; a fetch error by itself says nothing. */
-function wordsOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return cause instanceof Error ? cause.message : "unknown";
+async function readText(file = ""): Promise<string> {
+  return await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw new PinionError(
+      "BAD_REQUEST",
+      `${file} cannot be read (${error.code}): name the file with the certificate chain, the leaf first.`,
+    );
+  });
 }

@@ -84,7 +84,14 @@ test("a policy with faults gives no parameters, and tells all of them", async ()
   ];
   const { code, out, err } = await onboard(write("faulty.json", { ...sound, objects }), "main");
   expect([code, out]).toEqual([1, ""]);
-  expect(err).toMatch(/objects\[0\]\.validity[^]*objects\[1\]\.grace/);
+  expect(err).toMatch(/faulty\.json: The policy has 2 faults:\n- objects\[0\]\.validity[^]*\n- objects\[1\]\.grace/);
+  const torn = join(folder, "torn.json");
+  writeFileSync(torn, "{");
+  expect(await onboard(torn, "main")).toMatchObject({
+    code: 1,
+    out: "",
+    err: expect.stringContaining("- the file is not JSON"),
+  });
 });
 
 describeBicep("what it prints compiles", () => {
@@ -174,8 +181,8 @@ describeBicep("what it prints compiles", () => {
 
 describe("its help", () => {
   test("is part of the command's", async () => {
-    const err: string[] = [];
-    await run(["help"], { env: {}, out: () => undefined, err: (text) => void err.push(text) });
-    expect(err.join("\n")).toContain("onboard <policy> <vault>");
+    const said: string[] = [];
+    await run(["help"], { env: {}, out: (text) => void said.push(text), err: () => undefined });
+    expect(said.join("\n")).toContain("onboard <policy> <vault>");
   });
 });

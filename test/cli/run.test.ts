@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { ofConnection } from "../../src/cli/failures.ts";
 import { run } from "../../src/cli/run.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "pinion-cli-"));
@@ -27,6 +28,10 @@ const replies: Readonly<Record<string, readonly [number, unknown]>> = {
   "POST /api/rotations/www/start": [202, { status: "started" }],
   "GET /api/evidence/r-1": [200, { outcome: "rotated" }],
   "POST /api/rotations/www/rollback": [409, { detail: "It is too late." }],
+  "GET /api/rotations/no-key": [401, undefined],
+  "GET /api/rotations/no-role": [403, undefined],
+  "GET /api/rotations/asleep": [503, undefined],
+  "GET /api/rotations/portal": [200, undefined],
 };
 const server = createServer((request, response) => void answer(request, response));
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -41,7 +46,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     body: text === "" ? undefined : JSON.parse(text),
   });
   const [status, body] = replies[line] ?? [404, {}];
-  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body) ?? "<html>");
 }
 
 beforeAll(async () => {
@@ -91,26 +96,56 @@ test("what the API refuses is said in its own words, with exit code 1", async ()
     code: 1,
     err: expect.stringContaining("ENOENT"),
   });
-  expect(await pinion("merge", "www")).toMatchObject({ code: 1, err: expect.stringContaining("chain.pem") });
   expect(await pinion("list", "--url", "http://127.0.0.1:59999/api")).toMatchObject({
     code: 1,
-    err: expect.stringContaining("ECONNREFUSED"),
+    err: expect.stringMatching(/127\.0\.0\.1:59999 \(ECONNREFUSED\).*`npm start`/),
   });
 });
 
 test.each([
-  [[], 0],
-  [["help"], 0],
-  [["explode"], 2],
-  [["constructor"], 2],
-  [["show"], 2],
-  [["show", "../health"], 2],
-  [["list", "--nonsense"], 2],
-  [["list", "--url", "http://pinion.example/api"], 2],
-])("%j is not sent: exit code %i", async (args, code) => {
-  const { code: exit, err } = await pinion(...args);
-  expect(exit).toBe(code);
-  expect(err).not.toBe("");
+  ["no-key", "set PINION_TOKEN to an Entra token"],
+  ["no-role", "the app role Pinion.Reader to read"],
+  ["asleep", "answered 503: it may be starting"],
+  ["nowhere", "(404): check the address, which ends in /api"],
+  ["portal", "is not Pinion: check the address"],
+])("what says nothing of itself, %s, is told what to do, with exit code 1", async (id, words) => {
+  expect(await pinion("show", id)).toEqual({ code: 1, out: "", err: expect.stringContaining(words) });
+});
+
+test.each([
+  ["ENOTFOUND", "does not resolve"],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "NODE_EXTRA_CA_CERTS"],
+  ["UND_ERR_CONNECT_TIMEOUT", "this machine's way there"],
+])("an address that is not reached: %s", (code, words) => {
+  const cause = Object.assign(new Error("it was not to be"), { code });
+  expect(ofConnection(new TypeError("fetch failed", { cause }), "https://pinion.example/api")).toContain(words);
+});
+
+test.each([[[]], [["help"]], [["--help"]], [["show", "-h"]], [["doctor", "--help"]], [["onboard", "--help"]]])(
+  "%j is helped on standard output, with exit code 0",
+  async (args) => {
+    expect(await pinion(...args)).toEqual({ code: 0, out: expect.stringContaining("npm run"), err: "" });
+    expect(seen).toEqual([]);
+  },
+);
+
+test.each<[readonly string[], string]>([
+  [["explode"], "There is no command explode."],
+  [["constructor"], "There is no command constructor."],
+  [["show"], "<object> is missing: npm run pinion -- show <object>"],
+  [["start", "www"], "<version> is missing: npm run pinion -- start <object> <version>"],
+  [["merge", "www"], "<chain.pem> is missing"],
+  [["list", "www"], "www is one word too many: npm run pinion -- list"],
+  [["show", "../health"], "../health cannot be <object>"],
+  [["show", "Orders_DB"], "`npm run pinion -- list` has them all"],
+  [["list", "--nonsense"], "Unknown option '--nonsense'.\n\nnpm run pinion -- <command>"],
+  [["list", "--url"], "argument missing.\n\n"],
+  [["list", "--url", "http://pinion.example/api"], "http://pinion.example/api is none."],
+  [["doctor", "--url", "pinion"], "pinion is no https URL"],
+  [["doctor", "now"], "doctor takes no now."],
+  [["onboard", "rotations.json", "orders", "reports"], "reports is one word too many."],
+])("%j is not sent: what is wrong with it is said, with exit code 2", async (args, words) => {
+  expect(await pinion(...args)).toEqual({ code: 2, out: "", err: expect.stringContaining(words) });
   expect(seen).toEqual([]);
 });
 

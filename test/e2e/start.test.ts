@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -36,17 +36,20 @@ interface Summary {
 
 const names = ["shop.contoso.com", "*.shop.contoso.com"];
 
+const launch = (stderr: "inherit" | "pipe", env: Readonly<Record<string, string>> = {}): ChildProcess =>
+  spawn(process.execPath, [join(root, "local", "start.ts"), "--once", "--dir", dir], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", stderr],
+  });
+
 /** Runs it on the state that is there. */
 async function start(
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number; readonly text: string; readonly summary: Summary }> {
-  const child = spawn(process.execPath, [join(root, "local", "start.ts"), "--once", "--dir", dir], {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = launch("inherit", env);
   let text = "";
-  child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  child.stdout!.on("data", (chunk: Buffer) => (text += chunk.toString()));
   const [code] = (await once(child, "exit")) as [number];
   return { code, text, summary: JSON.parse(text.trimEnd().split("\n").at(-1) ?? "") as Summary };
 }
@@ -69,8 +72,19 @@ function expectAll({ code, text, summary }: Awaited<ReturnType<typeof start>>): 
   expect(summary.certificate.handshakes).toBeGreaterThan(20);
   for (const path of summary.evidence)
     expect(JSON.parse(readFileSync(join(root, path), "utf8"))).toMatchObject({ schema: "pinion-evidence/1" });
+  expect(stepsSaid(text)).toEqual(summary.evidence.map(stepsProven));
   expect(code).toBe(0);
 }
+
+/** The steps of each part, as they were printed. What an earlier run left is further to the right. */
+const stepsSaid = (text: string) =>
+  text
+    .split(/^\d\. /m)
+    .slice(1)
+    .map((part) => [...part.matchAll(/^ {2}[✓✗] (\w+)/gm)].map(([, step]) => step));
+
+const stepsProven = (path: string) =>
+  (JSON.parse(readFileSync(join(root, path), "utf8")) as { steps: { step: string }[] }).steps.map(({ step }) => step);
 
 test.skipIf(skipped)(
   `npm start -- --once does the main job: no login of the alternating consumer and no handshake fails, and a real ACME server issues${where}`,
@@ -92,12 +106,21 @@ test(
   "a run goes on from what one left that was killed in its midst; without ACME the certificate signs itself",
   { timeout: 400_000 },
   async () => {
-    const child = spawn(process.execPath, [join(root, "local", "start.ts"), "--once", "--dir", dir], {
-      cwd: root,
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const child = launch("inherit");
     const ended = once(child, "exit");
-    for await (const chunk of child.stdout as AsyncIterable<Buffer>) if (chunk.includes("✓ stage")) break;
+    const staged = new Promise((seen) =>
+      child.stdout!.on("data", (chunk: Buffer) => chunk.includes("✓ stage") && seen(1)),
+    );
+    await Promise.race([staged, ended]);
+    // One beside it stops nothing of it: it is refused.
+    const beside = launch("pipe");
+    let refusal = "";
+    beside.stderr!.on("data", (chunk: Buffer) => (refusal += chunk.toString()));
+    const [code] = (await once(beside, "close")) as [number];
+    expect([code, refusal]).toEqual([
+      1,
+      expect.stringContaining(`${dir} is in use by another start: end that one first`),
+    ]);
     child.kill("SIGKILL");
     await ended;
     const run = await start({ PINION_DEMO_ACME: "off" });
