@@ -152,9 +152,24 @@ async function startNow(
     }
     await claim(rotationId);
   }
-  const running = await engine.start(subject.key, { objectId: subject.object.id, rotationId });
+  const ended = state.value.phase === "idle" ? state.value.rotationId : undefined;
+  const running = await startAfter(engine, subject, rotationId, ended);
+  // The place that was taken is kept, and the sweep begins what is recorded.
+  if (running.rotationId === ended) return { kind: "started", rotationId };
   if (running.rotationId !== rotationId) await claim(running.rotationId);
   return { kind: running.started ? "started" : "running", rotationId: running.rotationId };
+}
+
+/** Milliseconds between two tries to start, and how many: whoever starts a rotation is answered within a second or so. */
+const [startEvery, startTries] = [200, 5];
+
+/** Starts an orchestration. That of the rotation before is over by its record a moment before durable knows that it is. */
+async function startAfter(engine: Engine, { key, object }: Subject, rotationId: string, ended: string | undefined) {
+  for (let tries = 1; ; tries++) {
+    const running = await engine.start(key, { objectId: object.id, rotationId });
+    if (running.started || running.rotationId !== ended || tries === startTries) return running;
+    await new Promise((resolve) => setTimeout(resolve, startEvery));
+  }
 }
 
 const refusals: Readonly<Record<FleetRefusal, string>> = {

@@ -126,3 +126,30 @@ test("a command is recorded, and heard by whoever takes the rotation up", async 
   const { commands } = await bench.deps.records.read(bench.key(name), lost);
   expect(commands.map(({ verb }) => verb)).toEqual(["rollback"]);
 });
+
+describe("a start while the orchestration of the rotation before is about to end", () => {
+  const ended = "r-000000001-z";
+  const request = async () => ({ subject: await subject(), version: source, actor: person, key: `after-${name}` });
+  beforeEach(async () => {
+    await bench.setState(name, { phase: "idle", rotationId: ended, outcome: "rotated" });
+    bench.started.set(bench.key(name), ended);
+  });
+
+  test("waits for that end", async () => {
+    setTimeout(() => bench.started.delete(bench.key(name)), 300);
+    const reply = await requestStart(bench.deps, bench.engine, await request());
+    expect(reply).toMatchObject({ kind: "started" });
+    expect(bench.starts).toEqual([
+      { instance: bench.key(name), rotationId: (reply as { rotationId: string }).rotationId },
+    ]);
+  });
+
+  test("is recorded where that takes too long, and begun by the sweep", async () => {
+    const reply = await requestStart(bench.deps, bench.engine, await request());
+    const { rotationId } = reply as { rotationId: string };
+    expect(reply).toEqual({ kind: "started", rotationId: expect.not.stringMatching(ended) as string });
+    bench.started.clear();
+    await sweep(bench.deps, bench.engine);
+    expect(bench.starts).toEqual([{ instance: bench.key(name), rotationId }]);
+  });
+});
