@@ -16,7 +16,7 @@ const rotation: Trial = async (world, subject, counted) => {
   const before = await look(world, subject);
   counted();
   const ended = await drive(world, subject, await startRotation(world, subject, before.version));
-  const expected = { ...clean, changes: undefined, steps: undefined };
+  const expected = { ...clean, changes: undefined, steps: undefined, mayTell: ["Resumed"] };
   const { faults } = await checkRotated(world, subject, before, ended, expected);
   const { username } = (await current(world, subject)).login;
   const set = changes(world, before.logged).filter((change) =>
