@@ -7,8 +7,9 @@ import { startAzure } from "../../local/azure/server.ts";
 import type { Authorize } from "../../local/vault/model.ts";
 import { findRotator } from "../../rotators/index.ts";
 import { type Arm, openArm } from "../../src/azure/arm.ts";
+import type { Fault } from "../../src/errors.ts";
 import { findConsumer } from "../../src/consumers/index.ts";
-import { grantsOf } from "../../src/grants.ts";
+import { grantsOf, placesOf } from "../../src/grants.ts";
 import type { Rotator } from "../../src/rotator.ts";
 import { sweep } from "../../src/triggers/sweep.ts";
 import { stagingName } from "../../src/vault/staging.ts";
@@ -16,7 +17,7 @@ import { app, tenantId } from "../azure/cloud.ts";
 import { live, type LifeOptions } from "../life/live.ts";
 import { day, type LifeObject, type ObjectOptions, openObject, openWorld, vaultName } from "../life/world.ts";
 import { startBlobs } from "./blobs.ts";
-import { allows, type Call, type Held, heldBy } from "./judge.ts";
+import { allows, type Call, type Held, heldAt, heldBy } from "./judge.ts";
 import { ofArm, ofBlob, ofVault } from "./provider-facts.ts";
 
 // Whole lives with the real vault client, the real ARM client and nothing but the rights that are declared: whatever is asked of Azure is
@@ -40,6 +41,7 @@ export async function openBed() {
   /** What the app may do; undefined: everything, and nothing is written down. */
   let held: readonly Held[] | undefined;
   const calls: Call[] = [];
+  const ends: (() => Promise<unknown>)[] = [];
   const may = (...asked: readonly Call[]): boolean => {
     if (held === undefined) return true;
     calls.push(...asked);
@@ -129,8 +131,11 @@ export async function openBed() {
     async put(id: string, body: object): Promise<void> {
       await byPerson({ method: "PUT", path: id, apiVersion: "2024-01-01", body, signal: AbortSignal.timeout(60_000) });
     },
+    /** Has something ended with the bed. */
+    onClose: (end: () => Promise<unknown>) => void ends.push(end),
     open: (options: ObjectOptions) => openObject(world, { ...options, arm, identity }),
     async close() {
+      for (const end of ends) await end();
       blobs.close();
       await azure.stop();
       await world.close();
@@ -146,8 +151,10 @@ export interface Life {
   /** Makes its first version, its target and its consumers; the version's id. */
   first(bed: Bed, name: string): Promise<string>;
   readonly rotator?: Rotator<unknown>;
+  /** Told of the object before it lives. */
+  opened?(object: LifeObject): void;
   /** What others do at each wait. */
-  meanwhile?(bed: Bed, object: LifeObject): Promise<void>;
+  meanwhile?(bed: Bed, object: LifeObject, status: { readonly step: string; readonly fault?: Fault }): Promise<void>;
 }
 
 /** What is declared for one object, and what its whole life calls. */
@@ -173,18 +180,25 @@ export async function liveWhole(bed: Bed, life: Life): Promise<Lived> {
   const shape = typeof life.object === "function" ? life.object(bed, name) : life.object;
   const { rotator } = life;
   const object = bed.open({ name, object: shape, ...(rotator && { rotator }) });
+  life.opened?.(object);
   const find: typeof findRotator = (kind, strategy) => (kind === rotator?.kind ? rotator : findRotator(kind, strategy));
-  const { grants } = grantsOf(object.parsed.policy!, { rotator: find, consumer: findConsumer }, { siblings: "object" });
-  const all = heldBy(grants.filter(({ role }) => !/^(read-events|find-topics)$/.test(role)));
-  const rotation = all.filter(({ role }) => !role.startsWith("inventory-"));
+  const { vaults, objects } = object.parsed.policy!;
+  const registries = { rotator: find, consumer: findConsumer };
+  const { grants } = grantsOf(object.parsed.policy!, registries, { siblings: "object" });
+  const rotation = [
+    ...objects.flatMap((one) => heldAt(placesOf(vaults, one, registries))),
+    ...heldBy(grants.filter(({ role }) => role === "read-permissions")),
+  ];
+  const all = [...rotation, ...heldBy(grants.filter(({ role }) => role.startsWith("inventory-")))];
   const outcomes: string[] = [];
   const failures: string[] = [];
 
   const rotate = async (version: string, undo: boolean) => {
     let asked = false;
     const options: LifeOptions = {
-      async meanwhile({ step }) {
-        await life.meanwhile?.(bed, object);
+      async meanwhile(status) {
+        const { step } = status;
+        await life.meanwhile?.(bed, object, status);
         // Sites work by themselves, in real time.
         if (shape["consumers"] !== undefined) await pause(20);
         if (!undo || asked || step !== "grace") return false;
@@ -196,7 +210,7 @@ export async function liveWhole(bed: Bed, life: Life): Promise<Lived> {
     const lived = await live(bed.world, object, version, options);
     outcomes.push(lived.outcome);
     failures.push(...lived.failures);
-    bed.clock.advance(20 * day);
+    bed.clock.advance(60 * 60_000);
   };
   const calls = [...(await bed.under(rotation, async () => await rotate(source, false)))];
   await loseStaging(bed, object, shape.kind);

@@ -48,6 +48,8 @@ export async function startBlobs(tls: Tls, may: (token: string, method: string, 
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
+    /** What a blob holds now. */
+    text: (path: string) => blobs.get(path)?.body.toString(),
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close() {
       server.closeAllConnections();

@@ -1,4 +1,4 @@
-import type { Grant } from "../../src/grants.ts";
+import type { Grant, Place } from "../../src/grants.ts";
 import { roles } from "../../src/roles.ts";
 
 // Calls that were made against rights that are declared, both ways.
@@ -22,6 +22,12 @@ export interface Held {
 export const heldBy = (grants: readonly Pick<Grant, "role" | "scope">[]): readonly Held[] =>
   grants.flatMap(({ role, scope }) =>
     [...roles[role]!.actions, ...roles[role]!.dataActions].map((action) => ({ role, action, scope })),
+  );
+
+/** What is used of the roles of places. That it is all that is given there, and all of it is given, is grants.test.ts' to say. */
+export const heldAt = (places: readonly Place[]): readonly Held[] =>
+  places.flatMap(({ role, scope, used }) =>
+    [...used.actions, ...used.dataActions].map((action) => ({ role: role.key, action, scope })),
   );
 
 /** Azure compares without case; `*` stands for anything. */
