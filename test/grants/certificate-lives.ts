@@ -175,7 +175,7 @@ const staticWebsite = (): Life =>
       reply.writeHead(text === undefined ? 404 : 200).end(text);
     }).listen(0, "127.0.0.1");
     await once(website, "listening");
-    bed.onClose(async () => void website.close().closeAllConnections());
+    bed.onClose(async () => website.close().closeAllConnections());
     return {
       http: true,
       challenge: {

@@ -6,7 +6,6 @@ import { seedAlternating, seedInPlace } from "../../local/targets/postgres-seed.
 import { hmacSecret } from "../../rotators/hmac-secret.ts";
 import { findSubject } from "../../src/activities/deps.ts";
 import { stepBeside } from "../../src/activities/beside.ts";
-import type { Rotator } from "../../src/rotator.ts";
 import { hookKey, startVerifier } from "../hmac/server.ts";
 import { firstKey } from "../life/first.ts";
 import { freshServer } from "../rotators/postgres-harness.ts";
@@ -85,7 +84,7 @@ function byApp(): Life {
         void show().then((body) => reply.writeHead(body === undefined ? 404 : 200).end(body));
       }).listen(0, "127.0.0.1");
       await once(server, "listening");
-      bed.onClose(async () => void server.close().closeAllConnections());
+      bed.onClose(async () => server.close().closeAllConnections());
       url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/jwks/${name}`;
       return await firstKey(bed.world, name, "EC");
     },
@@ -128,12 +127,12 @@ function byHook(): Life {
     ...hmacSecret,
     // The verifier reads in the vault what it is pointed at; here it is handed to it.
     set: async (step, next, current) => {
-      reading(next.reference ?? "", String(next.material));
+      if (typeof next.material === "string") reading(next.reference ?? "", next.material);
       return await hmacSecret.set(step, next, current);
     },
   } satisfies typeof hmacSecret;
   return {
-    rotator: rotator as unknown as Rotator<unknown>,
+    rotator,
     object: ({ uri }) => ({
       kind: "secret",
       format: { type: "plain" },
