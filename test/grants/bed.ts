@@ -193,6 +193,7 @@ export async function liveWhole(bed: Bed, life: Life): Promise<Lived> {
   const outcomes: string[] = [];
   const failures: string[] = [];
 
+  const hasSite = objects.some(({ consumers }) => consumers.some(({ kind }) => kind === "app-service"));
   const rotate = async (version: string, undo: boolean) => {
     let asked = false;
     const options: LifeOptions = {
@@ -200,7 +201,7 @@ export async function liveWhole(bed: Bed, life: Life): Promise<Lived> {
         const { step } = status;
         await life.meanwhile?.(bed, object, status);
         // Sites work by themselves, in real time.
-        if (shape["consumers"] !== undefined) await pause(20);
+        if (hasSite) await pause(20);
         if (!undo || asked || step !== "grace") return false;
         asked = true;
         object.command({ verb: "rollback", rotationId: object.state().rotationId ?? "", version });

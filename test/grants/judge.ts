@@ -24,11 +24,13 @@ export const heldBy = (grants: readonly Pick<Grant, "role" | "scope">[]): readon
     [...roles[role]!.actions, ...roles[role]!.dataActions].map((action) => ({ role, action, scope })),
   );
 
-/** What is used of the roles of places. That it is all that is given there, and all of it is given, is grants.test.ts' to say. */
-export const heldAt = (places: readonly Place[]): readonly Held[] =>
-  places.flatMap(({ role, scope, used }) =>
-    [...used.actions, ...used.dataActions].map((action) => ({ role: role.key, action, scope })),
+/** What is used of the roles of places, each once. That it is all that is given there, and all of it is given, is grants.test.ts' to say. */
+export function heldAt(places: readonly Place[]): readonly Held[] {
+  const all = places.flatMap(({ role, scope, used }) =>
+    [...used.actions, ...used.dataActions].map((action): Held => ({ role: role.key, action, scope })),
   );
+  return [...new Map(all.map((one) => [`${one.role} ${one.action} ${one.scope}`.toLowerCase(), one])).values()];
+}
 
 /** Azure compares without case; `*` stands for anything. */
 const fits = (pattern: string, action: string): boolean =>
