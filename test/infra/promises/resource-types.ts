@@ -59,7 +59,7 @@ export function checksOf(danger: Danger, table: Readonly<Record<string, readonly
   return (resource, all) =>
     types[resource.type] === undefined
       ? [
-          `is of a type that these tests do not know (test/infra/promises/resource-types.ts): is it in danger by ${danger}?`,
+          `is of a type that this test does not know (test/infra/promises/resource-types.ts): is it in danger by ${danger}?`,
         ]
       : (table[resource.type] ?? []).flatMap((check) => check(resource, all));
 }
