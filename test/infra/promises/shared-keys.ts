@@ -39,7 +39,7 @@ const table = checksOf("keys", {
     (site, all) =>
       at(site, "properties", "functionAppConfig") === undefined
         ? must("Disabled", "properties", "siteConfig", "ftpsState")(site, all)
-        : undefined,
+        : [],
     must("1.2", "properties", "siteConfig", "minTlsVersion"),
     must(false, "properties", "siteConfig", "remoteDebuggingEnabled"),
     (site, all) =>
