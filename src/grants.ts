@@ -82,7 +82,8 @@ export function placesOf(vaults: Policy["vaults"], object: ManagedObject, find: 
   if (vault === undefined) return [];
   const rotator = find.rotator(object.rotator.kind, object.rotator.strategy);
   const inside = madeIn(object, rotator) === "object";
-  const { object: own, staging } = objectRoles[kind === "certificate" && inside ? "inside" : kind];
+  const made = rotator.madeInObject?.(object.rotator.target) === true ? "renewed" : "inside";
+  const { object: own, staging } = objectRoles[kind === "certificate" && inside ? made : kind];
   const at = { vault: vault.resourceId, kind, name, part: "object", what: id } as const;
   const beside = (vault.staging === undefined ? vault : (vaults[vault.staging] ?? vault)).resourceId;
   const sibling = { vault: beside, kind, name: stagingName(objectKey(vault, object)) } as const;

@@ -9,6 +9,7 @@ const readValue = inVault("secrets/getSecret/action");
 const writeValue = inVault("secrets/getSecret/action", "secrets/setSecret/action");
 const writeVersions = [...writeValue, ...inVault("secrets/update/action")];
 const readCertificate = inVault("certificates/read");
+const tagCertificate = inVault("certificates/read", "certificates/update/action");
 const makeCertificate = inVault("certificates/read", "certificates/create/action", "certificates/update/action");
 const readKey = inVault("keys/read");
 const recover = inVault("secrets/recover/action");
@@ -50,6 +51,13 @@ export const insideCertificateRole: AzureRole = {
   key: "inside-certificate",
   description: "Has a vault make the next version of a certificate, and disables and tags its versions.",
   dataActions: makeCertificate,
+};
+
+/** At a certificate that its vault renews by itself. */
+export const renewedCertificateRole: AzureRole = {
+  key: "renewed-certificate",
+  description: "Reads a certificate that its vault renews, and disables and tags its versions.",
+  dataActions: tagCertificate,
 };
 
 /** At a key that is rotated. What it may be used for the key itself says; preflight tries that. */
@@ -112,13 +120,15 @@ export const inventoryRoles = {
 /** What a rotation needs at an object, by what the object is, and where its candidate is staged. */
 export const objectRoles: Readonly<
   Record<
-    "secret" | "certificate" | "inside" | "key",
+    "secret" | "certificate" | "inside" | "renewed" | "key",
     { readonly object: readonly AzureRole[]; readonly staging?: AzureRole }
   >
 > = {
   secret: { object: [secretRole], staging: stagingSecretRole },
   certificate: { object: [certificateRole, readSecretRole], staging: stagingCertificateRole },
   inside: { object: [insideCertificateRole, readSecretRole, signKeyRole] },
+  // Whether its key may leave the vault is for the vault's own policy to say: where it may not, it signs.
+  renewed: { object: [renewedCertificateRole, readSecretRole, signKeyRole] },
   key: { object: [keyRole] },
 };
 

@@ -1,5 +1,14 @@
 import type { ConsumerStep } from "../consumer.ts";
-import { holdsKey, isOurs, misconfigured, unsettled, versionIn, wholeResource, type HeldKey } from "./customer-key.ts";
+import {
+  atResource,
+  holdsKey,
+  isOurs,
+  misconfigured,
+  unsettled,
+  versionIn,
+  wholeResource,
+  type HeldKey,
+} from "./customer-key.ts";
 
 const apiVersion = "2025-04-15";
 
@@ -23,7 +32,7 @@ interface Account {
  */
 export const cosmosDb = holdsKey<"cosmos-db", HeldKey>({
   kind: "cosmos-db",
-  roles: [wholeResource("cosmos-db", "a Cosmos DB account", "Microsoft.DocumentDB/databaseAccounts")],
+  ...atResource(wholeResource("cosmos-db", "a Cosmos DB account", "Microsoft.DocumentDB/databaseAccounts")),
 
   async look(step) {
     const { properties } = await get(step);

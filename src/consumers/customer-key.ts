@@ -24,8 +24,7 @@ export interface HeldKey {
 export interface KeyHolder<K extends KeyHolderKind, Held extends HeldKey> {
   readonly kind: K;
   readonly roles: readonly AzureRole[];
-  /** Default: the only role, at the resource. */
-  needs?(consumer: ConsumerOf<K>): readonly Need[];
+  needs(consumer: ConsumerOf<K>): readonly Need[];
   retentionNeeds?(consumer: ConsumerOf<K>): readonly Need[];
   /** Read only. Throws {@link misconfigured} when the resource does not use this key. */
   look(step: ConsumerStep<K>): Promise<Held>;
@@ -43,7 +42,7 @@ export function holdsKey<K extends KeyHolderKind, Held extends HeldKey>(holder: 
   return {
     kind,
     roles,
-    needs: holder.needs ?? (({ resourceId }) => roles.map((role) => ({ role, at: resourceId }))),
+    needs: (consumer) => holder.needs(consumer),
     ...(retentionNeeds === undefined ? {} : { retentionNeeds }),
     resource: ({ resourceId }) => resourceId.toLowerCase(),
     ...(retention === undefined ? {} : { retention }),
@@ -92,11 +91,33 @@ export function holdsKey<K extends KeyHolderKind, Held extends HeldKey>(holder: 
   };
 }
 
-/** The role of a kind whose key is a property of the resource itself. */
-export const wholeResource = (key: string, what: string, type: string): AzureRole => ({
-  key,
-  description: `Reads ${what} and writes which version of its key it is encrypted with.`,
-  actions: [`${type}/read`, `${type}/write`],
+/** A role for each way to read a key. */
+export interface KeyRoles {
+  readonly pinned: AzureRole;
+  /** Of one that follows the newest version by itself nothing is ever written. */
+  readonly latest: AzureRole;
+}
+
+/** The roles of a kind whose key is a property of the resource itself. */
+export const wholeResource = (key: string, what: string, type: string): KeyRoles => ({
+  pinned: {
+    key,
+    description: `Reads ${what} and writes which version of its key it is encrypted with.`,
+    actions: [`${type}/read`, `${type}/write`],
+  },
+  latest: {
+    key: `${key}-latest`,
+    description: `Reads ${what}, and so which version of its key it is encrypted with.`,
+    actions: [`${type}/read`],
+  },
+});
+
+/** What such a kind needs: one role, at the resource. */
+export const atResource = ({ pinned, latest }: KeyRoles) => ({
+  roles: [pinned, latest],
+  needs: ({ resourceId, reads }: Pick<ConsumerOf<KeyHolderKind>, "resourceId" | "reads">): readonly Need[] => [
+    { role: reads === "pinned" ? pinned : latest, at: resourceId },
+  ],
 });
 
 /** The version in a URL of the object's key; undefined when it names another key, or no version. */

@@ -1,4 +1,13 @@
-import { holdsKey, isOurs, misconfigured, unsettled, versionIn, wholeResource, type HeldKey } from "./customer-key.ts";
+import {
+  atResource,
+  holdsKey,
+  isOurs,
+  misconfigured,
+  unsettled,
+  versionIn,
+  wholeResource,
+  type HeldKey,
+} from "./customer-key.ts";
 
 const apiVersion = "2024-03-02";
 
@@ -26,7 +35,7 @@ interface Held extends HeldKey {
  */
 export const diskEncryptionSet = holdsKey<"disk-encryption-set", Held>({
   kind: "disk-encryption-set",
-  roles: [wholeResource("disk-encryption-set", "a disk encryption set", "Microsoft.Compute/diskEncryptionSets")],
+  ...atResource(wholeResource("disk-encryption-set", "a disk encryption set", "Microsoft.Compute/diskEncryptionSets")),
 
   async look(step) {
     const { arm, consumer, signal } = step;

@@ -27,9 +27,12 @@ interface Held extends HeldKey {
  * service's own rotation; which version it works with it never tells, so the configuration it took is the proof.
  */
 function namespace<K extends "service-bus" | "event-hubs">(kind: K, provider: string): Consumer<K> {
+  // The policy takes none that follows the newest version.
+  const { pinned } = wholeResource(kind, "a namespace", `${provider}/namespaces`);
   return holdsKey<K, Held>({
     kind,
-    roles: [wholeResource(kind, "a namespace", `${provider}/namespaces`)],
+    roles: [pinned],
+    needs: ({ resourceId }) => [{ role: pinned, at: resourceId }],
 
     async look(step) {
       const { arm, consumer, signal } = step;

@@ -1,7 +1,7 @@
 import { type AzureRole, groupOf, type Need } from "../azure/role.ts";
 import { type Backup, isInstance, openSqlServer, type Partner, type SqlServer } from "../azure/sql-server.ts";
 import type { ConsumerStep, Retention } from "../consumer.ts";
-import { holdsKey, isOurs, misconfigured, versionIn, type HeldKey } from "./customer-key.ts";
+import { holdsKey, isOurs, type KeyRoles, misconfigured, versionIn, type HeldKey } from "./customer-key.ts";
 
 type Step = ConsumerStep<"sql-tde">;
 
@@ -18,53 +18,75 @@ interface Held extends HeldKey {
   readonly servers: readonly Linked[];
 }
 
-const actionsAt = (type: string, ...names: readonly string[]) => names.map((name) => `Microsoft.Sql/${type}${name}`);
-const protection = ["/keys/read", "/keys/write", "/encryptionProtector/read", "/encryptionProtector/write"];
+const actionsAt = (type: string, ...names: readonly string[]) => names.map((name) => `Microsoft.Sql/${type}/${name}`);
 const restorable = [
-  "/read",
-  "/databases/read",
-  "/databases/backupShortTermRetentionPolicies/read",
-  "/databases/backupLongTermRetentionPolicies/read",
+  "databases/read",
+  "databases/backupShortTermRetentionPolicies/read",
+  "databases/backupLongTermRetentionPolicies/read",
+  "restorableDroppedDatabases/read",
 ];
 
+/** At each server, whichever way it reads the key. */
+const protection = (key: string, what: string, type: string): KeyRoles => ({
+  pinned: {
+    key,
+    description: `Adds keys to ${what} and makes one its TDE protector.`,
+    actions: actionsAt(type, "keys/read", "keys/write", "encryptionProtector/read", "encryptionProtector/write"),
+  },
+  latest: {
+    key: `${key}-latest`,
+    description: `Reads which key is the TDE protector of ${what}.`,
+    actions: actionsAt(type, "encryptionProtector/read"),
+  },
+});
+const serverRoles = protection("sql-server", "a logical server", "servers");
+const instanceRoles = protection("sql-instance", "a managed instance", "managedInstances");
+
 const sqlRoles = {
-  server: {
-    key: "sql-server",
-    description: "Adds keys to a logical server, makes one its TDE protector, and reads its failover groups.",
-    actions: actionsAt("servers", ...protection, "/failoverGroups/read"),
+  serverGroup: {
+    key: "sql-server-group",
+    description: "Reads the failover groups of a logical server.",
+    actions: actionsAt("servers", "failoverGroups/read"),
   },
-  instance: {
-    key: "sql-instance",
-    description: "Adds keys to a managed instance and makes one its TDE protector.",
-    actions: actionsAt("managedInstances", "/read", ...protection),
-  },
-  /** At a resource group: Azure has these groups nowhere else. */
+  /** At a resource group: Azure has these groups nowhere else, by region. */
   instanceGroup: {
     key: "sql-instance-group",
     description: "Reads the failover groups of managed instances.",
-    actions: actionsAt("locations", "/instanceFailoverGroups/read"),
+    actions: actionsAt("locations", "instanceFailoverGroups/read"),
+  },
+  instanceRegion: {
+    key: "sql-instance-region",
+    description: "Reads in which region a managed instance is.",
+    actions: actionsAt("managedInstances", "read"),
   },
   serverRetention: {
     key: "sql-server-retention",
     description: "Reads for how long the databases of a logical server can be restored.",
-    actions: actionsAt("servers", ...restorable, "/restorableDroppedDatabases/read"),
+    actions: actionsAt("servers", "read", ...restorable),
   },
   instanceRetention: {
     key: "sql-instance-retention",
     description: "Reads for how long the databases of a managed instance can be restored.",
-    actions: actionsAt("managedInstances", ...restorable, "/restorableDroppedDatabases/read"),
+    actions: actionsAt("managedInstances", ...restorable),
   },
-  /** At a resource group: where backups outlive their servers. */
-  backups: {
-    key: "sql-backups",
-    description: "Reads which long-term backups of databases are kept.",
-    actions: actionsAt(
-      "locations",
-      "/longTermRetentionServers/longTermRetentionBackups/read",
-      "/longTermRetentionManagedInstances/longTermRetentionManagedInstanceBackups/read",
-    ),
+  /** At a resource group, as the next one: where backups outlive their servers. */
+  serverBackups: {
+    key: "sql-server-backups",
+    description: "Reads which long-term backups of logical servers' databases are kept.",
+    actions: actionsAt("locations", "longTermRetentionServers/longTermRetentionBackups/read"),
+  },
+  instanceBackups: {
+    key: "sql-instance-backups",
+    description: "Reads which long-term backups of managed instances' databases are kept.",
+    actions: actionsAt("locations", "longTermRetentionManagedInstances/longTermRetentionManagedInstanceBackups/read"),
   },
 } as const satisfies Readonly<Record<string, AzureRole>>;
+
+/** The server itself, whose partners are looked for, and those that the policy names. */
+const serversOf = ({ resourceId, secondaries = [] }: Step["consumer"]) => [
+  { id: resourceId, isOwn: true },
+  ...secondaries.map((id) => ({ id, isOwn: false })),
+];
 
 /**
  * The TDE protector of a logical server or a managed instance, and of its partners in failover groups. Every server that is linked by
@@ -73,22 +95,33 @@ const sqlRoles = {
  */
 export const sqlTde = holdsKey<"sql-tde", Held>({
   kind: "sql-tde",
-  roles: Object.values(sqlRoles),
+  roles: [...Object.values(serverRoles), ...Object.values(instanceRoles), ...Object.values(sqlRoles)],
   // Partners that only a failover group tells of are not known beforehand.
-  needs: ({ resourceId, secondaries = [] }) =>
-    [resourceId, ...secondaries].flatMap((id): readonly Need[] =>
-      isInstance(id)
+  needs: (consumer) =>
+    serversOf(consumer).flatMap(({ id, isOwn }): readonly Need[] => {
+      const { [consumer.reads]: role } = isInstance(id) ? instanceRoles : serverRoles;
+      if (!isOwn) return [{ role, at: id }];
+      const group = isInstance(id)
         ? [
-            { role: sqlRoles.instance, at: id },
+            { role: sqlRoles.instanceRegion, at: id },
             { role: sqlRoles.instanceGroup, at: groupOf(id) },
           ]
-        : [{ role: sqlRoles.server, at: id }],
+        : [{ role: sqlRoles.serverGroup, at: id }];
+      return [{ role, at: id }, ...group];
+    }),
+  retentionNeeds: (consumer) =>
+    serversOf(consumer).flatMap(({ id, isOwn }): readonly Need[] =>
+      isInstance(id)
+        ? [
+            { role: sqlRoles.instanceRetention, at: id },
+            { role: sqlRoles.instanceBackups, at: groupOf(id) },
+            ...(isOwn ? [] : [{ role: sqlRoles.instanceRegion, at: id }]),
+          ]
+        : [
+            { role: sqlRoles.serverRetention, at: id },
+            { role: sqlRoles.serverBackups, at: groupOf(id) },
+          ],
     ),
-  retentionNeeds: ({ resourceId, secondaries = [] }) =>
-    [resourceId, ...secondaries].flatMap((id): readonly Need[] => [
-      { role: isInstance(id) ? sqlRoles.instanceRetention : sqlRoles.serverRetention, at: id },
-      { role: sqlRoles.backups, at: groupOf(id) },
-    ]),
 
   async look(step) {
     const { own, partners } = await linked(step);

@@ -1,4 +1,5 @@
 import {
+  atResource,
   holdsKey,
   isOurs,
   keyUrl,
@@ -35,7 +36,7 @@ interface Held extends HeldKey {
  */
 export const storageAccount = holdsKey<"storage-account", Held>({
   kind: "storage-account",
-  roles: [wholeResource("storage-account", "a storage account", "Microsoft.Storage/storageAccounts")],
+  ...atResource(wholeResource("storage-account", "a storage account", "Microsoft.Storage/storageAccounts")),
 
   async look(step) {
     const { arm, consumer, signal } = step;

@@ -2,11 +2,12 @@ import type { BlobConfig, StorageConfig } from "../config-storage.ts";
 import type { PolicyVault } from "../policy.ts";
 import { accountName, type Connections, hostsOf, readAccount } from "./account.ts";
 import type { Context } from "./context.ts";
+import { eachOf, type Said } from "./finding.ts";
 import { vaultsOf } from "./vault.ts";
 import { readVault } from "./vault-properties.ts";
 
 /** A vault or a storage account as its private endpoints concern it. */
-export interface Place {
+interface Place {
   readonly name: string;
   /** The hosts that have to resolve to private addresses. */
   readonly hosts: readonly string[];
@@ -15,19 +16,34 @@ export interface Place {
   readonly connections: Connections;
 }
 
-/** The vaults of the policy and the app's storage accounts, each by a look of its own. */
-export async function placesOf(
+/** Looks at each vault of the policy, and each of the app's storage accounts, that is shut to the public network. */
+export async function eachShut(
   context: Context,
   signal: AbortSignal,
-): Promise<readonly { readonly name: string; look(): Promise<Place | undefined> }[]> {
+  look: (place: Place) => Promise<readonly Said[]>,
+): Promise<readonly Said[]> {
+  return eachOf(
+    await placesOf(context, signal),
+    ({ name }) => name,
+    async ({ find }) => {
+      const place = await find();
+      return place?.shut === true ? look(place) : [];
+    },
+  );
+}
+
+async function placesOf(
+  context: Context,
+  signal: AbortSignal,
+): Promise<readonly { readonly name: string; find(): Promise<Place | undefined> }[]> {
   const { config, hostStorage } = context;
   const accounts = new Map([config.evidence, config.storage, hostStorage].map((one) => [accountName(one), one]));
   return [
     ...(await vaultsOf(context)).map((one) => ({
       name: new URL(one.uri).host,
-      look: () => vaultPlace(context, one, signal),
+      find: () => vaultPlace(context, one, signal),
     })),
-    ...[...accounts].map(([name, storage]) => ({ name, look: () => accountPlace(context, storage, signal) })),
+    ...[...accounts].map(([name, storage]) => ({ name, find: () => accountPlace(context, storage, signal) })),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import type { Context } from "./context.ts";
-import { type Check, eachOf, fault, ok, type Said } from "./finding.ts";
-import { placesOf } from "./network.ts";
+import { type Check, fault, ok, type Said } from "./finding.ts";
+import { eachShut } from "./network.ts";
 import { reasonOf } from "./vault-ask.ts";
 
 /** That the names of whatever is shut to the public network lead to its private endpoint. */
@@ -10,19 +10,12 @@ export const privateDns: Check<Context> = {
   area: "Network",
   about: "names of vaults and storage that are shut to the public resolve to private addresses",
   needs: ["settings", "identity", "policy"],
-  async run(context, signal) {
-    return eachOf(
-      await placesOf(context, signal),
-      ({ name }) => name,
-      async ({ look }) => {
-        const place = await look();
-        if (place === undefined || !place.shut) return [];
-        const said = await Promise.all(place.hosts.map((host) => resolve(context, host)));
-        const bad = said.filter(({ level }) => level !== "ok");
-        return bad.length > 0 ? bad : [ok(place.name, "resolves to private addresses")];
-      },
-    );
-  },
+  run: (context, signal) =>
+    eachShut(context, signal, async ({ name, hosts }) => {
+      const said = await Promise.all(hosts.map((host) => resolve(context, host)));
+      const bad = said.filter(({ level }) => level !== "ok");
+      return bad.length > 0 ? bad : [ok(name, "resolves to private addresses")];
+    }),
 };
 
 async function resolve(context: Context, host: string): Promise<Said> {

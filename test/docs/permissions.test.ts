@@ -26,6 +26,7 @@ const objects = [
   ["a secret", "secret"],
   ["a certificate, exportable", "certificate"],
   ["a certificate, not exportable", "inside"],
+  ["a certificate that its vault renews", "renewed"],
   ["a key", "key"],
 ] as const;
 

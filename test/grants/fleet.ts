@@ -105,9 +105,16 @@ export const consumers: readonly Json[] = [
   holder("sql-tde", "sql", "Microsoft.Sql/servers/sql-orders", {
     secondaries: [`${group}/Microsoft.Sql/servers/sql-replica`],
   }),
-  holder("sql-tde", "instance", "Microsoft.Sql/managedInstances/sqlmi-orders"),
+  holder("sql-tde", "sql-latest", "Microsoft.Sql/servers/sql-latest", { reads: "latest" }),
+  holder("sql-tde", "instance", "Microsoft.Sql/managedInstances/sqlmi-orders", {
+    secondaries: [`${group}/Microsoft.Sql/managedInstances/sqlmi-replica`],
+  }),
+  holder("sql-tde", "instance-latest", "Microsoft.Sql/managedInstances/sqlmi-latest", { reads: "latest" }),
+  holder("storage-account", "storage-latest", "Microsoft.Storage/storageAccounts/stlatest", { reads: "latest" }),
   holder("disk-encryption-set", "disks", "Microsoft.Compute/diskEncryptionSets/des-orders"),
+  holder("disk-encryption-set", "disks-latest", "Microsoft.Compute/diskEncryptionSets/des-latest", { reads: "latest" }),
   holder("cosmos-db", "cosmos", "Microsoft.DocumentDB/databaseAccounts/cosmos-orders"),
+  holder("cosmos-db", "cosmos-latest", "Microsoft.DocumentDB/databaseAccounts/cosmos-latest", { reads: "latest" }),
   holder("service-bus", "bus", "Microsoft.ServiceBus/namespaces/sb-orders"),
   holder("event-hubs", "hubs", "Microsoft.EventHub/namespaces/evh-orders"),
 ];
@@ -130,7 +137,7 @@ export const fleet: readonly Json[] = targets.map(([kind, strategy, target], at)
     ...(strategy === "in-place" ? { acceptGap: true } : {}),
     ...(strategy === "alternating" ? { format: { type: "url" } } : {}),
     ...(manages === "certificate" ? { certificate: { names: [`n${at}.contoso.com`], exportable: at % 2 === 0 } } : {}),
-    ...(kind === "key" ? { disableOld: true } : {}),
+    ...(kind === "key" ? { disableOld: true, rollback: "reissue" } : {}),
     consumers: readers,
   };
 });

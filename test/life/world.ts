@@ -5,7 +5,8 @@ import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { CertificateClient } from "@azure/keyvault-certificates";
 import { KeyClient } from "@azure/keyvault-keys";
 import { SecretClient } from "@azure/keyvault-secrets";
-import { ensureTls } from "../../local/tls.ts";
+import type { TokenCredential } from "@azure/core-auth";
+import { ensureTls, type Tls } from "../../local/tls.ts";
 import type { Place } from "../../local/canary/scan.ts";
 import type { Authorize } from "../../local/vault/model.ts";
 import { startVaults } from "../../local/vault/vaults.ts";
@@ -30,13 +31,15 @@ import { outside } from "./process.ts";
 export const start = Math.floor(Date.now() / 1000) * 1000;
 export const day = 86_400_000;
 export const vaultName = "kv-life";
-const resourceId = `/subscriptions/00000000-0000-4000-8000-000000000000/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/${vaultName}`;
+export const resourceId = `/subscriptions/00000000-0000-4000-8000-000000000000/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/${vaultName}`;
 
 type Vaults = Awaited<ReturnType<typeof startVaults>>;
 
 /** What a test knows of the outside. */
 export interface World {
   readonly uri: string;
+  /** What its vault, and whoever else serves HTTPS here, presents. */
+  readonly tls: Tls;
   readonly clock: { now(): number; advance(milliseconds: number): void };
   readonly certificates: CertificateClient;
   readonly keys: KeyClient;
@@ -66,6 +69,7 @@ export async function openWorld({ authorize }: { readonly authorize?: Authorize 
   const options = { disableChallengeResourceVerification: true };
   return {
     uri,
+    tls,
     clock,
     certificates: new CertificateClient(uri, credential, options),
     keys: new KeyClient(uri, credential, options),
@@ -86,6 +90,8 @@ export interface ObjectOptions {
   readonly object: Readonly<Record<string, unknown>> & { readonly kind: "certificate" | "key" | "secret" };
   readonly name: string;
   readonly arm?: Arm;
+  /** The app's identity, where it is to be told from a person's. */
+  readonly identity?: TokenCredential;
   /** A rotator beside those of the app, or in place of one of its kind. */
   readonly rotator?: Rotator<unknown>;
 }
@@ -96,7 +102,7 @@ export interface Told {
 }
 
 /** One object with its records; `app()` is what a process that starts anew makes of it. */
-export function openObject(world: World, { object, name, arm, rotator }: ObjectOptions) {
+export function openObject(world: World, { object, name, arm, rotator, identity = credential }: ObjectOptions) {
   const { kind } = object;
   const file = {
     version: 1,
@@ -136,11 +142,11 @@ export function openObject(world: World, { object, name, arm, rotator }: ObjectO
   };
 
   const app = () => {
-    const vaults = openVaults(credential);
+    const vaults = openVaults(identity);
     const zone: Zone = {
       ...vaults,
       arm: arm ?? noArm,
-      ports: { ...openPorts(vaults, credential, arm ?? noArm, withLease), now: world.clock.now },
+      ports: { ...openPorts(vaults, identity, arm ?? noArm, withLease), now: world.clock.now },
     };
     const deps: Deps = {
       policy: async () => parsed,

@@ -47,6 +47,12 @@ export function wantedTxt({ name, token }: CaAuthorization, thumbprint: string):
   return [`_acme-challenge.${name.replace(/^\*\./, "")}`, value];
 }
 
+/** The same of an http-01 challenge (RFC 8555 section 8.3). */
+export const wantedAnswer = ({ name, token }: CaAuthorization, thumbprint: string): readonly [string, string] => [
+  `${name}/${token}`,
+  `${token}.${thumbprint}`,
+];
+
 /** What an order's authorizations make of it. */
 export function settle(order: CaOrder): void {
   if (order.status !== "pending") return;

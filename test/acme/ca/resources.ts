@@ -4,10 +4,10 @@ import type { JsonWebKey } from "node:crypto";
 import { certificateId } from "../../../rotators/shared/acme/ari.ts";
 import { thumbprint } from "../../../rotators/shared/jwk.ts";
 import type { PublicJwk } from "../../../rotators/shared/jwk.ts";
-import { newId, newOrder, settle, wantedTxt } from "./orders.ts";
+import { newId, newOrder, settle, wantedAnswer, wantedTxt } from "./orders.ts";
 import type { CaAuthorization, CaOrder } from "./orders.ts";
 import { document, problem } from "./state.ts";
-import type { Answer, State } from "./state.ts";
+import type { Answer, Manners, State } from "./state.ts";
 
 // What each resource of the CA answers (RFC 8555 section 7, RFC 9773, draft-ietf-acme-profiles).
 
@@ -73,7 +73,7 @@ const retry = (after: string | undefined): Readonly<Record<string, string>> => (
 export function authorization({ base, manners }: State, one: CaAuthorization): Answer {
   const { id, name, status, error } = one;
   const challenge = {
-    type: "dns-01",
+    type: typeOf(manners),
     status,
     url: `${base}/challenge/${id}`,
     token: manners.token ?? one.token,
@@ -84,15 +84,17 @@ export function authorization({ base, manners }: State, one: CaAuthorization): A
   return [200, { identifier, status, ...wildcard, challenges: [challenge] }];
 }
 
+const typeOf = ({ http }: Manners): string => (http === true ? "http-01" : "dns-01");
+
 export function challenge(
   { base, manners, lookup }: State,
   one: CaAuthorization,
   { jwk, payload }: { readonly jwk: JsonWebKey; readonly payload: unknown },
 ): Answer {
-  const shown = { type: "dns-01", url: `${base}/challenge/${one.id}`, token: one.token };
+  const shown = { type: typeOf(manners), url: `${base}/challenge/${one.id}`, token: one.token };
   if (payload === "") return [200, { ...shown, status: one.status }];
   if (one.status !== "pending") return problem(400, "malformed", "the authorization is not pending");
-  const [name, value] = wantedTxt(one, printOf(jwk));
+  const [name, value] = (manners.http === true ? wantedAnswer : wantedTxt)(one, printOf(jwk));
   const failing = manners.failing.get(one.name);
   if (failing) one.error = failing;
   else if (!lookup(name).includes(value)) one.error = { type: "unauthorized", detail: `no ${value} at ${name}` };

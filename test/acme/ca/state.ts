@@ -43,6 +43,8 @@ export interface Manners {
   slow?: { readonly looks: number; readonly retryAfter?: string };
   /** Whether the directory offers to change an account's key. Default: it does. */
   changesKeys?: false;
+  /** Asks for http-01 in the place of dns-01; then `lookup` gets `<domain>/<token>`. */
+  http?: boolean;
   /** The token of every challenge. */
   token?: string;
   /** Names whose validation fails. */

@@ -1,10 +1,9 @@
 import { at, type Resource } from "../harness/arm.ts";
 import type { Promised } from "../harness/promise.ts";
+import { type Check, checksOf } from "./resource-types.ts";
 import { apps, faultsOfEach, given, vaults } from "../harness/scenarios.ts";
 
 // When private is chosen nothing is reached from the internet, and all that the app needs is reached through a private endpoint.
-
-type Check = (resource: Resource, all: readonly Resource[]) => readonly string[];
 
 /** `publicNetworkAccess` is off. */
 const closed: Check = (resource) =>
@@ -41,8 +40,7 @@ const endpointsFor =
 
 const isEvidence = ({ name }: Resource): boolean => name.startsWith("stev");
 
-/** What must be true of each type that could be reached over a network. */
-const table: Readonly<Record<string, readonly Check[]>> = {
+const table = checksOf("network", {
   "Microsoft.Storage/storageAccounts": [
     closed,
     walled,
@@ -56,7 +54,6 @@ const table: Readonly<Record<string, readonly Check[]>> = {
     (site) => (at(site, "properties", "virtualNetworkSubnetId") ? [] : ["sends from no subnet"]),
   ],
   "Microsoft.EventGrid/topics": [closed],
-  "Microsoft.EventHub/namespaces": [closed],
   // Tokens are asked for even so, and nothing is read from them by the app. Closing them needs a private link scope of the network team
   // (infra/modules/monitoring.bicep says so), which this deployment cannot make for it.
   "Microsoft.OperationalInsights/workspaces": [],
@@ -87,37 +84,7 @@ const table: Readonly<Record<string, readonly Check[]>> = {
       return known ? [] : ["is in a subnet that is not there"];
     },
   ],
-};
-
-/** Types that nobody reaches over a network of their own: parts of the above, or of Azure Resource Manager. */
-const unreachable = new Set([
-  "Microsoft.Authorization/policyAssignments",
-  "Microsoft.Authorization/policyDefinitions",
-  "Microsoft.Authorization/policySetDefinitions",
-  "Microsoft.Authorization/roleAssignments",
-  "Microsoft.Authorization/roleDefinitions",
-  "Microsoft.DurableTask/schedulers/taskHubs",
-  "Microsoft.EventGrid/systemTopics",
-  "Microsoft.EventGrid/systemTopics/eventSubscriptions",
-  "Microsoft.Insights/actionGroups",
-  "Microsoft.Insights/diagnosticSettings",
-  "Microsoft.Insights/metricAlerts",
-  "Microsoft.Insights/scheduledQueryRules",
-  "Microsoft.Insights/workbooks",
-  "Microsoft.ManagedIdentity/userAssignedIdentities",
-  "Microsoft.Network/privateDnsZones",
-  "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
-  "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
-  "Microsoft.Storage/storageAccounts/blobServices",
-  "Microsoft.Storage/storageAccounts/blobServices/containers",
-  "Microsoft.Storage/storageAccounts/queueServices",
-  "Microsoft.Storage/storageAccounts/queueServices/queues",
-  "Microsoft.Storage/storageAccounts/tableServices",
-  "Microsoft.Storage/storageAccounts/tableServices/tables",
-  "Microsoft.Web/serverfarms",
-  "Microsoft.Web/sites/basicPublishingCredentialsPolicies",
-  "Microsoft.Web/sites/config",
-]);
+});
 
 const isPrivate = ([name]: readonly [string, unknown]): boolean => name.startsWith("private");
 const scenarios = { ...Object.fromEntries(Object.entries(apps).filter(isPrivate)), "by queue": vaults["by queue"] };
@@ -137,13 +104,7 @@ const opening = (file: string) => ({
 export const privateNetwork: Promised = {
   name: "nothing is public when private is chosen",
   scenarios,
-  check: (infra, some) =>
-    faultsOfEach(infra, some, (resource, all) => {
-      const checks = table[resource.type];
-      if (checks === undefined)
-        return unreachable.has(resource.type) ? [] : ["is of a type that this test does not know: can it be public?"];
-      return checks.flatMap((check) => check(resource, all));
-    }),
+  check: (infra, some) => faultsOfEach(infra, some, table),
   mutations: [
     {
       what: "the storage account stays public",

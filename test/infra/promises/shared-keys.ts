@@ -1,18 +1,17 @@
-import { at, type Resource } from "../harness/arm.ts";
+import { at } from "../harness/arm.ts";
 import type { Promised } from "../harness/promise.ts";
+import { type Check, checksOf } from "./resource-types.ts";
 import { apps, faultsOfEach, vaults } from "../harness/scenarios.ts";
 
 // Nothing is opened with a key: each kind of resource that has keys or passwords has them switched off.
 
-type Check = (resource: Resource, resources: readonly Resource[]) => string | undefined;
-
 const must =
   (value: unknown, ...path: string[]): Check =>
   (resource) =>
-    at(resource, ...path) === value ? undefined : `${path.slice(1).join(".")} must be ${String(value)}`;
+    at(resource, ...path) === value ? [] : [`${path.slice(1).join(".")} must be ${String(value)}`];
 
 /** What must be true of a resource of each type, so that only identities open it. */
-const table: Readonly<Record<string, readonly Check[]>> = {
+const table = checksOf("keys", {
   "Microsoft.Storage/storageAccounts": [
     must(false, "properties", "allowSharedKeyAccess"),
     must(false, "properties", "allowBlobPublicAccess"),
@@ -40,7 +39,7 @@ const table: Readonly<Record<string, readonly Check[]>> = {
     (site, all) =>
       at(site, "properties", "functionAppConfig") === undefined
         ? must("Disabled", "properties", "siteConfig", "ftpsState")(site, all)
-        : undefined,
+        : [],
     must("1.2", "properties", "siteConfig", "minTlsVersion"),
     must(false, "properties", "siteConfig", "remoteDebuggingEnabled"),
     (site, all) =>
@@ -50,49 +49,16 @@ const table: Readonly<Record<string, readonly Check[]>> = {
           return isPolicy && at(one, "properties", "allow") === false;
         }),
       )
-        ? undefined
-        : "publishing with a user name and a password must be off, for ftp and for scm",
+        ? []
+        : ["publishing with a user name and a password must be off, for ftp and for scm"],
     (site) => {
       const storage = at(site, "properties", "functionAppConfig", "deployment", "storage");
       return storage === undefined || at(storage, "authentication", "type") === "UserAssignedIdentity"
-        ? undefined
-        : "the platform must read the package with an identity";
+        ? []
+        : ["the platform must read the package with an identity"];
     },
   ],
-};
-
-/** Types that have no key of their own: nothing to switch off. */
-const keyless = new Set([
-  "Microsoft.Authorization/policyAssignments",
-  "Microsoft.Authorization/policyDefinitions",
-  "Microsoft.Authorization/policySetDefinitions",
-  "Microsoft.Authorization/roleAssignments",
-  "Microsoft.Authorization/roleDefinitions",
-  "Microsoft.DurableTask/schedulers",
-  "Microsoft.DurableTask/schedulers/taskHubs",
-  "Microsoft.EventGrid/systemTopics",
-  "Microsoft.EventGrid/systemTopics/eventSubscriptions",
-  "Microsoft.Insights/actionGroups",
-  "Microsoft.Insights/diagnosticSettings",
-  "Microsoft.Insights/metricAlerts",
-  "Microsoft.Insights/scheduledQueryRules",
-  "Microsoft.Insights/workbooks",
-  "Microsoft.ManagedIdentity/userAssignedIdentities",
-  "Microsoft.Network/networkSecurityGroups",
-  "Microsoft.Network/privateDnsZones",
-  "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
-  "Microsoft.Network/privateEndpoints",
-  "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
-  "Microsoft.Network/virtualNetworks",
-  "Microsoft.Storage/storageAccounts/blobServices",
-  "Microsoft.Storage/storageAccounts/queueServices",
-  "Microsoft.Storage/storageAccounts/queueServices/queues",
-  "Microsoft.Storage/storageAccounts/tableServices",
-  "Microsoft.Storage/storageAccounts/tableServices/tables",
-  "Microsoft.Web/serverfarms",
-  "Microsoft.Web/sites/basicPublishingCredentialsPolicies",
-  "Microsoft.Web/sites/config",
-]);
+});
 
 const storage = "infra/modules/storage.bicep";
 const site = "infra/modules/function-app.bicep";
@@ -101,13 +67,7 @@ const evidence = "infra/modules/evidence-account.bicep";
 export const sharedKeys: Promised = {
   name: "nothing is opened with a key",
   scenarios: { ...apps, ...vaults },
-  check: (infra, scenarios) =>
-    faultsOfEach(infra, scenarios, (resource, all) => {
-      const checks = table[resource.type];
-      if (checks === undefined)
-        return keyless.has(resource.type) ? [] : ["is of a type that this test does not know: has it keys?"];
-      return checks.map((check) => check(resource, all)).filter((fault) => fault !== undefined);
-    }),
+  check: (infra, scenarios) => faultsOfEach(infra, scenarios, table),
   mutations: [
     {
       what: "the storage account takes its key",
