@@ -15,7 +15,7 @@ const minute = 60_000;
 const rotation: Trial = async (world, subject, counted) => {
   const before = await look(world, subject);
   counted();
-  const ended = await drive(world, subject, await startRotation(world, subject, before.version));
+  const ended = await drive(world, subject, await startRotation(world, subject, before.version), { byRecord: true });
   const expected = { ...clean, changes: undefined, steps: undefined, mayTell: ["Resumed"] };
   const { faults } = await checkRotated(world, subject, before, ended, expected);
   const { username } = (await current(world, subject)).login;

@@ -117,7 +117,7 @@ async function forget({ cloud }: World): Promise<void> {
 }
 
 /** Worlds side by side: a rotation mostly waits. */
-const lanes = 3;
+const lanes = 4;
 /** Points between two lines of progress. */
 const progressEvery = 50;
 

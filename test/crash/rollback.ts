@@ -20,7 +20,7 @@ export const rolledBack: Trial = async (world, subject, counted) => {
     counted();
     await world.api("POST", `rotations/${subject.id}/rollback`, { rotationId, reason: "test" });
   };
-  const { outcome, instance } = await drive(world, subject, rotationId, { onLook });
+  const { outcome, instance } = await drive(world, subject, rotationId, { onLook, byRecord: true });
   const { fault } = instance.customStatus ?? {};
   hold(`outcome (${fault?.code ?? ""} ${fault?.message ?? ""})`, outcome, "rolled-back");
   if (candidate === undefined) return [...faults, "it was never asked to turn back"];

@@ -13,6 +13,8 @@ export interface Ended {
 export interface DriveOptions {
   /** Called at each look; may do something and wait. */
   readonly onLook?: (instance: Instance) => Promise<void>;
+  /** Where the task hub may be lost: the record alone may tell of the end. */
+  readonly byRecord?: true;
   /** Real milliseconds after which it is given up; much, since a busy machine is no bug. */
   readonly patience?: number;
 }
@@ -47,6 +49,12 @@ export async function drive(
         throw new Error(`The orchestration of ${rotationId} ended ${instance.runtimeStatus}.`);
       const wait = status.until === undefined ? 0 : Date.parse(status.until) - world.cloud.clock.now();
       if (wait > 0) world.cloud.clock.advance(wait);
+    }
+    if (instance === undefined && options.byRecord) {
+      const { body } = await world.api("GET", `rotations/${subject.id}`);
+      const { outcome } = body;
+      if (body["rotationId"] === rotationId && body["phase"] === "idle" && typeof outcome === "string")
+        return { rotationId, outcome, instance: { runtimeStatus: "Completed", customStatus: null } };
     }
     if (performance.now() > until) {
       const at = `${status?.step ?? "nowhere"} ${status?.fault?.code ?? ""} ${status?.fault?.message ?? ""}`;
