@@ -8,7 +8,8 @@ import { within } from "../within.ts";
 import { demandMayWrite } from "./blob.ts";
 import { holds, parseSet, publishedKey, withKeys, withoutKey } from "./document.ts";
 import type { JwkSet } from "./document.ts";
-import { changePublication, publishedSet } from "./publication.ts";
+import { keyUrlOf, kidOf, noteKids } from "./kids.ts";
+import { changePublication, openPublication, publishedSet } from "./publication.ts";
 import type { JwksTarget, Publishing } from "./target.ts";
 import { accepts, forged, signToken } from "./token.ts";
 
@@ -18,10 +19,8 @@ const published = "jwks-published";
 const withdrawn = "jwks-withdrawn";
 
 /** A key of ours: as its vault shows it, and as it is published. */
-async function openKey(step: S, { material }: Credential) {
-  if (typeof material === "string")
-    throw new PinionError("TARGET_MISCONFIGURED", "A signing key is the version of a key in a vault, not a text.");
-  const key = await within(step.signal, step.ports.keys.get(material.vaultVersion));
+async function openKey(step: S, credential: Credential) {
+  const key = await within(step.signal, step.ports.keys.get(keyUrlOf(credential)));
   return { key, jwk: publishedKey(key, step.target.algorithm) };
 }
 
@@ -92,6 +91,10 @@ export async function publishKeys(step: S, next: Credential, current: Credential
       mark: markOf(step, "set"),
     };
   });
+  await noteKids(step, [
+    [keyUrlOf(current), old.jwk.kid],
+    [keyUrlOf(next), fresh.jwk.kid],
+  ]);
   await noteChange(step, published, fresh.jwk.kid, changed && added);
   if (step.keySlot !== undefined) await within(step.signal, step.keySlot.keepPolicy());
   return [{ name: "the new key is published beside the old one", ok: true, detail: fresh.jwk.kid }];
@@ -127,12 +130,15 @@ export async function validateKeys(
   return [...proofs, await proveForged(step, set, fresh.key)];
 }
 
-/** Takes a key out of the set: that is final, since no verifier accepts its tokens once the caches' time is over. Never takes the last key of all. */
+/**
+ * Takes a key out of the set: that is final, since no verifier accepts its tokens once the caches' time is over. Never takes the last key
+ * of all. It may have been disabled since it was published.
+ */
 export async function retireKey(step: S, old: Credential): Promise<Proof[]> {
-  const { key, jwk } = await openKey(step, old);
-  await changePublication(step, [], key.url, ({ set, mark }) => {
+  const kid = await kidOf(step, old);
+  await changePublication(step, [], keyUrlOf(old), ({ set, mark }) => {
     demandInTime(mark, step, "revoked");
-    const rest = withoutKey(set ?? { keys: [] }, jwk.kid);
+    const rest = withoutKey(set ?? { keys: [] }, kid);
     if (set === undefined || (rest.keys.length === set.keys.length && mark === markOf(step, "revoked")))
       return undefined;
     // After an emergency there may be none that serves; then this one serves nobody either.
@@ -141,16 +147,16 @@ export async function retireKey(step: S, old: Credential): Promise<Proof[]> {
     }
     return { set: rest, mark: markOf(step, "revoked") };
   });
-  return [{ name: "the key is no longer published", ok: true, detail: jwk.kid }];
+  return [{ name: "the key is no longer published", ok: true, detail: kid }];
 }
 
 /** Whether a key is published and signs. What caches still hold does not count. */
 export async function keyWorks(step: S, credential: Credential): Promise<boolean> {
-  const { key, jwk } = await openKey(step, credential);
-  const set = await publishedSet(step);
-  return (
-    set !== undefined && set.keys.some(({ kid }) => kid === jwk.kid) && (await proveToken(step, set, key, "asked")).ok
-  );
+  const kid = await kidOf(step, credential);
+  // With what is left out while it is disabled.
+  const { set } = await openPublication(step, [], "");
+  if (set === undefined || !set.keys.some((one) => one["kid"] === kid)) return false;
+  return (await proveToken(step, set, (await openKey(step, credential)).key, "asked")).ok;
 }
 
 /**
@@ -172,7 +178,7 @@ export async function withdrawKey(step: Publishing, kid: string): Promise<Proof[
 
 /** Whether a key was withdrawn in an emergency. */
 export async function isWithdrawn(step: S, credential: Credential): Promise<boolean> {
-  return withdrawnKids(step).includes((await openKey(step, credential)).jwk.kid);
+  return withdrawnKids(step).includes(await kidOf(step, credential));
 }
 
 const withdrawnKids = ({ notes }: Publishing): string[] => notes.read(withdrawn)?.split(" ") ?? [];
