@@ -4,6 +4,7 @@ import { readSecretRole } from "../../src/azure/vault-roles.ts";
 import { acmeDns, acmeDnsConfig } from "./dns/acme-dns.ts";
 import { azureDns, azureDnsConfig, azureDnsNeeds, dnsTxtRole } from "./dns/azure-dns.ts";
 import { cloudflare, cloudflareConfig } from "./dns/cloudflare.ts";
+import { writtenName } from "./dns/lookup.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger, Visibility } from "./dns/provider.ts";
 import { rfc2136, rfc2136Config } from "./dns/rfc2136.ts";
 import { webhook, webhookConfig } from "./dns/webhook.ts";
@@ -37,6 +38,8 @@ export interface Publisher {
   /** The type of challenge it answers (RFC 8555 section 8). */
   readonly type: "dns-01" | "http-01";
   demandPlaces?(names: readonly string[]): Promise<void>;
+  /** dns-01: the name that a value of this one is written to, as things are now. To be noted, so that it is withdrawn there. */
+  place?(name: string): Promise<string | undefined>;
   publish(record: ChallengeRecord): Promise<void>;
   withdraw(record: ChallengeRecord): Promise<void>;
   visible(record: ChallengeRecord): Promise<Visibility>;
@@ -52,6 +55,7 @@ export function publisherOf(
   return {
     type: config.kind === "static-website" ? "http-01" : "dns-01",
     demandPlaces: async (names) => await challenger.demandPlaces?.(at, names),
+    place: async (name) => (config.kind === "static-website" ? undefined : await writtenName(name, config, signal)),
     publish: async (record) => await challenger.publish(at, record),
     withdraw: async (record) => await challenger.withdraw(at, record),
     visible: async (record) => await challenger.visible(at, record),

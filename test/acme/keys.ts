@@ -63,7 +63,7 @@ export function createKeys(life: Life): TestKeys {
       sign: async (url, algorithm, digest) =>
         await life.outside("keys.sign", () => {
           const { key, expiresAt = "9999" } = find(url);
-          if (expiresAt < new Date().toISOString()) throw new PinionError("VAULT_FORBIDDEN", "This key has expired.");
+          if (expiresAt < new Date().toISOString()) throw new PinionError("KEY_NOT_VALID", "This key has expired.");
           signed.push(url);
           const jwk = key.export({ format: "jwk" });
           return new Uint8Array(signatureAlgorithms.get(algorithm)!.sign(jwk, Buffer.from(digest)));

@@ -1,6 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { noteValues, notedValues, withdrawValues, withdrawWhatCan } from "../../rotators/shared/acme/values.ts";
+import {
+  notePlaces,
+  noteValues,
+  notedValues,
+  withdrawValues,
+  withdrawWhatCan,
+} from "../../rotators/shared/acme/values.ts";
 import { PinionError } from "../../src/errors.ts";
 import type { ChallengeRecord } from "../../rotators/shared/dns/provider.ts";
 import { createLife } from "./life.ts";
@@ -68,6 +74,26 @@ test("a hundred long names with a value each are less than half of what notes ma
   await noteValues(notesOver(kept), records);
   expect(notedValues(notesOver(kept))).toEqual(records);
   expect(kept.get("acme-values")!.length).toBeLessThan(8000);
+  // With the place of each, which its CNAME leads to, still less than all.
+  kept.clear();
+  const place = (name: string) => Promise.resolve(name.replace("_acme-challenge.", "").replace(".com", ".net"));
+  await notePlaces(notesOver(kept), records, { ...createZone(createLife()), place });
+  expect(notedValues(notesOver(kept))[0]!.place).toMatch(/^tenant-0\..*contoso\.net$/);
+  expect(kept.get("acme-values")!.length).toBeLessThan(10_000);
+});
+
+test("a value's place is looked up once, and kept when its name leads elsewhere", async () => {
+  const notes = notesOver(new Map());
+  let leads = "one.example";
+  const zone = { ...createZone(createLife()), place: () => Promise.resolve(leads) };
+  const record = { name: "_acme-challenge.a.example", value: "a" };
+  await notePlaces(notes, [record], zone);
+  leads = "two.example";
+  await notePlaces(notes, [record, { ...record, value: "b" }], zone);
+  expect(notedValues(notes).map(({ value, place }) => [value, place])).toEqual([
+    ["a", "one.example"],
+    ["b", "two.example"],
+  ]);
 });
 
 test("a call whose time is over leaves the rest for the next", async () => {

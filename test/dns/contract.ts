@@ -80,6 +80,16 @@ export function challengerContract<T>(title: string, skip: boolean, start: () =>
       expect(await values()).toEqual(clears() ? [] : [a, b]);
     });
 
+    test("a value comes and goes at the place that was noted, wherever the name leads by now", async () => {
+      if (subject.keeps !== "values") return;
+      const noted = subject.record(place + 500, a);
+      const record = { ...subject.record(place, a), place: noted.name };
+      await subject.challenger.publish(step(), record);
+      expect([await subject.values(noted), await values()]).toEqual([[a], []]);
+      await subject.challenger.withdraw(step(), record);
+      expect(await subject.values(noted)).toEqual([]);
+    });
+
     test("what was never there is withdrawn without a word", async () => {
       await expect(withdraw(valueOf("n"))).resolves.toBeUndefined();
     });

@@ -11,11 +11,13 @@ import { ensureTls } from "../../local/tls.ts";
 import type { Tls } from "../../local/tls.ts";
 import { issue } from "../../rotators/shared/acme/issue.ts";
 import { challengeConfig, publisherOf } from "../../rotators/shared/challenge.ts";
+import type { ChallengeRecord } from "../../rotators/shared/dns/provider.ts";
 import { ask, parseServer } from "../../rotators/shared/dns/query.ts";
 import { createBed, untilDone } from "../acme/bed.ts";
 import { verifyChain } from "../acme/openssl.ts";
 import { skipped as pebbleIsMissing, where } from "../acme/pebble.ts";
 import { bindIsMissing, needsBind } from "./bind.ts";
+import { startNameServer } from "./name-server.ts";
 import { portsOf } from "./step.ts";
 
 // A real CA asks a real name server for what RFC 2136 put there.
@@ -39,7 +41,12 @@ describe.skipIf(bindIsMissing || pebbleIsMissing)(`pebble and BIND${where}${need
         {
           name: "contoso.com",
           updatedBy: ["pinion"],
-          records: ["@ NS ns1", "ns1 A 127.0.0.1", "_acme-challenge.shop CNAME shop.validation"],
+          records: [
+            "@ NS ns1",
+            "ns1 A 127.0.0.1",
+            "_acme-challenge.shop CNAME shop.validation",
+            "_acme-challenge.moved CNAME moved.validation",
+          ],
         },
       ],
     });
@@ -80,5 +87,39 @@ describe.skipIf(bindIsMissing || pebbleIsMissing)(`pebble and BIND${where}${need
     // Three values came, and each went alone.
     expect(bind.log().match(/adding an RR at '[^']+' TXT/g)).toHaveLength(3);
     expect(bind.log().match(/deleting an RR at [^ ]+ TXT/g)).toHaveLength(3);
+  });
+
+  test("a CNAME that is changed while the order is open orphans no value", async () => {
+    let leads = "moved.validation.contoso.com";
+    const resolver = await startNameServer((asked, type) =>
+      type === "CNAME" && asked === "_acme-challenge.moved.contoso.com" ? [{ type, name: asked, data: leads }] : [],
+    );
+    const { algorithm, name } = key;
+    const config = challengeConfig.parse({
+      kind: "rfc2136",
+      server: bind.host,
+      port: bind.port,
+      key: { name, algorithm, secret: secretUrl },
+      resolvers: [resolver.address],
+      servers: [bind.address],
+    });
+    const ports = portsOf({ secrets: { [secretUrl]: key.secret } });
+    const publisher = publisherOf(config, { ports, signal: AbortSignal.timeout(50_000) });
+    const bed = createBed({ directory: pebble.directory, caRoots: tls.ca });
+    const { step, slot } = bed.rotation(["moved.contoso.com"]);
+    const changed = {
+      ...publisher,
+      withdraw: async (record: ChallengeRecord) => {
+        leads = "elsewhere.validation.contoso.com";
+        await publisher.withdraw(record);
+      },
+    };
+    await untilDone(async () => await issue(step, changed));
+    await resolver.stop();
+    expect(slot.merged).toHaveLength(1);
+    const signal = AbortSignal.timeout(10_000);
+    const question = { name: "moved.validation.contoso.com", type: "TXT" } as const;
+    expect((await ask(parseServer(bind.address), question, { recurse: false, signal })).answers).toEqual([]);
+    expect(bind.log()).toContain("adding an RR at 'moved.validation.contoso.com' TXT");
   });
 });

@@ -171,6 +171,29 @@ test("a key that was disabled in its vault stops neither the others nor the emer
   expect(await kids(scene)).toEqual([next, await kidOf(scene, "third")]);
 });
 
+for (const where of ["blob", "app"] as const) {
+  test(`an old key that somebody disables during the grace still goes out of the set, published by the ${where}`, async () => {
+    const scene = where === "blob" ? await inBlob() : await makeScene();
+    const [old, next] = [await kidOf(scene, "old"), await kidOf(scene, "next")];
+    await rotator.set(scene.step(), scene.next, scene.old);
+    const { get } = scene.keys.port;
+    scene.keys.port.get = async (url) => {
+      if (url === urlOf(scene.old)) throw new PinionError("SECRET_DISABLED", "The key is disabled.");
+      return await get(url);
+    };
+    // It is in the set, and cannot show that it signs: neither dead nor alive.
+    await expect(rotator.works(scene.step(), scene.old)).rejects.toMatchObject({ code: "SECRET_DISABLED" });
+    expect(await rotator.withdrawn!(scene.step(), scene.old)).toBe(false);
+    expect(await rotator.revoke(scene.step(), scene.old)).toMatchObject([{ ok: true, detail: old }]);
+    expect(await rotator.works(scene.step(), scene.old)).toBe(false);
+    scene.keys.port.get = get;
+    expect(await kids(scene)).toEqual([next]);
+    // Of what no rotation has published nothing is known.
+    scene.keys.port.get = () => Promise.reject(new PinionError("SECRET_DISABLED", "The key is disabled."));
+    await expect(rotator.revoke(scene.step(), scene.third)).rejects.toMatchObject({ code: "SECRET_DISABLED" });
+  });
+}
+
 test("its vault makes the key, and no longer by itself", async () => {
   const scene = await inBlob();
   const url = urlOf(scene.next);

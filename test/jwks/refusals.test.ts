@@ -1,10 +1,13 @@
-import { describe, expect, test } from "vitest";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { exportJWK } from "jose";
 import { graceSeconds, jwtSigningKey as rotator } from "../../rotators/jwt-signing-key.ts";
 import { jwksDocument } from "../../rotators/shared/jwks/document.ts";
 import { jwksTarget } from "../../rotators/shared/jwks/target.ts";
 import { keyPair } from "../private-ca/keys.ts";
 import { container, failed, front, inBlob, kidOf, once, urlOf, useStorage } from "./bench.ts";
+import { start } from "./scene.ts";
 
 useStorage();
 
@@ -107,6 +110,62 @@ describe("refusals", () => {
     await show(keys, "public, max-age=60");
     expect(await validate()).toEqual([]);
   });
+
+  test("a set that caches may serve stale, or by its Expires, is waited for before the new key signs", async () => {
+    const cases: readonly [headers: Record<string, string>, kept: number][] = [
+      [{ "cache-control": "public, max-age=60, stale-while-revalidate=600" }, 660],
+      [{ "cache-control": 'max-age=30, STALE-WHILE-REVALIDATE="90"' }, 120],
+      [{ expires: "Thu, 26 Nov 2026 13:00:00 GMT", date: "Thu, 26 Nov 2026 12:30:00 GMT" }, 1800],
+      [{ expires: "Thu, 26 Nov 2026 13:00:00 GMT", "cache-control": "s-maxage=30, stale-while-revalidate=5" }, 3605],
+      // Where there is a max-age nobody goes by Expires; one that is no date has passed (RFC 9111, 5.3).
+      [{ expires: "Thu, 26 Nov 2026 13:00:00 GMT", "cache-control": "max-age=60" }, 60],
+      [{ expires: "0" }, 60],
+    ];
+    for (const [headers, kept] of cases) {
+      const { scene, validate } = await servedWith(headers);
+      scene.advance(60);
+      if (kept > 60) {
+        const wait = { code: "NOT_SETTLED", class: "transient", retryAfterSeconds: kept - 60 };
+        await expect(validate()).rejects.toMatchObject(wait);
+        scene.advance(kept - 61);
+        await expect(validate()).rejects.toMatchObject({ ...wait, retryAfterSeconds: 1 });
+        scene.advance(1);
+      }
+      const proofs = await validate();
+      expect(failed(proofs)).toEqual([]);
+      expect(proofs[0]).toMatchObject({ detail: `${kept} s` });
+    }
+  });
+
+  test("a time that nobody would wait for is told", async () => {
+    for (const headers of [
+      { "cache-control": "max-age=60, stale-while-revalidate=31536000" },
+      { expires: "Thu, 01 Dec 2037 16:00:00 GMT", date: "Thu, 26 Nov 2026 12:00:00 GMT" },
+    ]) {
+      const { scene, validate } = await servedWith(headers);
+      scene.advance(60);
+      expect(failed(await validate())).toMatchObject([{ name: "no cache is told to keep it for longer" }]);
+    }
+  });
+
+  /** A set whose public URL answers with these headers, a minute's caching in the policy, and its new key just published. */
+  async function servedWith(headers: Readonly<Record<string, string>>) {
+    let read: () => Promise<unknown>;
+    const server = createServer((_, response) => {
+      response.sendDate = false;
+      void read().then((set) =>
+        response.writeHead(200, { date: new Date(start).toUTCString(), ...headers }).end(JSON.stringify(set)),
+      );
+    });
+    server.listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const scene = await inBlob({ target: { cacheSeconds: 60, url: `http://127.0.0.1:${port}/jwks.json` } });
+    read = scene.read;
+    await rotator.set(scene.step(), scene.next, scene.old);
+    return { scene, validate: async () => await rotator.validate(scene.step(), scene.next, scene.old, once) };
+  }
 
   test("a key that cannot sign so, and one that is a text", async () => {
     const scene = await inBlob({ target: { algorithm: "RS256" } });

@@ -72,6 +72,31 @@ describe("when a version ends", () => {
   });
 });
 
+test.each([["encrypt", "decrypt"], ["wrapKey", "encrypt"], ["sign"]])(
+  "a key that may only %s cannot be shown to work, and preflight says what it lacks",
+  async (...keyOps) => {
+    const name = `may-only-${keyOps.join("-")}`.toLowerCase();
+    const made = await world.keys.createKey(name, "RSA", { keyOps });
+    const source = made.properties.version ?? "";
+    world.clock.advance(60_000);
+    const lived = await live(world, openObject(world, { name, object: { kind: "key", rotator } }), source);
+    expect(lived).toMatchObject({
+      outcome: "refused",
+      fault: {
+        code: "TARGET_MISCONFIGURED",
+        class: "permanent",
+        message: expect.stringMatching(/neither wrapKey and unwrapKey nor sign and verify/),
+      },
+    });
+    expect(await keyVersions(world, name)).toHaveLength(1);
+    // Nor once it has expired.
+    await world.keys.updateKeyProperties(name, source, { expiresOn: new Date(world.clock.now() + day) });
+    world.clock.advance(3 * day);
+    const again = await live(world, openObject(world, { name, object: { kind: "key", rotator } }), source);
+    expect([again.outcome, again.fault?.code]).toEqual(["refused", "TARGET_MISCONFIGURED"]);
+  },
+);
+
 test("a rotation policy that rotates is brought in step, once", async () => {
   const name = "in-step";
   const source = await firstKey(world, name, "EC");

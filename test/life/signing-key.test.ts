@@ -130,6 +130,23 @@ describe("tokens outlive the key that signed them", () => {
     expect(await published(object)).toHaveLength(1);
   });
 
+  test("one that somebody disables during the grace is taken out of the set all the same", async () => {
+    const { object, source } = await open("switched-off");
+    let kids: string[] = [];
+    const lived = await rotate(object, {
+      async meanwhile({ step }) {
+        if (step !== "grace" || kids.length > 0) return false;
+        kids = await published(object);
+        await world.keys.updateKeyProperties("switched-off", source, { enabled: false });
+        return true;
+      },
+    });
+    expect(kids).toHaveLength(2);
+    expect(lived).toMatchObject({ outcome: "rotated" });
+    await world.keys.updateKeyProperties("switched-off", source, { enabled: true });
+    expect(await published(object)).toEqual([kids[1]]);
+  });
+
   test("consumers are waited for no longer than before", async () => {
     const { object } = await open("patient");
     const unmoved: LifeObject = {

@@ -74,7 +74,12 @@ test("what a name can be: not there, deleted, disabled", async () => {
   await expect(vault.latest("deleted", signal())).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
   const off = await local.put("off", "x", { enabled: false });
   for (const ask of [() => vault.latest("off", signal()), () => vault.value("off", off, signal())])
-    await expect(ask()).rejects.toMatchObject({ code: "SECRET_DISABLED", class: "permanent" });
+    await expect(ask()).rejects.toMatchObject({
+      code: "SECRET_DISABLED",
+      class: "permanent",
+      // A named version may be an older one.
+      message: expect.not.stringContaining("newest"),
+    });
 });
 
 test("the newest version decides, even when an older one is enabled", async () => {

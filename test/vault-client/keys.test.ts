@@ -26,6 +26,33 @@ test("a key whose newest version is disabled says so at once, and is not taken f
   ]);
 });
 
+test("a key outside its time, and one that may not do what is asked, are not taken for a missing role", async () => {
+  const credential = { getToken: async () => ({ token: "anybody", expiresOnTimestamp: Date.now() + day }) };
+  const person = new KeyClient(local.uri, credential, { disableChallengeResourceVerification: true });
+  const make = async (name: string, options: Parameters<KeyClient["createKey"]>[2]) =>
+    (await person.createKey(name, "EC", options)).id ?? "";
+  const sign = (url: string) => openKeyPort(credential).sign(url, "ES256", new Uint8Array(32));
+  const now = local.clock.now();
+  const over = await make("over", { expiresOn: new Date(now - day) });
+  await expect(sign(over)).rejects.toMatchObject({
+    code: "KEY_NOT_VALID",
+    class: "permanent",
+    message: expect.stringMatching(/ object over has expired.*rotate the key/),
+  });
+  const early = await make("early", { notBefore: new Date(now + day) });
+  await expect(sign(early)).rejects.toMatchObject({
+    code: "KEY_NOT_VALID",
+    class: "permanent",
+    message: expect.stringMatching(/ object early is not valid yet.*activation date/),
+  });
+  const mute = await make("mute", { keyOps: ["verify"] });
+  await expect(sign(mute)).rejects.toMatchObject({
+    code: "TARGET_MISCONFIGURED",
+    class: "permanent",
+    message: expect.stringMatching(/ object mute .*key operations/),
+  });
+});
+
 test("all versions of a key, the newest first, whatever version is asked about", async () => {
   const credential = { getToken: async () => ({ token: "anybody", expiresOnTimestamp: Date.now() + day }) };
   const person = new KeyClient(local.uri, credential, { disableChallengeResourceVerification: true });

@@ -8,7 +8,7 @@ import { writeOrderNote } from "./notes.ts";
 import type { OrderNote } from "./notes.ts";
 import type { Issuance } from "./issue.ts";
 import type { Order } from "./order.ts";
-import { noteValues, notedValues, same } from "./values.ts";
+import { notePlaces, notedValues, same } from "./values.ts";
 
 /** A value that is not to be seen for so long never will be: the zone is not the one that the CA asks. */
 const mostPatience = 3_600_000;
@@ -31,7 +31,7 @@ export async function proveNames(issuance: Issuance, order: Order, note: OrderNo
   }
   const challenges = openChallenges(client, publisher.type, authorizations);
   const records = challenges.map(({ record }) => record);
-  await noteValues(step.notes, records);
+  await notePlaces(step.notes, records, publisher);
   const published = await publishNoted(issuance, records, note);
   await untilVisible(issuance, records, published.publishedAt!);
   await answerAll(step, account, challenges);

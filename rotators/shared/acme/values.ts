@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Notes } from "../../../src/rotator.ts";
 import { isForGood } from "./errors.ts";
 import { notYet } from "../certificates/rotator.ts";
+import { fewAtOnce } from "../few-at-once.ts";
 import type { Publisher } from "../challenge.ts";
 import type { ChallengeRecord } from "../dns/provider.ts";
 import type { Pace } from "./pace.ts";
@@ -11,14 +12,16 @@ import type { Pace } from "./pace.ts";
 // long names are more than notes may hold, but they are much alike, so they are deflated.
 
 const noteName = "acme-values";
-const pairs = z.array(z.tuple([z.string(), z.string()]));
+const texts = z.array(z.tuple([z.string(), z.string(), z.string().optional()]));
 
 /** Every value that may be published now, in the order they were noted. */
 export function notedValues(notes: Notes): ChallengeRecord[] {
   const text = notes.read(noteName);
   if (text === undefined) return [];
   const json = inflateRawSync(Buffer.from(text, "base64url")).toString("utf8");
-  return pairs.parse(JSON.parse(json)).map(([name, value]) => ({ name, value }));
+  return texts
+    .parse(JSON.parse(json))
+    .map(([name, value, place]) => ({ name, value, ...(place !== undefined && { place }) }));
 }
 
 /** Notes values that are not noted yet, after those that are. */
@@ -27,6 +30,21 @@ export async function noteValues(notes: Notes, records: readonly ChallengeRecord
   const all = [...noted];
   for (const record of records) if (!all.some((one) => same(one, record))) all.push(record);
   if (all.length > noted.length) await write(notes, all);
+}
+
+/** The same with the place of each, so that it is withdrawn where it was written, even if its CNAME leads elsewhere by then. */
+export async function notePlaces(
+  notes: Notes,
+  records: readonly ChallengeRecord[],
+  publisher: Publisher,
+): Promise<void> {
+  const noted = notedValues(notes);
+  const fresh = records.filter((record) => !noted.some((one) => same(one, record)));
+  const placed = await fewAtOnce(fresh, 4, async (record) => {
+    const place = await publisher.place?.(record.name);
+    return { ...record, ...(place !== undefined && { place }) };
+  });
+  await noteValues(notes, placed);
 }
 
 /**
@@ -71,7 +89,9 @@ export async function withdrawWhatCan(notes: Notes, publisher: Publisher, pace: 
 }
 
 async function write(notes: Notes, records: readonly ChallengeRecord[]): Promise<void> {
-  const json = JSON.stringify(records.map(({ name, value }) => [name, value]));
+  const json = JSON.stringify(
+    records.map(({ name, value, place }) => (place === undefined ? [name, value] : [name, value, place])),
+  );
   await notes.write(noteName, records.length === 0 ? undefined : deflateRawSync(json).toString("base64url"));
 }
 

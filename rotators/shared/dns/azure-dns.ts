@@ -4,7 +4,7 @@ import type { ArmRequest } from "../../../src/azure/arm.ts";
 import type { AzureRole, Need } from "../../../src/azure/role.ts";
 import { PinionError } from "../../../src/errors.ts";
 import { fewAtOnce } from "../few-at-once.ts";
-import { isWithin, writtenName } from "./lookup.ts";
+import { isWithin, placeOf, writtenName } from "./lookup.ts";
 import { lookupFields } from "./provider.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger } from "./provider.ts";
 import { visible } from "./visible.ts";
@@ -43,7 +43,7 @@ export const azureDns: Challenger<AzureDnsConfig> = {
   kind: "azure-dns",
   config: azureDnsConfig,
   async demandPlaces(at, names) {
-    await fewAtOnce([...new Set(names)], 4, async (name) => await setPath(at, name));
+    await fewAtOnce([...new Set(names)], 4, async (name) => setPath(at, await writtenName(name, at.config, at.signal)));
   },
   publish: async (at, record) =>
     await change(at, record, (records) =>
@@ -79,7 +79,7 @@ async function change(
   record: ChallengeRecord,
   apply: (records: readonly TxtRecord[]) => readonly TxtRecord[],
 ): Promise<void> {
-  const path = await setPath(at, record.name);
+  const path = setPath(at, await placeOf(record, at.config, at.signal));
   for (let left = tries; ; left -= 1) {
     const found = await arm(at, { method: "GET", path, mayBeAbsent: true });
     const set = found === undefined ? undefined : recordSet.parse(found);
@@ -112,8 +112,7 @@ async function write(at: Step, path: string, set: RecordSet | undefined, records
 }
 
 /** The record set's path in the longest zone that holds the name. */
-async function setPath({ config, signal }: Step, asked: string): Promise<string> {
-  const name = await writtenName(asked, config, signal);
+function setPath({ config }: Step, name: string): string {
   const zones = config.zones.map((id) => ({ id, zone: id.slice(id.lastIndexOf("/") + 1).toLowerCase() }));
   const [longest] = zones.filter(({ zone }) => isWithin(name, zone)).sort((a, b) => b.zone.length - a.zone.length);
   if (longest === undefined) {

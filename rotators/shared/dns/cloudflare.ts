@@ -2,7 +2,7 @@ import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
 import { targetUrl } from "../http.ts";
 import { call, refused } from "./http.ts";
-import { parentOf, writtenName } from "./lookup.ts";
+import { parentOf, placeOf } from "./lookup.ts";
 import { lookupFields, secretUrl } from "./provider.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger } from "./provider.ts";
 import { withSecret } from "./secret.ts";
@@ -70,7 +70,7 @@ interface Zone {
 }
 
 async function withZone(at: Step, record: ChallengeRecord, work: (zone: Zone) => Promise<void>): Promise<void> {
-  const name = await writtenName(record.name, at.config, at.signal);
+  const name = await placeOf(record, at.config, at.signal);
   await withSecret(at, at.config.apiToken, async (token) => {
     const ask = asker(at, token);
     const zone = at.config.zoneId ?? (await zoneIdOf(ask, name));

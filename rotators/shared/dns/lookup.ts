@@ -1,7 +1,7 @@
 import { getServers } from "node:dns";
 import type { Answer, Question } from "dns-packet";
 import { PinionError } from "../../../src/errors.ts";
-import type { Lookup } from "./provider.ts";
+import type { ChallengeRecord, Lookup } from "./provider.ts";
 import { ask, parseServer, serverText } from "./query.ts";
 import type { Reply, Server } from "./query.ts";
 
@@ -35,6 +35,11 @@ export async function writtenName(name: string, lookup: Lookup, signal: AbortSig
     "TARGET_MISCONFIGURED",
     `The CNAMEs from ${name} do not come to an end: let it point at a name that has no CNAME.`,
   );
+}
+
+/** The noted place of a value, or else its {@link writtenName}. */
+export async function placeOf(record: ChallengeRecord, lookup: Lookup, signal: AbortSignal): Promise<string> {
+  return record.place ?? (await writtenName(record.name, lookup, signal));
 }
 
 async function aliasOf(name: string, lookup: Lookup, signal: AbortSignal): Promise<string | undefined> {

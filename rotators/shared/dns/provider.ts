@@ -16,6 +16,8 @@ export interface ChallengeRecord {
   readonly name: string;
   /** dns-01: the text of the TXT record; http-01: the key authorization. */
   readonly value: string;
+  /** dns-01: the name that holds the TXT, where that was noted; a CNAME may lead elsewhere by now. Absent: where it leads. */
+  readonly place?: string;
 }
 
 /**

@@ -3,7 +3,7 @@ import { decode } from "dns-packet";
 import type { DecodedPacket } from "dns-packet";
 import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
-import { isWithin, parentOf, soaOwner, writtenName } from "./lookup.ts";
+import { isWithin, parentOf, placeOf, soaOwner } from "./lookup.ts";
 import { dnsName, lookupFields, secretUrl } from "./provider.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger } from "./provider.ts";
 import { overTcp, serverText } from "./query.ts";
@@ -51,14 +51,14 @@ export const rfc2136: Challenger<Rfc2136Config> = {
 
 async function update(
   at: Step,
-  { name: asked, value }: ChallengeRecord,
+  to: ChallengeRecord,
   { klass, ttl }: { readonly klass: number; readonly ttl: number },
 ): Promise<void> {
-  const name = await writtenName(asked, at.config, at.signal);
+  const name = await placeOf(to, at.config, at.signal);
   await withSecret(at, at.config.key.secret, async (secret) => {
     const key: TsigKey = { ...at.config.key, secret: keyBytes(secret, at.config.key.secret) };
     const zone = await zoneFor(at, key, name);
-    const data = Buffer.concat((value.match(/.{1,255}/gs) ?? []).map(characterString));
+    const data = Buffer.concat((to.value.match(/.{1,255}/gs) ?? []).map(characterString));
     // Header with opcode 5, the zone, no prerequisites, one record to update (RFC 2136 section 2).
     const message = Buffer.concat([
       uint16(randomInt(65_536), 5 << 11, 1, 0, 1, 0),

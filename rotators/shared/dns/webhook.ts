@@ -3,7 +3,7 @@ import { z } from "zod";
 import { PinionError } from "../../../src/errors.ts";
 import { targetUrl } from "../http.ts";
 import { call, refused } from "./http.ts";
-import { writtenName } from "./lookup.ts";
+import { placeOf } from "./lookup.ts";
 import { lookupFields, secretUrl } from "./provider.ts";
 import type { ChallengeRecord, ChallengeStep, Challenger } from "./provider.ts";
 import { withSecret } from "./secret.ts";
@@ -37,7 +37,7 @@ async function post(
   record: ChallengeRecord,
   action: "publish" | "withdraw",
 ): Promise<void> {
-  const name = await writtenName(record.name, config, signal);
+  const name = await placeOf(record, config, signal);
   await withSecret({ ports, signal }, config.secret, async (secret) => {
     const key = keyOf(secret, config.secret);
     const timestamp = Math.floor(ports.now() / 1000);

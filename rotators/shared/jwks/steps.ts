@@ -6,9 +6,13 @@ import { demandInTime, markOf } from "../mark.ts";
 import { demandSettled, noteChange } from "../settled.ts";
 import { within } from "../within.ts";
 import { demandMayWrite } from "./blob.ts";
+import { cachingOf } from "./caching.ts";
+import type { Caching } from "./caching.ts";
 import { holds, parseSet, publishedKey, withKeys, withoutKey } from "./document.ts";
 import type { JwkSet } from "./document.ts";
-import { changePublication, publishedSet } from "./publication.ts";
+import { keyUrlOf, kidOf, noteKids } from "./kids.ts";
+import { changePublication, openPublication, publishedSet } from "./publication.ts";
+import { mostCacheSeconds } from "./target.ts";
 import type { JwksTarget, Publishing } from "./target.ts";
 import { accepts, forged, signToken } from "./token.ts";
 
@@ -18,10 +22,8 @@ const published = "jwks-published";
 const withdrawn = "jwks-withdrawn";
 
 /** A key of ours: as its vault shows it, and as it is published. */
-async function openKey(step: S, { material }: Credential) {
-  if (typeof material === "string")
-    throw new PinionError("TARGET_MISCONFIGURED", "A signing key is the version of a key in a vault, not a text.");
-  const key = await within(step.signal, step.ports.keys.get(material.vaultVersion));
+async function openKey(step: S, credential: Credential) {
+  const key = await within(step.signal, step.ports.keys.get(keyUrlOf(credential)));
   return { key, jwk: publishedKey(key, step.target.algorithm) };
 }
 
@@ -92,6 +94,10 @@ export async function publishKeys(step: S, next: Credential, current: Credential
       mark: markOf(step, "set"),
     };
   });
+  await noteKids(step, [
+    [keyUrlOf(current), old.jwk.kid],
+    [keyUrlOf(next), fresh.jwk.kid],
+  ]);
   await noteChange(step, published, fresh.jwk.kid, changed && added);
   if (step.keySlot !== undefined) await within(step.signal, step.keySlot.keepPolicy());
   return [{ name: "the new key is published beside the old one", ok: true, detail: fresh.jwk.kid }];
@@ -109,13 +115,23 @@ export async function validateKeys(
 ): Promise<readonly Proof[]> {
   const [fresh, old] = [await openKey(step, next), await openKey(step, current)];
   const name = "the new key has been published for as long as caches keep a set";
-  if (!demandSettled(step, published, fresh.jwk.kid, step.target.cacheSeconds))
+  const { cacheSeconds } = step.target;
+  if (!demandSettled(step, published, fresh.jwk.kid, cacheSeconds))
     return [{ name, ok: false, detail: "it has not been published" }];
-  const proofs: Proof[] = [{ name, ok: true, detail: `${step.target.cacheSeconds} s` }];
-  const { set, detail, keptTooLong } = await fetchSet(step);
-  proofs.push({ name: "a verifier can fetch the set", ok: set !== undefined, detail });
+  const { set, detail, age, whole } = await fetchSet(step);
+  const keptTooLong = age > cacheSeconds || whole > mostCacheSeconds;
+  const kept = keptTooLong ? cacheSeconds : Math.max(cacheSeconds, whole);
+  if (set !== undefined) demandSettled(step, published, fresh.jwk.kid, kept);
+  const proofs: Proof[] = [
+    { name, ok: true, detail: `${kept} s` },
+    { name: "a verifier can fetch the set", ok: set !== undefined, detail },
+  ];
   if (set === undefined) return proofs;
-  proofs.push({ name: "no cache is told to keep it for longer", ok: !keptTooLong });
+  proofs.push({
+    name: "no cache is told to keep it for longer",
+    ok: !keptTooLong,
+    ...(keptTooLong && { detail: `for up to ${Math.max(age, whole)} s, where the target says ${cacheSeconds} s` }),
+  });
   for (const { who, key } of [
     { who: "new", ...fresh },
     { who: "old", ...old },
@@ -127,12 +143,15 @@ export async function validateKeys(
   return [...proofs, await proveForged(step, set, fresh.key)];
 }
 
-/** Takes a key out of the set: that is final, since no verifier accepts its tokens once the caches' time is over. Never takes the last key of all. */
+/**
+ * Takes a key out of the set: that is final, since no verifier accepts its tokens once the caches' time is over. Never takes the last key
+ * of all. It may have been disabled since it was published.
+ */
 export async function retireKey(step: S, old: Credential): Promise<Proof[]> {
-  const { key, jwk } = await openKey(step, old);
-  await changePublication(step, [], key.url, ({ set, mark }) => {
+  const kid = await kidOf(step, old);
+  await changePublication(step, [], keyUrlOf(old), ({ set, mark }) => {
     demandInTime(mark, step, "revoked");
-    const rest = withoutKey(set ?? { keys: [] }, jwk.kid);
+    const rest = withoutKey(set ?? { keys: [] }, kid);
     if (set === undefined || (rest.keys.length === set.keys.length && mark === markOf(step, "revoked")))
       return undefined;
     // After an emergency there may be none that serves; then this one serves nobody either.
@@ -141,16 +160,16 @@ export async function retireKey(step: S, old: Credential): Promise<Proof[]> {
     }
     return { set: rest, mark: markOf(step, "revoked") };
   });
-  return [{ name: "the key is no longer published", ok: true, detail: jwk.kid }];
+  return [{ name: "the key is no longer published", ok: true, detail: kid }];
 }
 
 /** Whether a key is published and signs. What caches still hold does not count. */
 export async function keyWorks(step: S, credential: Credential): Promise<boolean> {
-  const { key, jwk } = await openKey(step, credential);
-  const set = await publishedSet(step);
-  return (
-    set !== undefined && set.keys.some(({ kid }) => kid === jwk.kid) && (await proveToken(step, set, key, "asked")).ok
-  );
+  const kid = await kidOf(step, credential);
+  // With what is left out while it is disabled.
+  const { set } = await openPublication(step, [], "");
+  if (set === undefined || !set.keys.some((one) => one["kid"] === kid)) return false;
+  return (await proveToken(step, set, (await openKey(step, credential)).key, "asked")).ok;
 }
 
 /**
@@ -172,21 +191,19 @@ export async function withdrawKey(step: Publishing, kid: string): Promise<Proof[
 
 /** Whether a key was withdrawn in an emergency. */
 export async function isWithdrawn(step: S, credential: Credential): Promise<boolean> {
-  return withdrawnKids(step).includes((await openKey(step, credential)).jwk.kid);
+  return withdrawnKids(step).includes(await kidOf(step, credential));
 }
 
 const withdrawnKids = ({ notes }: Publishing): string[] => notes.read(withdrawn)?.split(" ") ?? [];
 
-/** What anybody gets, and whether its headers let caches keep it beyond the target's time. */
-async function fetchSet(step: S): Promise<{ set: JwkSet | undefined; detail: string; keptTooLong: boolean }> {
-  const { url, blob, cacheSeconds } = step.target;
+/** What anybody gets, and for how long caches may keep it. */
+async function fetchSet(step: S): Promise<{ set: JwkSet | undefined; detail: string } & Caching> {
+  const { url, blob } = step.target;
   const from = url ?? blob!;
   const { status, text, headers } = await ask(from, { signal: step.signal });
-  const control = headers.get("cache-control") ?? "";
-  const ages = [...control.matchAll(/(?:^|[\s,])(?:s-maxage|max-age)="?(\d+)/gi)].map(([, age]) => Number(age));
   const set = status === 200 ? parseSet(text) : undefined;
   const detail = set === undefined ? `${from} answers ${status}, and no set` : from;
-  return { set, detail, keptTooLong: ages.some((age) => age > cacheSeconds) };
+  return { set, detail, ...cachingOf(headers, step.ports.now()) };
 }
 
 async function tokenOf({ ports, target, signal }: S, key: VaultKey) {

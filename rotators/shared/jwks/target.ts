@@ -4,6 +4,9 @@ import type { Step } from "../../../src/rotator.ts";
 import { targetUrl } from "../http.ts";
 import { storageAccount } from "../storage.ts";
 
+/** Nobody waits for a cache that keeps a set for longer: a week. */
+export const mostCacheSeconds = 604_800;
+
 /** Where the public keys of a signer are published, and how long their readers keep them. */
 export const jwksTarget = z
   .strictObject({
@@ -15,7 +18,7 @@ export const jwksTarget = z
     /** Where verifiers fetch the set, when that is not the blob itself. */
     url: targetUrl.optional(),
     /** How long a verifier, or anything between, may keep a copy. It is also what the set is served with. */
-    cacheSeconds: z.int().min(0).max(604_800),
+    cacheSeconds: z.int().min(0).max(mostCacheSeconds),
     /** The old key stays published for at least as long. */
     longestTokenLife: positiveDurationSchema,
   })

@@ -76,13 +76,21 @@ export function urlOf({ material, id }: Credential): string {
 /**
  * What was encrypted with a version is read with it, in the vault: an RSA key wraps and unwraps, where it may; any other key signs and
  * verifies. One that has expired still unwraps what anybody can wrap with its public part; what it still verifies cannot be shown, since
- * nobody can sign with it any more.
+ * nobody can sign with it any more. Encrypt and decrypt are no round trip of ours: the role would have to grow by the right to read what
+ * others have encrypted. `TARGET_MISCONFIGURED` where a key may do neither.
  */
 async function roundTrip<T>(step: Step<T>, key: VaultKey, which: string): Promise<Proof> {
   const { keys } = step.ports;
   const { url } = key;
   const expired = hasExpired(step, key);
-  const wraps = key.operations.includes("wrapKey") && key.operations.includes("unwrapKey");
+  const may = (...operations: readonly string[]) => operations.every((one) => key.operations.includes(one));
+  const wraps = may("wrapKey", "unwrapKey");
+  if (!wraps && !may("sign", "verify")) {
+    throw new PinionError(
+      "TARGET_MISCONFIGURED",
+      `The key ${url} has neither wrapKey and unwrapKey nor sign and verify among its operations, so nothing can show that it works: add one of the pairs to the version's permitted operations.`,
+    );
+  }
   const said = (does: string, ok: boolean) => ({
     name: `the ${which} version ${does}`.replace("  ", " "),
     ok,

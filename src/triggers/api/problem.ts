@@ -12,6 +12,7 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   CONFLICT: 409,
   EVIDENCE_CONFLICT: 409,
   ISSUANCE_PENDING: 409,
+  KEY_NOT_VALID: 409,
   KILL_SWITCH: 409,
   LEASE_HELD: 409,
   LEASE_LOST: 409,
