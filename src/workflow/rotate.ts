@@ -25,6 +25,8 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
 
   const preflight = yield* attempt(() => step(run, "preflight", run.takesUp ? { takeUp: true } : {}));
   if (!preflight.ok) {
+    // What was done before stays as the record has it, for whoever takes it up next.
+    if (run.takesUp) return leave(run, preflight.fault);
     // Without a fault a person called it off.
     return yield* end(run, { outcome: preflight.fault ? "refused" : "rolled-back", ...withFault(preflight.fault) });
   }
@@ -32,6 +34,12 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
 
   const { plan, takenUp } = preflight.value;
   const progress = progressOf(plan, takenUp);
+  run.startedAt = takenUp?.startedAt ?? run.startedAt;
+  if (takenUp?.ended !== undefined) {
+    run.turningBack = takenUp.at === "turning-back";
+    return yield* end(run, takenUp.ended, progress);
+  }
+  run.listens = true;
 
   const forward = yield* attempt(() => moveForward(run, progress, takenUp));
   const waited = forward.ok ? yield* attempt(() => graceAndRetire(run, progress, takenUp)) : forward;
@@ -126,6 +134,12 @@ function* attempt<T>(part: () => Flow<T>): Flow<Attempt<T>> {
     if (error instanceof RollbackAsked) return { ok: false, fault: undefined };
     throw error;
   }
+}
+
+/** Ends an orchestration that could not take its rotation up. The rotation itself goes on under way, by its record. */
+function leave(run: Run, fault: Fault | undefined): { outcome: Outcome } {
+  say(run, { step: "ended", outcome: "failed", ...withFault(fault) });
+  return { outcome: "failed" };
 }
 
 /** The last step: evidence, state, notification. Without a command record there is nothing to write and nobody to tell. */

@@ -49,10 +49,10 @@ describe("the sweep", () => {
     },
   );
 
-  test("takes up one that was lost in its preflight, whose record says nothing yet", async () => {
+  test("begins one anew that was lost in its preflight, whose record says nothing yet", async () => {
     await stand({ phase: "running", reached: undefined });
     await sweep(bench.deps, bench.engine);
-    expect(bench.starts).toEqual(taken());
+    expect(bench.starts).toEqual([{ instance: bench.key(name), rotationId: lost }]);
   });
 
   test.each<[string, StatePatch, object]>([
