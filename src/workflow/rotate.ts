@@ -26,7 +26,7 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
   const preflight = yield* attempt(() => step(run, "preflight", run.takesUp ? { takeUp: true } : {}));
   if (!preflight.ok) {
     // What was done before stays as the record has it, for whoever takes it up next.
-    if (run.takesUp) return leave(run, preflight.fault);
+    if (run.takesUp || runsElsewhere(preflight.fault)) return leave(run, preflight.fault);
     // Without a fault a person called it off.
     return yield* end(run, { outcome: preflight.fault ? "refused" : "rolled-back", ...withFault(preflight.fault) });
   }
@@ -43,6 +43,7 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
 
   const forward = yield* attempt(() => moveForward(run, progress, takenUp));
   const waited = forward.ok ? yield* attempt(() => graceAndRetire(run, progress, takenUp)) : forward;
+  if (!waited.ok && runsElsewhere(waited.fault)) return leave(run, waited.fault);
   if (waited.ok) {
     const retired = [plan.sourceVersion, ...(plan.sourceAliases ?? [])];
     const ending: Ended = waited.value ? { outcome: "kept", fault: waited.value } : { outcome: "rotated", retired };
@@ -136,7 +137,13 @@ function* attempt<T>(part: () => Flow<T>): Flow<Attempt<T>> {
   }
 }
 
-/** Ends an orchestration that could not take its rotation up. The rotation itself goes on under way, by its record. */
+/**
+ * Whether the object has moved on without this orchestration: another one runs the rotation, perhaps in another task hub. Nothing of what
+ * that one did may be turned back, or written off.
+ */
+const runsElsewhere = (fault: Fault | undefined): boolean => fault?.code === "LEASE_LOST";
+
+/** Ends an orchestration that has no say, or could not take its rotation up. The rotation itself stays under way by its record. */
 function leave(run: Run, fault: Fault | undefined): { outcome: Outcome } {
   say(run, { step: "ended", outcome: "failed", ...withFault(fault) });
   return { outcome: "failed" };

@@ -127,6 +127,15 @@ test("a command is recorded, and heard by whoever takes the rotation up", async 
   expect(commands.map(({ verb }) => verb)).toEqual(["rollback"]);
 });
 
+test("where the app only observes, a command is recorded and nothing is started", async () => {
+  await stand({ phase: "grace" });
+  const order = { verb: "finish", rotationId: lost, actor: person } as const;
+  await giveCommand({ ...bench.deps, observe: true }, bench.engine, await subject(), order);
+  expect(bench.starts).toEqual([]);
+  const { commands } = await bench.deps.records.read(bench.key(name), lost);
+  expect(commands.map(({ verb }) => verb)).toEqual(["finish"]);
+});
+
 describe("a start while the orchestration of the rotation before is about to end", () => {
   const ended = "r-000000001-z";
   const request = async () => ({ subject: await subject(), version: source, actor: person, key: `after-${name}` });

@@ -55,3 +55,16 @@ test("one that ended turned back is written down as that, while it may only go b
   ]);
   expect([world.world.opensFormer(), world.world.opensCandidate()]).toEqual([true, false]);
 });
+
+const moved = { code: "LEASE_LOST", class: "permanent", message: "moved on" } as const;
+
+test.each(["preflight", "set", "publish", "verify"] as const)(
+  "whoever finds at its %s that another orchestration runs the rotation leaves it alone",
+  async (step) => {
+    const { names, outcome, world } = await played({
+      mishap: ({ name }) => (name === step ? { when: "before", fault: moved } : undefined),
+    });
+    expect([outcome, names.at(-1)]).toEqual(["failed", step]);
+    expect(world.world.broken).toEqual([]);
+  },
+);
