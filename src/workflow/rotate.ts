@@ -8,6 +8,7 @@ import { cleanup, issuance } from "./retry.ts";
 import {
   beginRun,
   type Flow,
+  now,
   RollbackAsked,
   type Run,
   say,
@@ -87,9 +88,17 @@ function* stage(run: Run, progress: Progress): Flow<Candidate> {
   progress.stageBegun = true;
   // A version that the vault makes in the object is there before anything is known of it.
   progress.publishBegun = plan.madeInObject === true;
-  const patience = plan.issueSeconds === undefined ? undefined : issuance(plan.issueSeconds);
+  const patience = plan.issueSeconds === undefined ? undefined : issuance(patienceLeft(run, plan.issueSeconds));
   const staged = yield* step(run, "stage", { sourceVersion, current, idle }, patience);
   return { ...staged, sourceVersion, current };
+}
+
+/** Seconds that are left of those in which a candidate may come. Whatever was lost meanwhile, an hour is given to what takes some tries. */
+function patienceLeft(run: Run, seconds: number): number {
+  if (!run.takesUp) return seconds;
+  // oxlint-disable-next-line no-restricted-globals -- parses a given instant
+  const passed = now(run) - Date.parse(run.startedAt) / 1000;
+  return Math.max(seconds - passed, Math.min(seconds, 3600));
 }
 
 function* setAndValidate(run: Run, progress: Progress, candidate: Candidate): Flow<void> {

@@ -68,3 +68,19 @@ test.each(["preflight", "set", "publish", "verify"] as const)(
     expect(world.world.broken).toEqual([]);
   },
 );
+
+test("a person's candidate is waited for as long as the policy says, however often the rotation is taken up", async () => {
+  const pending = { code: "ISSUANCE_PENDING", class: "transient", message: "pending" } as const;
+  const told = { issueSeconds: 2 * 86_400 };
+  let losses = 0;
+  const { calls, names, world } = await rotationOf<Recorded>((now) => withRecord({ told }, now), {
+    mishap: ({ name }) => (name === "stage" ? { when: "before", fault: pending } : undefined),
+    loses: ({ name, at }) => name === "stage" && at > 1.6 * 86_400_000 && ++losses === 1,
+  });
+  expect(losses).toBeGreaterThan(0);
+  expect(names.slice(-2)).toEqual(["abandon", "record"]);
+  const days = calls.findLast(({ name }) => name === "stage")!.at / 86_400_000;
+  expect(days).toBeGreaterThan(1.9);
+  expect(days).toBeLessThan(2.1);
+  expect(world.world.broken).toEqual([]);
+});
