@@ -1,9 +1,10 @@
 import { writeEvidence } from "../evidence/record.ts";
 import type { ObjectState, Outcome } from "../store/types.ts";
-import type { Ending } from "../workflow/steps.ts";
+import type { Ended, Ending } from "../workflow/steps.ts";
 import { breakersOf, type Deps } from "./deps.ts";
 import { disposable } from "./tidy.ts";
 import { passPointOfNoReturn } from "./point-of-no-return.ts";
+import { reaching } from "./reached.ts";
 import { announce, createStep, type Scene, type StatePatch } from "./step.ts";
 
 const eventOf: Readonly<Record<Outcome, string>> = {
@@ -39,7 +40,10 @@ export const createRecord = (deps: Deps) =>
         tellEnd(scene, ending);
         return { result: {}, event };
       }
-      if (outcome === "kept" && state.phase !== "rolling-back") await passPointOfNoReturn(scene);
+      const noted = (now: ObjectState) => reaching(now, { ended: endedOf(ending) });
+      const decided = state.phase === "rolling-back" || state.pointOfNoReturn;
+      if (outcome === "kept" && !decided) await passPointOfNoReturn(scene, noted);
+      else if (state.reached !== undefined) await scene.patch(noted);
       const evidence =
         outcome === "stale" ? undefined : await writeEvidence(deps.evidence, describe(scene, ending), scene.signal);
       for (const version of await disposable(scene, ending))
@@ -57,6 +61,11 @@ export const createRecord = (deps: Deps) =>
       };
     },
   });
+
+/** What is decided by now. One that is taken up only writes it down: its evidence may exist, and its versions may be disabled. */
+function endedOf({ outcome, fault, retired }: Ending): Ended {
+  return { outcome, ...(fault && { fault }), ...(retired && { retired }) };
+}
 
 /** Whether a rotation failed by itself: turned back by a person it did not. */
 function isFailure({ outcome, fault }: Ending): boolean {

@@ -110,7 +110,7 @@ export function createStep<S extends StepName>(deps: Deps, definition: StepDefin
     const done = await definition.run(scene, input);
     signal.throwIfAborted();
     const { state: next } = done;
-    if (next !== undefined) await patch((now) => ({ ...changed(next, now), step: name }));
+    if (next !== undefined) await patch((now) => ({ step: name, ...changed(next, now) }));
     if (done.event !== undefined) await announce(deps, subject, input.rotationId, name, done.event, signal);
     return { ok: true, result: done.result, proofs: done.proofs ?? [] };
   };

@@ -51,7 +51,8 @@ export async function takeUp(scene: Scene, reached: Reached): Promise<Done<"pref
   });
   return {
     result: { plan, takenUp },
-    state: (now) => reaching(now, { takenUp: (reached.takenUp ?? 0) + 1 }),
+    // The step stays what it was: with that of a preflight a start without `takeUp` would begin it anew.
+    state: (now) => ({ ...reaching(now, { takenUp: (reached.takenUp ?? 0) + 1 }), step: now.step }),
     proofs: [
       {
         name: "its orchestration was lost, and it is taken up where its record says",

@@ -38,7 +38,8 @@ export async function giveCommand(deps: Deps, engine: Engine, subject: Subject, 
     const { sourceVersion: version = "" } = state;
     if (await deps.records.command(subject.key, { ...record, version }, page.state)) break;
   }
-  if (!(await takeUpIfLost(engine, subject, state))) await engine.wake(subject.key);
+  // An app that only observes starts nothing, not even again.
+  if (deps.observe || !(await takeUpIfLost(engine, subject, state))) await engine.wake(subject.key);
 }
 
 /** Whether the rotation does already what is asked; throws where it never will. */

@@ -1,7 +1,7 @@
 import type { Deps, Subject } from "../activities/deps.ts";
 import { emptyState, type Stored } from "../store/records.ts";
 import type { ObjectState } from "../store/types.ts";
-import { ownMarks, tags } from "../vault/tags.ts";
+import { carriedBy, ownMarks, tags } from "../vault/tags.ts";
 import type { ObjectVersion } from "../vault/vault.ts";
 
 /** Versions that are remembered as former ones, as `publish` does. */
@@ -18,6 +18,7 @@ export function recordOf(newest: ObjectVersion, versions: readonly ObjectVersion
   if (rotationId === undefined) return undefined;
   // A version that carries a former credential again is as due as that one, whenever it was written.
   const fresh = marks[tags.rollbackOf] === undefined;
+  const current = [newest.version, ...carriedBy(newest.tags)];
   return {
     ...emptyState,
     rotationId,
@@ -28,7 +29,7 @@ export function recordOf(newest: ObjectVersion, versions: readonly ObjectVersion
     versionCount: versions.length,
     superseded: versions
       .map(({ version }) => version)
-      .filter((version) => version !== newest.version)
+      .filter((version) => !current.includes(version))
       .slice(0, mostSuperseded)
       .toReversed(),
   };

@@ -24,5 +24,7 @@ export async function takeUpIfLost(
 ): Promise<boolean> {
   const { rotationId = "" } = state;
   if (!isTakeable(state) || (await engine.running(key)) !== undefined) return false;
-  return (await engine.start(key, { objectId: object.id, rotationId, takeUp: true })).started;
+  // One without a plan has done nothing: its preflight begins anew, and may refuse.
+  const more = state.reached === undefined ? {} : ({ takeUp: true } as const);
+  return (await engine.start(key, { objectId: object.id, rotationId, ...more })).started;
 }

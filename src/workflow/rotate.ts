@@ -8,6 +8,7 @@ import { cleanup, issuance } from "./retry.ts";
 import {
   beginRun,
   type Flow,
+  now,
   RollbackAsked,
   type Run,
   say,
@@ -25,6 +26,8 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
 
   const preflight = yield* attempt(() => step(run, "preflight", run.takesUp ? { takeUp: true } : {}));
   if (!preflight.ok) {
+    // What was done before stays as the record has it, for whoever takes it up next.
+    if (run.takesUp || runsElsewhere(preflight.fault)) return leave(run, preflight.fault);
     // Without a fault a person called it off.
     return yield* end(run, { outcome: preflight.fault ? "refused" : "rolled-back", ...withFault(preflight.fault) });
   }
@@ -32,9 +35,16 @@ export function* rotate(context: OrchestrationContext): Flow<{ outcome: Outcome 
 
   const { plan, takenUp } = preflight.value;
   const progress = progressOf(plan, takenUp);
+  run.startedAt = takenUp?.startedAt ?? run.startedAt;
+  if (takenUp?.ended !== undefined) {
+    run.turningBack = takenUp.at === "turning-back";
+    return yield* end(run, takenUp.ended, progress);
+  }
+  run.listens = true;
 
   const forward = yield* attempt(() => moveForward(run, progress, takenUp));
   const waited = forward.ok ? yield* attempt(() => graceAndRetire(run, progress, takenUp)) : forward;
+  if (!waited.ok && runsElsewhere(waited.fault)) return leave(run, waited.fault);
   if (waited.ok) {
     const retired = [plan.sourceVersion, ...(plan.sourceAliases ?? [])];
     const ending: Ended = waited.value ? { outcome: "kept", fault: waited.value } : { outcome: "rotated", retired };
@@ -78,9 +88,17 @@ function* stage(run: Run, progress: Progress): Flow<Candidate> {
   progress.stageBegun = true;
   // A version that the vault makes in the object is there before anything is known of it.
   progress.publishBegun = plan.madeInObject === true;
-  const patience = plan.issueSeconds === undefined ? undefined : issuance(plan.issueSeconds);
+  const patience = plan.issueSeconds === undefined ? undefined : issuance(patienceLeft(run, plan.issueSeconds));
   const staged = yield* step(run, "stage", { sourceVersion, current, idle }, patience);
   return { ...staged, sourceVersion, current };
+}
+
+/** Seconds that are left of those in which a candidate may come. Whatever was lost meanwhile, an hour is given to what takes some tries. */
+function patienceLeft(run: Run, seconds: number): number {
+  if (!run.takesUp) return seconds;
+  // oxlint-disable-next-line no-restricted-globals -- parses a given instant
+  const passed = now(run) - Date.parse(run.startedAt) / 1000;
+  return Math.max(seconds - passed, Math.min(seconds, 3600));
 }
 
 function* setAndValidate(run: Run, progress: Progress, candidate: Candidate): Flow<void> {
@@ -126,6 +144,18 @@ function* attempt<T>(part: () => Flow<T>): Flow<Attempt<T>> {
     if (error instanceof RollbackAsked) return { ok: false, fault: undefined };
     throw error;
   }
+}
+
+/**
+ * Whether the object has moved on without this orchestration: another one runs the rotation, perhaps in another task hub. Nothing of what
+ * that one did may be turned back, or written off.
+ */
+const runsElsewhere = (fault: Fault | undefined): boolean => fault?.code === "LEASE_LOST";
+
+/** Ends an orchestration that has no say, or could not take its rotation up. The rotation itself stays under way by its record. */
+function leave(run: Run, fault: Fault | undefined): { outcome: Outcome } {
+  say(run, { step: "ended", outcome: "failed", ...withFault(fault) });
+  return { outcome: "failed" };
 }
 
 /** The last step: evidence, state, notification. Without a command record there is nothing to write and nobody to tell. */

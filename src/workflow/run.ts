@@ -61,7 +61,8 @@ export function beginRun(context: OrchestrationContext): Run {
     timeline: [],
     startedAt: nowIso(context),
     turningBack: false,
-    listens: true,
+    // Until it knows what to turn back, it cannot be turned back: its preflight reads the commands.
+    listens: takeUp !== true,
     finishAsked: false,
     waiters: [],
   };

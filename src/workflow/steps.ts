@@ -73,6 +73,8 @@ export interface Reached {
   readonly publishedVersion?: string;
   /** When every consumer was first proven on the published version: the grace counts from here. */
   readonly verifiedAt?: string;
+  /** How it ended, noted before anything of the end is done: nothing is decided anew after that. */
+  readonly ended?: Ended;
   /** How often it was taken up. */
   readonly takenUp?: number;
 }

@@ -35,7 +35,6 @@ export function graceSoFar(run: Run, taken: TakenUp | undefined): number {
 export function* takeUp(run: Run, progress: Progress, taken: TakenUp | undefined): Flow<void> {
   if (taken === undefined) return;
   const { plan, candidate } = progress;
-  run.startedAt = taken.startedAt;
   run.finishAsked = taken.finishAsked;
   if (taken.at === "turning-back") {
     run.turningBack = true;
@@ -46,8 +45,8 @@ export function* takeUp(run: Run, progress: Progress, taken: TakenUp | undefined
   }
   // Nobody goes without the old credential for another grace.
   if (taken.at === "suspended" && plan.suspends && taken.round !== undefined) {
-    yield* evenIfItFails(step(run, "resume", { old: plan.current, round: taken.round }, lift));
-    progress.suspended = undefined;
+    const lifted = yield* evenIfItFails(step(run, "resume", { old: plan.current, round: taken.round }, lift));
+    if (lifted) progress.suspended = undefined;
   }
   if (taken.rollbackAsked && taken.at !== "revoking") throw new RollbackAsked("asked for while it was lost");
 }

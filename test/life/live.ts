@@ -53,7 +53,7 @@ export async function live(
   const context = {
     df: {
       instanceId: object.key,
-      getInput: () => ({ objectId: object.id, rotationId, ...(lost && { takeUp: true }) }),
+      getInput: () => ({ objectId: object.id, rotationId, ...(lost && object.state().reached && { takeUp: true }) }),
       get currentUtcDateTime() {
         return new Date(world.clock.now());
       },

@@ -36,14 +36,14 @@ test("the last rotation, what it published and until when, and what was current 
   });
 });
 
-test("a version that carries a former credential again is no fresh one", () => {
+test("a version that carries a former credential again is no fresh one, and who is pinned to that is where they belong", () => {
   const versions = [
     version("c", 3, of("r-1", "b", { "pinion-rollback-of": "a" })),
     version("b", 2, of("r-1", "a")),
     version("a", 1),
   ];
   const record = recordOf(versions[0]!, versions);
-  expect(record).toMatchObject({ publishedVersion: "c", superseded: ["a", "b"] });
+  expect(record).toMatchObject({ publishedVersion: "c", superseded: ["b"] });
   expect(record?.publishedAt).toBeUndefined();
 });
 

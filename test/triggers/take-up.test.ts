@@ -49,10 +49,10 @@ describe("the sweep", () => {
     },
   );
 
-  test("takes up one that was lost in its preflight, whose record says nothing yet", async () => {
+  test("begins one anew that was lost in its preflight, whose record says nothing yet", async () => {
     await stand({ phase: "running", reached: undefined });
     await sweep(bench.deps, bench.engine);
-    expect(bench.starts).toEqual(taken());
+    expect(bench.starts).toEqual([{ instance: bench.key(name), rotationId: lost }]);
   });
 
   test.each<[string, StatePatch, object]>([
@@ -125,6 +125,15 @@ test("a command is recorded, and heard by whoever takes the rotation up", async 
   expect(bench.starts).toEqual(taken());
   const { commands } = await bench.deps.records.read(bench.key(name), lost);
   expect(commands.map(({ verb }) => verb)).toEqual(["rollback"]);
+});
+
+test("where the app only observes, a command is recorded and nothing is started", async () => {
+  await stand({ phase: "grace" });
+  const order = { verb: "finish", rotationId: lost, actor: person } as const;
+  await giveCommand({ ...bench.deps, observe: true }, bench.engine, await subject(), order);
+  expect(bench.starts).toEqual([]);
+  const { commands } = await bench.deps.records.read(bench.key(name), lost);
+  expect(commands.map(({ verb }) => verb)).toEqual(["finish"]);
 });
 
 describe("a start while the orchestration of the rotation before is about to end", () => {

@@ -22,12 +22,16 @@ export function withRecord(options: Partial<WorldOptions>, now: () => number): R
     if (input.turningBack) at = "turning-back";
     // Before it is done, so that whoever takes it up knows what to lift.
     if (name === "suspend" && "round" in input) round = input.round;
+    if (name === "record" && "outcome" in input && reached !== undefined) {
+      const { outcome, fault, retired } = input;
+      reached = { ...reached, ended: { outcome, ...(fault && { fault }), ...(retired && { retired }) } };
+    }
     if (!reply.ok) return;
     const result = reply.result as Partial<
       Steps["preflight"]["result"] & Steps["stage"]["result"] & Steps["publish"]["result"]
     >;
     const iso = new Date(now()).toISOString();
-    if (name === "preflight" && "plan" in result) reached = { plan: result.plan!, startedAt: iso };
+    if (name === "preflight" && "plan" in result) reached = { plan: result.plan, startedAt: iso };
     if (reached === undefined || input.turningBack) return;
     if (name === "stage")
       reached = { ...reached, staged: { stagedVersion: result.stagedVersion!, candidate: result.candidate! } };

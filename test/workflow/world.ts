@@ -22,7 +22,7 @@ export interface WorldOptions {
   readonly maxHold: number;
   readonly validations: number;
   /** What preflight tells the orchestrator, where that differs from the truth: for mutations. */
-  readonly told?: Partial<Pick<Plan, "lagSeconds" | "graceSeconds" | "watchSeconds">>;
+  readonly told?: Partial<Pick<Plan, "lagSeconds" | "graceSeconds" | "watchSeconds" | "issueSeconds">>;
 }
 
 export const usual: WorldOptions = {
