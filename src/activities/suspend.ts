@@ -33,7 +33,11 @@ export const createSuspend = (deps: Deps) =>
       const idle = await watchIdle(scene, retirement.old);
       if (rotator.strategy === "in-place" || rotator.suspension === undefined) return { result: {}, proofs };
       // Recorded before it is done: whoever takes the rotation up must know what to lift.
-      await scene.patch({ idleRound: round, ...(scene.state.phase === "rolling-back" ? {} : { phase: "retiring" }) });
+      await scene.patch(({ phase, idleRound = round }) => ({
+        // A late copy of a round that is over does not hide the later one.
+        idleRound: Math.max(idleRound, round),
+        ...(phase === "rolling-back" ? {} : { phase: "retiring" }),
+      }));
       const suspended = await rotator.suspension.suspend(scene.step, retirement.old);
       return {
         result: {},

@@ -58,8 +58,8 @@ export function openRecords(table: TableClient): Records {
         const filter = odata`PartitionKey eq ${object} and (RowKey eq ${stateRow} or (RowKey ge ${from} and RowKey lt ${`${from}~`}))`;
         let state: Stored<ObjectState> = { value: emptyState, etag: "" };
         const commands: Command[] = [];
-        for await (const row of table.listEntities<{ json: string }>({ queryOptions: { filter } })) {
-          if (row.rowKey === stateRow) state = { value: parse<ObjectState>(row.json), etag: row.etag };
+        for await (const row of table.listEntities<Row>({ queryOptions: { filter } })) {
+          if (row.rowKey === stateRow) state = { value: parse<ObjectState>(textOf(row)), etag: row.etag };
           else commands.push(parse<Command>(row.json));
         }
         return { state, commands };
@@ -114,9 +114,9 @@ export function openRecords(table: TableClient): Records {
       run(async () => {
         const found: { object: string; state: ObjectState }[] = [];
         const filter = `RowKey eq '${stateRow}'`;
-        for await (const row of table.listEntities<{ json: string }>({ queryOptions: { filter } })) {
+        for await (const row of table.listEntities<Row>({ queryOptions: { filter } })) {
           if (row.partitionKey !== undefined)
-            found.push({ object: row.partitionKey, state: parse<ObjectState>(row.json) });
+            found.push({ object: row.partitionKey, state: parse<ObjectState>(textOf(row)) });
         }
         return found;
       }),
@@ -124,7 +124,23 @@ export function openRecords(table: TableClient): Records {
 }
 
 function stateEntity(object: string, state: ObjectState) {
-  return { partitionKey: object, rowKey: stateRow, json: JSON.stringify(state), phase: state.phase };
+  const [json = "", ...rest] = JSON.stringify(state).match(pieces) ?? [];
+  const more = Object.fromEntries(rest.map((piece, at) => [`json${at + 1}`, piece]));
+  return { partitionKey: object, rowKey: stateRow, json, ...more, phase: state.phase };
+}
+
+/** A property holds 64 KiB, two bytes for a character and four for some; a row 1 MiB. An object with many consumers has a long state. */
+const pieces = /[^]{1,15000}/gu;
+
+type Row = { readonly json: string } & Readonly<Record<`json${number}`, string>>;
+
+function textOf(row: Row): string {
+  let text = row.json;
+  for (let at = 1; ; at++) {
+    const piece = row[`json${at}`];
+    if (piece === undefined) return text;
+    text += piece;
+  }
 }
 
 function commandEntity(object: string, command: Command) {

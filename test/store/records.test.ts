@@ -34,6 +34,16 @@ describe.each([
     expect((await records.read(object)).state.value.attempts).toBe(1);
   });
 
+  test("a state of any length comes back whole, and a short one after it too", async () => {
+    const [records, object] = [open(), fresh()];
+    const notes = Array.from({ length: 2_000 }, (_, at) => `consumer-${at} is pinned to ${"x".repeat(60)}`);
+    const long = { ...emptyState, report: { at: "", notes } };
+    const etag = (await records.write(object, long, "")) ?? "";
+    expect((await records.read(object)).state.value).toEqual(long);
+    await records.write(object, emptyState, etag);
+    expect((await records.read(object)).state.value).toEqual(emptyState);
+  });
+
   test("a write on top of what is no longer there is refused, and changes nothing", async () => {
     const [records, object] = [open(), fresh()];
     const first = (await records.write(object, emptyState, "")) ?? "";
