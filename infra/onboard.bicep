@@ -184,12 +184,14 @@ module eventAlerts 'modules/event-alerts.bicep' = if (!empty(actionGroupIds)) {
   dependsOn: [events]
 }
 
+@description('The parts of the authorization rule\'s id, in lower case.')
+var rule = split(toLower(eventHub.?authorizationRuleId ?? ''), '/')
 @description('The event hub, where it is one that diagnostics can go to.')
 var copied = eventHub == null
   ? null
   : empty(workspaceId)
       ? fail('eventHub: it gets a copy of what the workspace gets. Give workspaceId too.')
-      : contains(toLower(eventHub!.authorizationRuleId), '/providers/microsoft.eventhub/namespaces/') && toLower(split(eventHub!.authorizationRuleId, '/')[?9] ?? '') == 'authorizationrules'
+      : rule[?6] == 'microsoft.eventhub' && rule[?9] == 'authorizationrules'
           ? eventHub
           : fail('eventHub: ${eventHub!.authorizationRuleId} is no authorization rule of an Event Hubs namespace: give its ARM id, .../namespaces/<name>/authorizationRules/<name>.')
 
