@@ -4,13 +4,16 @@ import { accountOf, az } from "./az.ts";
 import { cloudOf } from "./clouds.ts";
 import { apply } from "./entra/apply.ts";
 import { openGraph } from "./entra/graph.ts";
-import { type EntraOptions, parseOptions } from "./entra/options.ts";
+import { type EntraOptions, parseOptions, usage } from "./entra/options.ts";
 import { printed } from "./entra/print.ts";
 
 const say = (line: string): void => console.log(line);
 
+const args = process.argv.slice(2);
+
 try {
-  await run(parseOptions(process.argv.slice(2)));
+  if (args.includes("--help") || args.includes("-h")) say(usage);
+  else await run(parseOptions(args));
 } catch (error) {
   console.error(error instanceof PinionError ? error.message : error);
   process.exitCode = error instanceof PinionError && error.code === "BAD_REQUEST" ? 2 : 1;

@@ -7,6 +7,7 @@ import {
   roleIdOf
   tags as tagsType
 } from 'onboard/types.bicep'
+import { eventHub as eventHubType } from 'modules/monitoring-types.bicep'
 
 // A vault and what its objects' rotations touch: events to the app, and for its identities the smallest roles at the smallest scopes.
 // By somebody who may assign roles at all of them. `npm run pinion -- onboard` writes the parameters from a policy.
@@ -55,6 +56,9 @@ param actionGroupIds string[] = []
 
 @description('ARM id of the Log Analytics workspace that gets the vault\'s audit log; PINION_WORKSPACE_ID of main.bicep. Empty: the vault\'s diagnostics stay as they are.')
 param workspaceId string = ''
+
+@description('An event hub that gets a copy of the vault\'s diagnostics, such as the one a SIEM reads. It must be in the vault\'s region. Absent: the workspace alone.')
+param eventHub eventHubType?
 
 @description('Tags of a system topic that is made.')
 param tags tagsType = {}
@@ -180,12 +184,24 @@ module eventAlerts 'modules/event-alerts.bicep' = if (!empty(actionGroupIds)) {
   dependsOn: [events]
 }
 
-module diagnostics 'modules/vault-diagnostics.bicep' = if (!empty(workspaceId)) {
+@description('The parts of the authorization rule\'s id, in lower case.')
+var rule = split(toLower(eventHub.?authorizationRuleId ?? ''), '/')
+@description('The event hub, where it is one that diagnostics can go to.')
+var copied = eventHub == null
+  ? null
+  : empty(workspaceId)
+      ? fail('eventHub: it gets a copy of what the workspace gets. Give workspaceId too.')
+      : rule[?6] == 'microsoft.eventhub' && rule[?9] == 'authorizationrules'
+          ? eventHub
+          : fail('eventHub: ${eventHub!.authorizationRuleId} is no authorization rule of an Event Hubs namespace: give its ARM id, .../namespaces/<name>/authorizationRules/<name>.')
+
+module diagnostics 'modules/vault-diagnostics.bicep' = if (!empty(workspaceId) || copied != null) {
   scope: resourceGroup(vaultResourceGroup)
   params: {
     vaultName: vaultName
     workspaceId: workspaceId
     workspaceName: last(split(workspaceId, '/'))
+    eventHub: copied
   }
 }
 

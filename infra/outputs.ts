@@ -2,6 +2,7 @@
 // the same by `azd env get-values`.
 import { PinionError } from "../src/errors.ts";
 import { az, type Az } from "./az.ts";
+import { readWords } from "./words.ts";
 
 /** `export NAME='value'` for each output of a deployment; lists and objects as JSON, as parameter files read them. */
 export async function exportsOf(run: Az, resourceGroup: string, deployment = "pinion"): Promise<readonly string[]> {
@@ -17,14 +18,23 @@ export async function exportsOf(run: Az, resourceGroup: string, deployment = "pi
   });
 }
 
+const usage = `npm run -s outputs -- <resource group> [deployment]
+
+Prints what the deployment of infra/main.bicep (default: pinion) has put out, as lines for a shell: eval "$(...)".
+
+Exit codes: 0 done, 1 not read, 2 not understood.`;
+
 if (import.meta.main) {
-  const [resourceGroup, deployment] = process.argv.slice(2);
+  const words = readWords(process.argv.slice(2), { usage, names: ["<resource group>", "[deployment]"] });
+  process.exitCode = typeof words === "number" ? words : await run(words);
+}
+
+async function run([resourceGroup = "", deployment]: readonly string[]): Promise<number> {
   try {
-    if (resourceGroup === undefined)
-      throw new PinionError("CONFIG_INVALID", "npm run -s outputs -- <resource group> [deployment]");
     console.log((await exportsOf(az, resourceGroup, deployment)).join("\n"));
+    return 0;
   } catch (error) {
     console.error(error instanceof PinionError ? error.message : "The outputs could not be read.");
-    process.exitCode = 1;
+    return 1;
   }
 }

@@ -4,6 +4,7 @@ import { describeValue, expectation, faultsOf, pathText, type Path, type PolicyF
 import { fleetRules, objectRules, type Broken, type Sketch } from "./policy-rules.ts";
 import { vaultRules } from "./policy-vaults.ts";
 import { formatDuration } from "./duration.ts";
+import { placeOfFault } from "./json-place.ts";
 import { windowFault, type WindowFault } from "./window.ts";
 
 /** What reading a policy must know of the rotators. It does not import them. */
@@ -166,13 +167,14 @@ export function parsePolicy(json: unknown, rotators: RotatorFacts): ParsedPolicy
 
 /** As {@link parsePolicy}, from the file's text. Text that is not JSON is one fault, which says where but shows nothing of it. */
 export function parsePolicyText(text: string, rotators: RotatorFacts): ParsedPolicy {
+  const bare = text.replace(/^\uFEFF/, "");
   let json: unknown;
   try {
-    json = JSON.parse(text.replace(/^\uFEFF/, ""));
-  } catch (error) {
+    json = JSON.parse(bare);
+  } catch {
     // V8's own sentence quotes the text around the fault.
-    const place = error instanceof Error ? /\(line \d+ column \d+\)/.exec(error.message)?.[0] : undefined;
-    const message = place === undefined ? "is not JSON" : `is not JSON ${place}`;
+    const { line, column } = placeOfFault(bare);
+    const message = `is not JSON (line ${line} column ${column})`;
     return { policy: undefined, faults: [{ path: "", message, expected: "a JSON object without comments" }] };
   }
   return parsePolicy(json, rotators);

@@ -173,6 +173,18 @@ describe("a fault at the top stops all", () => {
       expect(faults[0]).toMatchObject({ path: "", message: expect.stringMatching(/^is not JSON/) });
       expect(JSON.stringify(faults)).not.toContain("hunter");
     }
+    const shifted = JSON.stringify(file([]), null, 2).replace("\n}", ",\r\n}");
+    for (const [text, line, column] of [
+      ["", 1, 1],
+      ["{", 1, 2],
+      [`{"a":"hunter2", }`, 1, 17],
+      ["hunter2", 1, 1],
+      [`\uFEFF// hunter2\n{}`, 1, 1],
+      [shifted, shifted.split("\n").length, 1],
+      ['{\r\n  "a": 1,\r\n  "b": hunter2\r\n}', 3, 8],
+      ['{"a": {}}\n<<<<<<< hunter2', 2, 1],
+    ] as const)
+      expect(parsePolicyText(text, facts).faults[0]?.message).toBe(`is not JSON (line ${line} column ${column})`);
     expect(parsePolicyText(`\uFEFF${JSON.stringify(file([]))}`, facts).faults).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { PinionError } from "../../src/errors.ts";
 import { az, type Az } from "../az.ts";
+import { readWords } from "../words.ts";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
 
@@ -40,11 +41,24 @@ export async function subscribe({ env, folder, az, out }: Deployed): Promise<num
   return called.length;
 }
 
+const usage = `npm run -s subscribe
+
+Deploys every infra/onboard*.bicepparam that delivers by webhook, to the subscription that it names. azd runs it after each deployment.
+Nothing happens unless PINION_DELIVERY is webhook; AZURE_LOCATION is the region of the deployments.
+
+Exit codes: 0 done, 1 not deployed, 2 not understood.`;
+
 if (import.meta.main) {
+  const words = readWords(process.argv.slice(2), { usage, names: [] });
+  process.exitCode = typeof words === "number" ? words : await run();
+}
+
+async function run(): Promise<number> {
   try {
     await subscribe({ env: process.env, folder, az, out: console.log });
+    return 0;
   } catch (error) {
     console.error(error instanceof PinionError ? error.message : "The vaults could not be subscribed.");
-    process.exitCode = 1;
+    return 1;
   }
 }

@@ -1,6 +1,7 @@
 import { findRotator, rotators } from "../../rotators/index.ts";
 import { rotatorFacts } from "../../src/compose.ts";
 import { PinionError } from "../../src/errors.ts";
+import { placeOfFault } from "../../src/json-place.ts";
 import { describeFaults } from "../../src/policy-faults.ts";
 import { parsePolicy } from "../../src/policy-file.ts";
 import type { Listed } from "./vault.ts";
@@ -70,6 +71,8 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
     if (typeof json === "object" && json !== null) return json as Readonly<Record<string, unknown>>;
   } catch {
     // The parser's own sentence quotes the file.
+    const { line, column } = placeOfFault(text);
+    throw new PinionError("POLICY_INVALID", `The policy is not JSON (line ${line} column ${column}).`);
   }
   throw new PinionError("POLICY_INVALID", "The policy is not a JSON object.");
 }

@@ -18,6 +18,9 @@ Nothing is contacted. <vault> is a name under "vaults" in the policy.
   --webhook          events go straight to the app, which must be reachable from the internet; else through its queue
   --topic ID         ARM id of the system topic that the vault has already
   --no-senders       the topic's own roles are given by Pinion's operator
+  --event-hub NAME   an event hub that gets a copy of the vault's diagnostics; it takes --event-hub-rule too
+  --event-hub-rule ID
+                     ARM id of an authorization rule of its namespace, with Send, Listen and Manage
   --narrow-staging   roles at each staging secret instead of at the whole vault
 
 Exit codes: 0 done, 1 the policy has faults, 2 not understood.`;
@@ -26,6 +29,8 @@ const known = {
   webhook: { type: "boolean" },
   "no-senders": { type: "boolean" },
   topic: { type: "string" },
+  "event-hub": { type: "string" },
+  "event-hub-rule": { type: "string" },
   "narrow-staging": { type: "boolean" },
 } as const;
 
@@ -41,6 +46,11 @@ export async function onboard(args: readonly string[], terminal: Terminal): Prom
         ? `${file === undefined ? "<policy file>" : "<vault>"} is missing`
         : `${more} is one word too many`;
     err(`${fault}.\n\n${help}`);
+    return 2;
+  }
+  const { "event-hub": hub, "event-hub-rule": rule } = given.values;
+  if ((hub === undefined) !== (rule === undefined)) {
+    err(`${hub === undefined ? "--event-hub" : "--event-hub-rule"} is missing: they come together.\n\n${help}`);
     return 2;
   }
   const text = await readFile(file, "utf8").catch(() => undefined);
@@ -75,11 +85,14 @@ interface Found {
   readonly unplaced: readonly Unplaced[];
   readonly webhook?: boolean | undefined;
   readonly topic?: string | undefined;
+  readonly "event-hub"?: string | undefined;
+  readonly "event-hub-rule"?: string | undefined;
   readonly "no-senders"?: boolean | undefined;
 }
 
 function parametersOf({ vaults }: Policy, name: string, found: Found): string {
   const { grants, unplaced, webhook = false, topic, "no-senders": noSenders = false } = found;
+  const { "event-hub": hub, "event-hub-rule": rule } = found;
   const [, , subscription = "", , group = "", , , , vault = ""] = (vaults[name]?.resourceId ?? "").split("/");
   return [
     "using 'onboard.bicep'",
@@ -108,6 +121,7 @@ function parametersOf({ vaults }: Policy, name: string, found: Found): string {
     ...(noSenders ? withoutSenders : []),
     "param workspaceId = readEnvironmentVariable('PINION_WORKSPACE_ID', '')",
     "param actionGroupIds = json(readEnvironmentVariable('PINION_ACTION_GROUP_IDS', '[]'))",
+    ...(hub === undefined || rule === undefined ? [] : copyingTo(hub, rule)),
     ...(topic === undefined ? [] : takingTopic(topic)),
     "param grants = [",
     ...grants.flatMap(({ role, scope, identity, for: why }) => [
@@ -141,6 +155,13 @@ const byWebhook = [
 const withoutSenders = [
   "// Pinion's operator gives the topic its rights, with the output topicPrincipalId: infra/onboard/senders.bicep.",
   "param assignSenders = false",
+];
+
+const copyingTo = (hub: string, rule: string): readonly string[] => [
+  "param eventHub = {",
+  `  authorizationRuleId: ${quoted(rule)}`,
+  `  name: ${quoted(hub)}`,
+  "}",
 ];
 
 function takingTopic(id: string): readonly string[] {

@@ -54,9 +54,10 @@ export interface ObjectState {
   readonly renewal?: { readonly version: string; readonly askedAt: string; readonly at?: string };
   /** Versions the object had when it was last published; a backup holds 500 at most. */
   readonly versionCount?: number;
-  /** What the sweep saw: due date, drift of pins. */
+  /** What the sweep saw: due date, drift of pins; and the current version, of what may be rotated. */
   readonly report?: {
     readonly at: string;
+    readonly current?: { readonly version: string; readonly madeAt: string };
     readonly dueAt?: string;
     readonly expiresAt?: string;
     readonly notes: readonly string[];

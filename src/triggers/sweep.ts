@@ -5,6 +5,7 @@ import type { Stored } from "../store/records.ts";
 import type { ObjectState } from "../store/types.ts";
 import { tags } from "../vault/tags.ts";
 import type { ObjectSummary } from "../vault/vault.ts";
+import { type Current, currentVersion } from "./current-version.ts";
 import type { Engine } from "./engine.ts";
 import { rebuild } from "./rebuild.ts";
 import { askRenewal } from "./renewal.ts";
@@ -107,8 +108,10 @@ async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectS
   if (due) notes.push(object.mode === "observe" ? "due, but only observed" : "due");
 
   let started = false;
+  let newest: ObjectSummary | undefined;
   if (wanted && found?.enabled === true && object.mode === "rotate") {
-    const { version } = await vault.latest(object.name, AbortSignal.timeout(perObject));
+    newest = await vault.latest(object.name, AbortSignal.timeout(perObject));
+    const { version } = newest;
     const actor = { kind: "timer", id: "sweep", roles: [] } as const;
     const key = automaticKey(version, state.value);
     const kept = state.value.remembered?.version === version ? state.value.remembered : undefined;
@@ -120,13 +123,16 @@ async function look(deps: Deps, engine: Engine, subject: Subject, found: ObjectS
     started = reply.kind === "started";
     if ("why" in reply) notes.push(reply.why);
   }
-  if (!started)
+  if (!started) {
+    const current = await currentVersion(deps, subject, newest ?? found, state.value.report?.current);
     await report(deps, subject, state, {
       notes,
+      ...(current && { current }),
       ...(dueAt !== undefined && { dueAt }),
       ...(found?.expiresOn && { expiresAt: found.expiresOn }),
       ...(renewal && { renewal }),
     });
+  }
   await tellSeen(deps, engine, subject, state.value, { dueAt, expiresAt: found?.expiresOn?.getTime() });
   return { due, started };
 }
@@ -205,16 +211,18 @@ async function report(
   read: Stored<ObjectState>,
   seen: {
     readonly notes: readonly string[];
+    readonly current?: Current;
     readonly dueAt?: number;
     readonly expiresAt?: Date;
     readonly renewal?: ObjectState["renewal"];
   },
 ): Promise<void> {
-  const { notes, dueAt, expiresAt, renewal } = seen;
+  const { notes, current, dueAt, expiresAt, renewal } = seen;
   const { state } = await deps.records.read(key);
   const next = {
     at: new Date(deps.now()).toISOString(),
     notes,
+    ...(current && { current }),
     ...(dueAt !== undefined && { dueAt: new Date(dueAt).toISOString() }),
     ...(expiresAt !== undefined && { expiresAt: expiresAt.toISOString() }),
   };

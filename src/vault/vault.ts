@@ -61,6 +61,9 @@ export interface Vault {
 
 export interface ObjectSummary {
   readonly name: string;
+  /** Empty where the list does not tell it. */
+  readonly version: string;
+  readonly createdOn: Date;
   readonly enabled: boolean;
   readonly expiresOn?: Date;
   readonly tags: Readonly<Record<string, string>>;

@@ -66,9 +66,23 @@ test("what has no ARM id is told, and stands in the file as not given", async ()
   expect(out).not.toContain("'jwks-blob'");
 });
 
+const rule = `${group}/Microsoft.EventHub/namespaces/evhns/authorizationRules/diagnostics`;
+
+test("an event hub stands in the file where it is asked for, and nothing else changes", async () => {
+  const plain = await onboard(file, "main");
+  expect(plain.out).not.toContain("eventHub =");
+  const { code, out } = await onboard(file, "main", "--event-hub", "siem", "--event-hub-rule", rule);
+  expect(code).toBe(0);
+  const lines = ["param eventHub = {", `  authorizationRuleId: '${rule}'`, "  name: 'siem'", "}", ""].join("\n");
+  expect(out).toContain(lines);
+  expect(out.replace(lines, "")).toBe(plain.out);
+});
+
 test.each([
   ["no arguments", [], 2, /onboard <policy file> <vault>/],
   ["an option that there is not", [file, "main", "--force"], 2, /onboard <policy file> <vault>/],
+  ["an event hub without its rule", [file, "main", "--event-hub", "siem"], 2, /--event-hub-rule is missing/],
+  ["a rule without its event hub", [file, "main", "--event-hub-rule", rule], 2, /--event-hub is missing/],
   ["a file that is not there", [join(folder, "none.json"), "main"], 2, /could not be read/],
   ["a vault that is not there", [file, "third"], 2, /has no vault third; it has: main, other/],
 ])("%s: exit code and sentence", async (_, args, code, says) => {
@@ -160,6 +174,11 @@ describeBicep("what it prints compiles", () => {
     );
     expect(found["network"]!.value).toBe("public");
     expect(found["delivery"]!.value).toEqual({ by: "webhook", functionAppId: env.AZURE_FUNCTION_APP_ID });
+  });
+
+  test("with an event hub that gets a copy", async () => {
+    const found = await compiled(file, "main", "--event-hub", "siem", "--event-hub-rule", rule);
+    expect(found["eventHub"]!.value).toEqual({ authorizationRuleId: rule, name: "siem" });
   });
 
   test("with narrow rights on staging, where that is asked for", async () => {

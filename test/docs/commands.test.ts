@@ -9,7 +9,7 @@ import { parseOptions as readEntra } from "../../infra/entra/options.ts";
 import { parseOptions as readDev } from "../../local/dev/options.ts";
 import { parseConfig } from "../../src/config.ts";
 import { callerOf, may } from "../../src/triggers/api/caller.ts";
-import { type Bench, openBench, vault } from "../e2e/app.ts";
+import { type Bench, openBench } from "../e2e/app.ts";
 import { root } from "../pipelines/checks.ts";
 import { blocksOf, codesIn, proseOf, readFile, tableOf } from "./page.ts";
 import { cloudFault, commandsOf, settable } from "./shell.ts";
@@ -176,7 +176,8 @@ describe("on the local cloud", () => {
   /** Runs one as a person would, with what the page has put into the shell. */
   async function ask(command: string) {
     const { rotationId = "r-none" } = await bench.show("orders-db");
-    const VERSION = `${bench.cloud.vaultUrl(vault)}/secrets/orders-db/${(await bench.newest("orders-db")).version}`;
+    // As the page says: what the sweep has looked up.
+    const { version: VERSION = "" } = (await bench.show("orders-db")).report?.current ?? {};
     return await shell(command, {
       PINION_URL: `${bench.host.url}/api`,
       PINION_KEY: bench.host.key,
@@ -186,6 +187,7 @@ describe("on the local cloud", () => {
   }
 
   test("deploy.md from the first look at the rotations to the rollback", async () => {
+    await bench.sweep();
     const page = ours.filter((one) => one.page === "docs/deploy.md" && !one.command.includes(" doctor"));
     const last = page.findIndex(({ command }) => command.includes(" rollback "));
     expect(last).toBeGreaterThan(3);

@@ -61,7 +61,11 @@ export interface Shown {
   readonly pointOfNoReturn: boolean;
   readonly attempts: number;
   readonly remembered?: { readonly version: string; readonly why: string };
-  readonly report?: { readonly notes: readonly string[]; readonly dueAt?: string };
+  readonly report?: {
+    readonly notes: readonly string[];
+    readonly dueAt?: string;
+    readonly current?: { readonly version: string };
+  };
   readonly status?: {
     readonly step: string;
     readonly until?: string;

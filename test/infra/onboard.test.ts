@@ -151,6 +151,26 @@ describeBicep("onboard.bicep", () => {
     expect((await settings(params.workspaceId)).map(({ name }) => name)).toEqual(["pinion-log"]);
   });
 
+  const rule = `/subscriptions/${place.subscriptionId}/resourceGroups/rg-siem/providers/Microsoft.EventHub/namespaces/evhns/authorizationRules/diagnostics`;
+  const eventHub = { authorizationRuleId: rule, name: "siem" };
+
+  test("the vault's audit log goes to an event hub too, where one is named", async () => {
+    const settings = async (changes: Readonly<Record<string, unknown>>) =>
+      ofType(await predict(bed.own, changes), "Microsoft.Insights/diagnosticSettings").map(
+        ({ properties = {} }) => properties,
+      );
+    const [plain] = await settings({});
+    expect(plain?.["eventHubName"] ?? undefined).toBeUndefined();
+    expect(plain?.["eventHubAuthorizationRuleId"] ?? undefined).toBeUndefined();
+    expect(await settings({ eventHub })).toEqual([
+      expect.objectContaining({
+        workspaceId: params.workspaceId,
+        eventHubAuthorizationRuleId: rule,
+        eventHubName: "siem",
+      }),
+    ]);
+  });
+
   test("without senders the topic gets nothing in Pinion's account, and Pinion's operator gives it the same by senders.bicep", async () => {
     const rights = (resources: readonly Resource[]) =>
       ofType(resources, "Microsoft.Authorization/roleAssignments").filter(({ id = "" }) => id.includes(storageId));
@@ -183,6 +203,26 @@ describeBicep("onboard.bicep", () => {
 
   const [first] = params.grants;
   test.each([
+    [
+      "an event hub without a workspace",
+      { eventHub, workspaceId: "" },
+      /eventHub: it gets a copy of what the workspace gets\. Give workspaceId/,
+    ],
+    [
+      "an event hub by its own ARM id",
+      {
+        eventHub: {
+          ...eventHub,
+          authorizationRuleId: rule.replace("authorizationRules/diagnostics", "eventhubs/siem"),
+        },
+      },
+      /eventHub: \S+ is no authorization rule of an Event Hubs namespace/,
+    ],
+    [
+      "a rule of one event hub alone",
+      { eventHub: { ...eventHub, authorizationRuleId: rule.replace("evhns/", "evhns/eventhubs/siem/") } },
+      /eventHub: \S+ is no authorization rule of an Event Hubs namespace/,
+    ],
     [
       "a role that there is not",
       { grants: [{ ...first, role: "owner" }] },

@@ -49,6 +49,69 @@ test("what is due is started once, by the timer; what is not due is only reporte
   expect(bench.starts).toHaveLength(1);
 });
 
+describe("the current version of what may be rotated", () => {
+  const asked = () => bench.local.control.log().map(({ operation }) => operation);
+  const since = async (act: () => Promise<unknown>) => {
+    const before = asked().length;
+    await act();
+    return asked()
+      .slice(before)
+      .filter((operation) => operation !== "secret.list");
+  };
+  const current = async (object: string) => (await bench.state(object)).report?.current?.version;
+  let fresh = "";
+  let made = "";
+  beforeEach(async () => {
+    fresh = `${name}-fresh`;
+    made = await bench.local.put(fresh, "{}", expiring(60));
+    bench.setPolicy([objectOf(fresh)]);
+  });
+
+  test("is told, and asked for once for each version, without its value", async () => {
+    expect(await since(look)).toEqual(["secret.versions"]);
+    expect(await current(fresh)).toBe(made);
+    expect(await since(look)).toEqual([]);
+    bench.local.clock.advance(1_000);
+    const next = await bench.local.put(fresh, "{}", expiring(60));
+    expect(await since(look)).toEqual(["secret.versions"]);
+    expect(await current(fresh)).toBe(next);
+    expect(await since(look)).toEqual([]);
+  });
+
+  test("costs nothing where it was read anyway", async () => {
+    bench.setPolicy([objectOf(name)]);
+    await bench.setState(name, { quarantined: true });
+    expect(await since(look)).not.toContain("secret.versions");
+    expect(await current(name)).toBe(version);
+  });
+
+  test("is not asked for where nobody may start it: observed, disabled, or under the kill switch", async () => {
+    const off = `${name}-disabled`;
+    await bench.local.put(off, "{}", { enabled: false, ...expiring(60) });
+    bench.setPolicy([objectOf(fresh, { mode: "observe" }), objectOf(off)]);
+    expect(await since(look)).toEqual([]);
+    bench.setPolicy([objectOf(fresh)]);
+    expect(await since(() => look(true))).toEqual([]);
+    expect(await current(fresh)).toBeUndefined();
+  });
+
+  test("is not guessed: of two that were made in one second neither is named", async () => {
+    await bench.local.put(fresh, "{}", expiring(60));
+    await look();
+    expect((await bench.state(fresh)).report?.notes).toEqual([]);
+    expect(await current(fresh)).toBeUndefined();
+  });
+
+  test("keeps nothing from being looked at when it cannot be read", async () => {
+    bench.local.control.addFault({ operation: "secret.versions", kind: "status", status: 403 });
+    expect(await look()).toMatchObject({ seen: 1, faults: 0 });
+    expect((await bench.state(fresh)).report).toMatchObject({ notes: [], expiresAt: iso(60) });
+    expect(await current(fresh)).toBeUndefined();
+    await look();
+    expect(await current(fresh)).toBe(made);
+  });
+});
+
 test("an event and the sweep at once are one rotation", async () => {
   await Promise.all([look(), handleEvent(bench.deps, bench.engine, eventOf("EventGrid", version, name)), look()]);
   expect(bench.starts).toHaveLength(1);
