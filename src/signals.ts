@@ -39,7 +39,7 @@ export const signals = {
     says: "The sweep found a rotation under way by its record (`phase`) while nothing runs it, and could not take it up: it moves no more. Once in each sweep.",
     facts: ["object", "rotationId", "phase"],
   },
-  "rotation.taken-up": {
+  "rotation.recovered": {
     says: "A rotation lost its orchestration, and another one goes on where its record stood (`phase`).",
     facts: ["object", "rotationId", "phase"],
   },

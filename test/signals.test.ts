@@ -114,7 +114,7 @@ test("rotation.lost and object.seen", async () => {
   expect(of("object.seen")).toEqual([{ counter: "object.seen", ...facts, since: "", dueAt: "", expiresAt: "" }]);
 });
 
-test("rotation.taken-up: where its record stood", async () => {
+test("rotation.recovered: where its record stood", async () => {
   const { steps, vault, records, given } = stage({ log });
   await vault.vault.write("db", { value: "source-value", tags: {} }, AbortSignal.timeout(1000));
   const actor = { kind: "timer", id: "sweep", roles: [] } as const;
@@ -124,7 +124,7 @@ test("rotation.taken-up: where its record stood", async () => {
   records.become({ phase: "grace" });
   expect(await steps.preflight({ ...given, takeUp: true })).toMatchObject({ ok: true });
   const facts = { object: "db", rotationId: "r-1", phase: "grace" };
-  expect(of("rotation.taken-up")).toEqual([{ counter: "rotation.taken-up", ...facts }]);
+  expect(of("rotation.recovered")).toEqual([{ counter: "rotation.recovered", ...facts }]);
 });
 
 test("record.rebuilt: once, and whether the former version is still enabled", async () => {

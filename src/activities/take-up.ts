@@ -44,7 +44,7 @@ export async function takeUp(scene: Scene, reached: Reached): Promise<Done<"pref
   const { plan } = reached;
   await tellAgain(scene, reached);
   scene.deps.log("warning", `a rotation of ${subject.object.id} lost its orchestration, and is taken up (${phase})`, {
-    counter: "rotation.taken-up",
+    counter: "rotation.recovered",
     object: subject.object.id,
     rotationId: step.rotationId,
     phase,

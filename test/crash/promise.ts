@@ -81,7 +81,8 @@ export async function checkRotated(
   hold("the new credential logs in", await logsIn(world, subject, now.login));
   hold("the old credential logs in", await logsIn(world, subject, before.login), false);
   const changed = expected.changes?.(subject, before.login, now.login);
-  if (changed !== undefined) hold("changes in the target", changes(world, before.logged), changed);
+  const made = changes(world, before.logged);
+  if (changed !== undefined) hold("changes in the target", expected.mayLift ? withoutLifts(made) : made, changed);
 
   const site = await consumer(world, subject);
   hold("the consumer's reference", site.text.endsWith(`/secrets/${subject.id}/${now.version})`));
@@ -116,6 +117,8 @@ export interface Expected {
   /** Undefined where what was done before is in the log of an orchestration that was lost. */
   readonly steps?: ((subject: Subject) => readonly string[]) | undefined;
   events(subject: Subject): readonly string[];
+  /** Whether a suspension may be lifted, and made again. */
+  readonly mayLift?: true;
   /** Events beside those, which are told at some points and not at others. */
   readonly mayTell?: readonly string[];
 }
@@ -215,6 +218,17 @@ export function changes(world: World, from: number): string[] {
   return [...text.matchAll(/ALTER ROLE "[^"]+" (?:NOLOGIN PASSWORD|LOGIN PASSWORD|NOLOGIN|LOGIN|PASSWORD)/g)].map(
     ([statement]) => statement,
   );
+}
+
+/** The same without suspensions that were lifted right away, as when a rotation is taken up. */
+export function withoutLifts(changed: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (const change of changed) {
+    const lifted = kept.at(-1)?.replace(/ NOLOGIN$/, " LOGIN");
+    if (lifted === change && lifted !== kept.at(-1)) kept.pop();
+    else kept.push(change);
+  }
+  return kept;
 }
 
 function logSize({ cloud }: World): number {

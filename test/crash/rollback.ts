@@ -1,9 +1,18 @@
 import type { Trial } from "./kill-points.ts";
-import { changes, consumer, current, logsIn, look, stagedOf, versionsOf, writes } from "./promise.ts";
+import { changes, consumer, current, logsIn, look, stagedOf, versionsOf, withoutLifts, writes } from "./promise.ts";
 import { drive, startRotation } from "./rotation.ts";
+import type { Subject, World } from "./world.ts";
 
 /** A rotation that a person turns back in its grace; counted from the command on. */
-export const rolledBack: Trial = async (world, subject, counted) => {
+export const rolledBack: Trial = async (world, subject, counted) => await turnedBack(world, subject, counted);
+
+/** The same; `mayLift` where a suspension may be lifted, and made again. */
+export async function turnedBack(
+  world: World,
+  subject: Subject,
+  counted: () => void,
+  mayLift = false,
+): Promise<readonly string[]> {
   const faults: string[] = [];
   const hold = (what: string, seen: unknown, wanted: unknown = true) => {
     if (JSON.stringify(seen) !== JSON.stringify(wanted))
@@ -47,7 +56,7 @@ export const rolledBack: Trial = async (world, subject, counted) => {
     subject.strategy === "alternating" ? ["LOGIN PASSWORD", "NOLOGIN", "NOLOGIN PASSWORD"] : ["PASSWORD", "PASSWORD"];
   hold(
     "changes in the target",
-    changes(world, before.logged),
+    mayLift ? withoutLifts(changes(world, before.logged)) : changes(world, before.logged),
     changed.map((change) => `ALTER ROLE "${role}" ${change}`),
   );
   const after = await consumer(world, subject);
@@ -61,4 +70,4 @@ export const rolledBack: Trial = async (world, subject, counted) => {
   hold("the object's state", [state["phase"], state["outcome"]], ["idle", "rolled-back"]);
   hold("attempts", state["attempts"], attempts + 1);
   return faults;
-};
+}

@@ -40,7 +40,7 @@ test("lost in its grace: the next sweep takes it up, and it ends as it would hav
   expect(await bench.end("orders-db", lost)).toMatchObject({ outcome: "rotated", phase: "idle" });
   expect([await bench.works(first.value), await bench.works(second.value)]).toEqual([false, true]);
   expect(bench.log()).toContain(
-    JSON.stringify({ counter: "rotation.taken-up", object: "orders-db", rotationId: lost, phase: "grace" }),
+    JSON.stringify({ counter: "rotation.recovered", object: "orders-db", rotationId: lost, phase: "grace" }),
   );
   expect(bench.log()).not.toContain("rotation.lost");
   const { json } = await bench.call("GET", `/api/evidence/${lost}`);
