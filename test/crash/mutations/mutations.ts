@@ -24,23 +24,17 @@ export const mutations: readonly Mutation[] = [
     replacements: [
       oneLine(
         "src/workflow/rotate.ts",
-        `  progress.setBegun = true;
-  yield* step(run, "set", candidate);`,
-        `  progress.publishBegun = true;
-  const published = yield* step(run, "publish", candidate);
-  progress.publishedVersion = published.publishedVersion;
-  progress.setBegun = true;
-  yield* step(run, "set", candidate);`,
-      ),
-      oneLine(
-        "src/workflow/rotate.ts",
-        `  }
+        `  if (taken?.written !== true) yield* setAndValidate(run, progress, candidate);
 
   progress.publishBegun = true;
   const published = yield* step(run, "publish", candidate);
   progress.publishedVersion = published.publishedVersion;
 `,
-        "  }\n",
+        `  progress.publishBegun = true;
+  const published = yield* step(run, "publish", candidate);
+  progress.publishedVersion = published.publishedVersion;
+  yield* setAndValidate(run, progress, candidate);
+`,
       ),
     ],
   },
@@ -94,7 +88,7 @@ export const mutations: readonly Mutation[] = [
       oneLine(
         "src/workflow/rotate.ts",
         `  yield* step(run, "cutover", {`,
-        `  const early = { old: current, oldVersion: sourceVersion, keptVersion: published.publishedVersion, round: 1 };
+        `  const early = { old: plan.current, oldVersion: plan.sourceVersion, keptVersion: published.publishedVersion, round: 1 };
   yield* step(run, "revoke", { ...early, suspended: false });
   yield* step(run, "cutover", {`,
       ),
@@ -177,7 +171,11 @@ async function dead(`,
         "graceSeconds: seconds(Math.max(object.grace, outlives)),",
         "graceSeconds: 1,",
       ),
-      oneLine("src/workflow/rotate.ts", `  yield* waitUnlessTurned(run, plan.lagSeconds, { step: "grace" });\n`, ""),
+      oneLine(
+        "src/workflow/rotate.ts",
+        `  yield* waitUnlessTurned(run, lagSeconds - passed, { step: "grace" });\n`,
+        "",
+      ),
     ],
   },
 ];
