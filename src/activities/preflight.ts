@@ -1,15 +1,15 @@
 import { PinionError } from "../errors.ts";
-import type { PolicyConsumer } from "../policy-consumers.ts";
 import type { Credential, Observed, Proof } from "../rotator.ts";
 import type { Command } from "../store/types.ts";
 import type { LatestVersion } from "../vault/vault.ts";
 import { carriedBy, ownTagCount, ownTagLimit } from "../vault/tags.ts";
-import type { Plan, StepInput } from "../workflow/steps.ts";
+import type { StepInput } from "../workflow/steps.ts";
 import { ownerOf } from "./certificate-slot.ts";
 import { readReferences } from "./consumers.ts";
 import { demand, toCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
 import { claimAgain } from "./place.ts";
+import { planFor } from "./plan.ts";
 import { proveRights } from "./rights.ts";
 import { createStep, type Scene, type StatePatch } from "./step.ts";
 import { isLost, takeUp } from "./take-up.ts";
@@ -17,10 +17,6 @@ import { checkWindow } from "./window.ts";
 
 const skewLimit = 120_000;
 const versionLimit = 490;
-/** Seconds a consumer gets beyond its declared lag to be proven. */
-const uptakeMargin = 60;
-/** Seconds after which a restarted consumer surely answers itself. */
-const restartSeconds = 60;
 
 /**
  * Takes the object for its rotation, then looks at everything and changes nothing: that somebody with a record asked, that the
@@ -253,53 +249,4 @@ async function idleIsFree({ subject, step }: Scene, seen: Observed): Promise<rea
         `${seen.idle.id} is in use by ${usage.users.join(", ") || "somebody"}: move them to the current credential, then start again.`,
       ),
   );
-}
-
-const day = 86_400_000;
-
-/** Milliseconds that a candidate may take: a CA answers within a day, a person needs most of the time that there is. */
-function patienceOf({ object, rotator }: Scene["subject"]): number {
-  return object.issueWithin ?? (rotator.waitsFor === "person" ? object.rotateBefore * 0.8 : day);
-}
-
-function planFor({ subject, step }: Scene, newest: LatestVersion, seen: Observed, consumers: Plan["consumers"]): Plan {
-  const { object, rotator } = subject;
-  const seconds = (milliseconds: number) => Math.ceil(milliseconds / 1000);
-  const lag = Math.max(0, ...object.consumers.map((consumer) => consumer.lag));
-  // What a credential gave out lives on after its last user has left it; neither a finish nor a rollback cuts that short.
-  const outlives = lag + (rotator.leastGrace?.(object.rotator.target) ?? 0);
-  const { successes, over } = object.validate;
-  const sourceAliases = carriedBy(newest.tags);
-  return {
-    objectId: object.id,
-    rotationId: step.rotationId,
-    strategy: rotator.strategy,
-    sourceVersion: newest.version,
-    ...(sourceAliases.length === 0 ? {} : { sourceAliases }),
-    ...(newest.expiresOn === undefined ? {} : { expiresAt: newest.expiresOn.toISOString() }),
-    current: publicFacts(seen.current),
-    idle: publicFacts(seen.idle),
-    ...(subject.madeIn === "object" ? { madeInObject: true } : {}),
-    ...(object.kind === "secret" ? {} : { issueSeconds: seconds(patienceOf(subject)) }),
-    suspends: rotator.strategy !== "in-place" && rotator.suspension !== undefined,
-    validations: successes,
-    validateEverySeconds: successes > 1 ? seconds(over / (successes - 1)) : 0,
-    graceSeconds: seconds(Math.max(object.grace, outlives)),
-    lagSeconds: seconds(outlives),
-    uptakeSeconds: seconds(lag) + uptakeMargin,
-    recheckSeconds: object.consumers.some(answersUnseen) ? Math.min(seconds(lag), restartSeconds) : 0,
-    watchSeconds: seconds(object.suspend.watch),
-    maxHoldSeconds: seconds(object.revoke.maxHold),
-    consumers,
-  };
-}
-
-/** A health answer without a version may still come from the instance that is being replaced. */
-function answersUnseen({ health }: PolicyConsumer): boolean {
-  return health !== undefined && health.versionField === undefined;
-}
-
-/** Only what may be in durable history, whatever else a rotator's object carries. */
-export function publicFacts({ id, slot, expiresAt }: Observed["current"]): Observed["current"] {
-  return { id, ...(slot === undefined ? {} : { slot }), ...(expiresAt === undefined ? {} : { expiresAt }) };
 }

@@ -6,7 +6,7 @@ import type { Steps } from "../workflow/steps.ts";
 import { toCredential } from "./credentials.ts";
 import type { Deps } from "./deps.ts";
 import { issue } from "./issue.ts";
-import { publicFacts } from "./preflight.ts";
+import { publicFacts } from "./plan.ts";
 import { reaching } from "./reached.ts";
 import { createStep, type Scene } from "./step.ts";
 

@@ -166,11 +166,7 @@ async function dead(`,
     caughtBy: rotation,
     because: /suspended .* s after the cutover/,
     replacements: [
-      oneLine(
-        "src/activities/preflight.ts",
-        "graceSeconds: seconds(Math.max(object.grace, outlives)),",
-        "graceSeconds: 1,",
-      ),
+      oneLine("src/activities/plan.ts", "graceSeconds: seconds(Math.max(object.grace, outlives)),", "graceSeconds: 1,"),
       oneLine(
         "src/workflow/rotate.ts",
         `  yield* waitUnlessTurned(run, lagSeconds - passed, { step: "grace" });\n`,
