@@ -39,7 +39,7 @@ export async function giveCommand(deps: Deps, engine: Engine, subject: Subject, 
     if (await deps.records.command(subject.key, { ...record, version }, page.state)) break;
   }
   // An app that only observes starts nothing, not even again.
-  if (deps.observe || !(await takeUpIfLost(engine, subject, state))) await engine.wake(subject.key);
+  if (deps.observe || (await takeUpIfLost(engine, subject, state)) !== "taken-up") await engine.wake(subject.key);
 }
 
 /** Whether the rotation does already what is asked; throws where it never will. */

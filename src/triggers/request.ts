@@ -72,7 +72,8 @@ export async function requestStart(deps: Deps, engine: Engine, request: StartReq
   if (before !== undefined)
     return before.remember ? await remembered(deps, request, state, before.reply) : before.reply;
 
-  if (await isUnderWay(engine, subject, state.value)) {
+  // A rotation that was lost runs again from now on, where that can be.
+  if (state.value.phase !== "idle" && (await takeUpIfLost(engine, subject, state.value)) !== "lost") {
     const { rotationId = "", sourceVersion, publishedVersion, phase } = state.value;
     if (version === sourceVersion) return { kind: "running", rotationId };
     if (request.mayFinish && version === publishedVersion && beforeNoReturn.includes(phase)) {
@@ -82,12 +83,6 @@ export async function requestStart(deps: Deps, engine: Engine, request: StartReq
     return await remembered(deps, request, state, { kind: "refused", code: "NO_FREE_SLOT", why });
   }
   return await startNow(deps, engine, request, state);
-}
-
-/** Whether a rotation of the object runs, or runs again from now on. */
-async function isUnderWay(engine: Engine, subject: Subject, state: ObjectState): Promise<boolean> {
-  if (state.phase === "idle") return false;
-  return (await takeUpIfLost(engine, subject, state)) || (await engine.running(subject.key)) !== undefined;
 }
 
 /** Ends the grace of the rotation that is under way. The wish is remembered before that, so that no crash ends a grace for nothing. */

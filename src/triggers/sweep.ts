@@ -264,7 +264,7 @@ async function takeUpOrTell(deps: Deps, engine: Engine, subjects: ReadonlyMap<st
     const { phase, rotationId = "" } = now;
     if (phase === "idle" || rotationId !== (state.rotationId ?? "")) continue;
     const subject = subjects.get(key);
-    if (subject !== undefined && !stopped && (await takeUpIfLost(engine, subject, now))) continue;
+    if (subject !== undefined && !stopped && (await takeUpIfLost(engine, subject, now)) !== "lost") continue;
     const object = subject?.object.id ?? key;
     deps.log("error", `${object}: rotation ${rotationId} is ${phase} by its record, and nothing runs it`, {
       counter: "rotation.lost",

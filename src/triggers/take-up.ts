@@ -15,16 +15,17 @@ export function isTakeable({ phase, rotationId, step = "preflight", reached }: O
 
 /**
  * Starts another orchestration for a rotation that is under way by its record while nothing runs it: the task hub was lost, or the
- * orchestration failed. Gives whether it did. The record is the authority, as it was before: nothing is begun that nobody asked for.
+ * orchestration failed. `lost`: nothing runs it, and its record does not say enough. The record is the authority, as it was before: nothing is begun that nobody asked for.
  */
 export async function takeUpIfLost(
   engine: Engine,
   { key, object }: Pick<Subject, "key" | "object">,
   state: ObjectState,
-): Promise<boolean> {
+): Promise<"runs" | "taken-up" | "lost"> {
   const { rotationId = "" } = state;
-  if (!isTakeable(state) || (await engine.running(key)) !== undefined) return false;
+  if ((await engine.running(key)) !== undefined) return "runs";
+  if (!isTakeable(state)) return "lost";
   // One without a plan has done nothing: its preflight begins anew, and may refuse.
   const more = state.reached === undefined ? {} : ({ takeUp: true } as const);
-  return (await engine.start(key, { objectId: object.id, rotationId, ...more })).started;
+  return (await engine.start(key, { objectId: object.id, rotationId, ...more })).started ? "taken-up" : "runs";
 }

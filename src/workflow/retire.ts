@@ -17,7 +17,8 @@ export const beginOf = ({ lastRound }: Progress, revoking = false): Beginning =>
 /**
  * Suspend, watch, revoke and prove: the end of a credential. A gate that is shut lifts the suspension and holds the rotation, ever
  * longer, and never turns it back; after the policy's longest hold the credential is left alive and the last fault is returned.
- * A rotation that was taken up begins with the round `first`, and where the point of no return is passed (`revoking`) it goes straight on from there. `onSuspend` is told the round before anything is done, so that a rollback also lifts a suspension that failed half way.
+ * A rotation that was taken up begins with the round `first`, and where the point of no return is passed (`revoking`) it goes straight on
+ * from there. `onSuspend` is told the round before anything is done, so that a rollback also lifts a suspension that failed half way.
  */
 export function* retire(
   run: Run,
