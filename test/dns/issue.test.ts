@@ -58,18 +58,23 @@ describe.skipIf(bindIsMissing || pebbleIsMissing)(`pebble and BIND${where}${need
     rmSync(dir, { recursive: true, force: true });
   });
 
-  test("a name with its wildcard, and one whose challenge is delegated: issued, and no value left", async () => {
+  /** Values are written to the name server; `resolver` is asked where their names lead. */
+  const publisherBy = (resolver: string) => {
     const { algorithm, name } = key;
     const config = challengeConfig.parse({
       kind: "rfc2136",
       server: bind.host,
       port: bind.port,
       key: { name, algorithm, secret: secretUrl },
-      resolvers: [bind.address],
+      resolvers: [resolver],
       servers: [bind.address],
     });
     const ports = portsOf({ secrets: { [secretUrl]: key.secret } });
-    const publisher = publisherOf(config, { ports, signal: AbortSignal.timeout(50_000) });
+    return publisherOf(config, { ports, signal: AbortSignal.timeout(50_000) });
+  };
+
+  test("a name with its wildcard, and one whose challenge is delegated: issued, and no value left", async () => {
+    const publisher = publisherBy(bind.address);
     const bed = createBed({ directory: pebble.directory, caRoots: tls.ca });
     const names = ["www.contoso.com", "*.www.contoso.com", "shop.contoso.com"];
     const { step, slot } = bed.rotation(names);
@@ -94,17 +99,7 @@ describe.skipIf(bindIsMissing || pebbleIsMissing)(`pebble and BIND${where}${need
     const resolver = await startNameServer((asked, type) =>
       type === "CNAME" && asked === "_acme-challenge.moved.contoso.com" ? [{ type, name: asked, data: leads }] : [],
     );
-    const { algorithm, name } = key;
-    const config = challengeConfig.parse({
-      kind: "rfc2136",
-      server: bind.host,
-      port: bind.port,
-      key: { name, algorithm, secret: secretUrl },
-      resolvers: [resolver.address],
-      servers: [bind.address],
-    });
-    const ports = portsOf({ secrets: { [secretUrl]: key.secret } });
-    const publisher = publisherOf(config, { ports, signal: AbortSignal.timeout(50_000) });
+    const publisher = publisherBy(resolver.address);
     const bed = createBed({ directory: pebble.directory, caRoots: tls.ca });
     const { step, slot } = bed.rotation(["moved.contoso.com"]);
     const changed = {

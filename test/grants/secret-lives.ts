@@ -7,7 +7,7 @@ import { hmacSecret } from "../../rotators/hmac-secret.ts";
 import { findSubject } from "../../src/activities/deps.ts";
 import { stepBeside } from "../../src/activities/beside.ts";
 import { hookKey, startVerifier } from "../hmac/server.ts";
-import { firstKey } from "../life/first.ts";
+import { firstKey, hmacBy } from "../life/first.ts";
 import { freshServer } from "../rotators/postgres-harness.ts";
 import { account, type Bed, type Life } from "./bed.ts";
 
@@ -103,15 +103,7 @@ const secret = () => randomBytes(32).toString("base64");
 
 /** A verifier whose list is a secret of the vault. */
 const byList = (): Life => ({
-  object: ({ uri }) => ({
-    kind: "secret",
-    format: { type: "plain" },
-    rotator: {
-      kind: "hmac-secret",
-      strategy: "dual",
-      target: { verifier: { secret: `${uri}/secrets/accepted`, format: "json-array" }, lag: "PT1M" },
-    },
-  }),
+  object: ({ uri }) => hmacBy({ secret: `${uri}/secrets/accepted`, format: "json-array" }),
   async first(bed, name) {
     const value = secret();
     await bed.secrets.setSecret("accepted", JSON.stringify([value]));
@@ -133,15 +125,7 @@ function byHook(): Life {
   } satisfies typeof hmacSecret;
   return {
     rotator,
-    object: ({ uri }) => ({
-      kind: "secret",
-      format: { type: "plain" },
-      rotator: {
-        kind: "hmac-secret",
-        strategy: "dual",
-        target: { verifier: { webhook, key: `${uri}/secrets/hook-key` }, lag: "PT1M" },
-      },
-    }),
+    object: ({ uri }) => hmacBy({ webhook, key: `${uri}/secrets/hook-key` }),
     async first(bed, name) {
       const verifier = await startVerifier(bed.clock.now);
       bed.onClose(verifier.close);

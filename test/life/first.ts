@@ -58,3 +58,10 @@ export async function keyVersions({ keys }: World, name: string): Promise<KeyPro
   for await (const one of keys.listPropertiesOfKeyVersions(name)) found.push(one);
   return found.sort((a, b) => (b.createdOn?.getTime() ?? 0) - (a.createdOn?.getTime() ?? 0));
 }
+
+/** A secret that two sides sign and verify with, as the policy has it, by how its verifier is told. */
+export const hmacBy = (verifier: Readonly<Record<string, string>>) => ({
+  kind: "secret" as const,
+  format: { type: "plain" },
+  rotator: { kind: "hmac-secret", strategy: "dual", target: { verifier, lag: "PT1M" } },
+});

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { byPrivateCa } from "./dying.ts";
-import { certificateVersions } from "./first.ts";
+import { certificateVersions, hmacBy } from "./first.ts";
 import { grantsFor, openRights } from "./granted.ts";
 import { live } from "./live.ts";
 import { type ObjectOptions, openObject, openWorld, type World } from "./world.ts";
@@ -32,15 +32,7 @@ const cases: Readonly<Record<string, Case>> = {
     named: "keys/issuing",
   },
   "a verifier's list": {
-    object: ({ uri }) => ({
-      kind: "secret",
-      format: { type: "plain" },
-      rotator: {
-        kind: "hmac-secret",
-        strategy: "dual",
-        target: { verifier: { secret: `${uri}/secrets/accepted`, format: "json-array" }, lag: "PT1M" },
-      },
-    }),
+    object: ({ uri }) => hmacBy({ secret: `${uri}/secrets/accepted`, format: "json-array" }),
     async first({ secrets, clock }, name) {
       await secrets.setSecret("accepted", JSON.stringify([secret]));
       const { properties } = await secrets.setSecret(name, secret);
